@@ -1,0 +1,272 @@
+package state
+
+import "kohe/relay"
+
+// Command is one change to the replicated state. Every command is idempotent
+// by the identities in it, because an error from Raft does not mean "not
+// committed" (DESIGN 8). At is ms since 1970 by the proposer's clock; the
+// state's own clock is the largest At it has seen and never runs backwards.
+type Command interface{ kind() commandKind }
+
+// What the command set holds. Rows are replaced whole by Put commands.
+type (
+	// Customer is who the sites, departments and agents belong to.
+	Customer struct {
+		ID   string `cbor:"1,keyasint"`
+		Name string `cbor:"2,keyasint"`
+	}
+	// Site is a web site with the snippet on it.
+	Site struct {
+		ID          string   `cbor:"1,keyasint"`
+		Customer    string   `cbor:"2,keyasint"`
+		Name        string   `cbor:"3,keyasint"`
+		Origins     []string `cbor:"4,keyasint"` // "https://shop.example", exact
+		Departments []string `cbor:"5,keyasint"` // the first is the default
+		Color       string   `cbor:"6,keyasint,omitempty"`
+		CoBrowse    bool     `cbor:"7,keyasint"`
+		Mask        []string `cbor:"8,keyasint,omitempty"` // selectors (dom/mask), besides data-kohe-mask
+		Assets      []string `cbor:"9,keyasint,omitempty"` // origins that the mirror may load images, sheets and fonts from, besides Origins
+	}
+	// Department is a queue.
+	Department struct {
+		ID       string `cbor:"1,keyasint"`
+		Customer string `cbor:"2,keyasint"`
+		Name     string `cbor:"3,keyasint"`
+	}
+	// Agent may sign in to the console. ID is the sign-in name, lower case.
+	Agent struct {
+		ID          string     `cbor:"1,keyasint"`
+		Customer    string     `cbor:"2,keyasint"`
+		Name        string     `cbor:"3,keyasint"` // colleagues see this
+		Alias       string     `cbor:"4,keyasint"` // visitors see this
+		Role        relay.Role `cbor:"5,keyasint"` // agent or supervisor
+		Sites       []string   `cbor:"6,keyasint"`
+		Departments []string   `cbor:"7,keyasint"`
+		Password    string     `cbor:"8,keyasint"`  // argon2id, encoded
+		Capacity    int        `cbor:"9,keyasint"`  // 0: relay.DefaultCapacity
+		Generation  uint64     `cbor:"10,keyasint"` // raised by SetPassword and sign-out everywhere; older sign-ins are void
+		Disabled    bool       `cbor:"11,keyasint,omitempty"`
+	}
+	// Visitor is a browser that came back.
+	Visitor struct {
+		ID        relay.ID `cbor:"1,keyasint"`
+		Site      string   `cbor:"2,keyasint"`
+		Name      string   `cbor:"3,keyasint,omitempty"`
+		Lang      string   `cbor:"4,keyasint,omitempty"`
+		FirstSeen int64    `cbor:"5,keyasint"`
+		LastSeen  int64    `cbor:"6,keyasint"`
+		Visits    int      `cbor:"7,keyasint"`
+		Blocked   bool     `cbor:"8,keyasint,omitempty"`
+	}
+	// Card is the record of one contact; for now, of an offline form.
+	Card struct {
+		ID         string   `cbor:"1,keyasint" json:"id"` // (site, visitor, client's id) make it idempotent
+		Site       string   `cbor:"2,keyasint" json:"site"`
+		Department string   `cbor:"3,keyasint" json:"department"`
+		Visitor    relay.ID `cbor:"4,keyasint" json:"visitor"`
+		Name       string   `cbor:"5,keyasint" json:"name"`
+		Contact    string   `cbor:"6,keyasint" json:"contact"`
+		Text       string   `cbor:"7,keyasint" json:"text"`
+		At         int64    `cbor:"8,keyasint" json:"at"`
+		Solved     bool     `cbor:"9,keyasint,omitempty" json:"solved"`
+	}
+)
+
+// The commands.
+type (
+	// Put stores rows: whichever are not nil.
+	Put struct {
+		Customer   *Customer   `cbor:"1,keyasint,omitempty"`
+		Site       *Site       `cbor:"2,keyasint,omitempty"`
+		Department *Department `cbor:"3,keyasint,omitempty"`
+		Agent      *Agent      `cbor:"4,keyasint,omitempty"`
+		Card       *Card       `cbor:"5,keyasint,omitempty"`
+		At         int64       `cbor:"6,keyasint"`
+	}
+	// StartEdge says that an edge process has started: whoever was connected
+	// through its former self is no longer.
+	StartEdge struct {
+		Node string `cbor:"1,keyasint"`
+		At   int64  `cbor:"2,keyasint"`
+	}
+	// OpenSession opens a session and puts it in its department's queue. The
+	// visitor row is made or updated. Node becomes origin with epoch 1.
+	// Refused: blocked visitor (forbidden), unknown site or department
+	// (not_found), a visitor with a live session (that session is the result).
+	OpenSession struct {
+		Session    relay.ID    `cbor:"1,keyasint"`
+		Site       string      `cbor:"2,keyasint"`
+		Department string      `cbor:"3,keyasint"`
+		Visitor    relay.ID    `cbor:"4,keyasint"`
+		Name       string      `cbor:"5,keyasint"`
+		Lang       string      `cbor:"6,keyasint"`
+		URL        string      `cbor:"7,keyasint"`
+		Title      string      `cbor:"8,keyasint"`
+		Facts      relay.Facts `cbor:"9,keyasint"`
+		Node       string      `cbor:"10,keyasint"`
+		At         int64       `cbor:"11,keyasint"`
+	}
+	// Claim makes Node the origin and raises the epoch. Result: Claimed.
+	Claim struct {
+		Session relay.ID `cbor:"1,keyasint"`
+		Node    string   `cbor:"2,keyasint"`
+		Nonce   relay.ID `cbor:"3,keyasint"` // the same claim twice raises the epoch once
+		At      int64    `cbor:"4,keyasint"`
+	}
+	// Append stores messages, consecutive by Seq. Refused: another epoch than
+	// the current (ErrStale), a first new Seq beyond last+1 (Gap), an identity
+	// stored with another body (conflict), an assignment older than the current
+	// one (stale) unless 0, a session that ended before (gone; the Ended message
+	// itself is written by EndSession). What is stored already is skipped, so
+	// repeating is harmless. Result: Appended.
+	Append struct {
+		Session  relay.ID        `cbor:"1,keyasint"`
+		Epoch    uint32          `cbor:"2,keyasint"`
+		Messages []relay.Message `cbor:"3,keyasint"`
+		At       int64           `cbor:"4,keyasint"`
+	}
+	// SetMarks raises a participant's watermarks; they never fall and never
+	// pass the stored prefix.
+	SetMarks struct {
+		Session relay.ID    `cbor:"1,keyasint"`
+		By      relay.Role  `cbor:"2,keyasint"` // visitor, or agent for agents and supervisors
+		Marks   relay.Marks `cbor:"3,keyasint"`
+		At      int64       `cbor:"4,keyasint"`
+	}
+	// SetConsent records the visitor's consent to co-browse.
+	SetConsent struct {
+		Session relay.ID `cbor:"1,keyasint"`
+		On      bool     `cbor:"2,keyasint"`
+		At      int64    `cbor:"3,keyasint"`
+	}
+	// SetPage records the page that the visitor is on, for the list and for
+	// whoever comes next.
+	SetPage struct {
+		Session relay.ID       `cbor:"1,keyasint"`
+		View    relay.PageView `cbor:"2,keyasint"`
+	}
+	// SetOnline says whether the visitor has a connection (a session without
+	// one for 30 minutes ends).
+	SetOnline struct {
+		Session relay.ID `cbor:"1,keyasint"`
+		Node    string   `cbor:"2,keyasint"`
+		On      bool     `cbor:"3,keyasint"`
+		At      int64    `cbor:"4,keyasint"`
+	}
+	// EndSession ends a session. Ending twice is harmless.
+	EndSession struct {
+		Session relay.ID `cbor:"1,keyasint"`
+		By      string   `cbor:"2,keyasint"` // visitor, agent or timeout
+		At      int64    `cbor:"3,keyasint"`
+	}
+	// SetAgentState sets what the agent is there for. Departments nil leaves
+	// them; others than the agent's own are refused.
+	SetAgentState struct {
+		Agent       string           `cbor:"1,keyasint"`
+		State       relay.AgentState `cbor:"2,keyasint"`
+		Departments []string         `cbor:"3,keyasint,omitempty"`
+		At          int64            `cbor:"4,keyasint"`
+	}
+	// SetAgentOnline says whether the agent has a connection at Node. An agent
+	// who cannot be reached is not free; 20 s later their sessions go back to
+	// the front of the queue.
+	SetAgentOnline struct {
+		Agent string `cbor:"1,keyasint"`
+		Node  string `cbor:"2,keyasint"`
+		On    bool   `cbor:"3,keyasint"`
+		At    int64  `cbor:"4,keyasint"`
+	}
+	// Answer accepts or declines an offer. Refused: another assignment (stale),
+	// an offer that is over (gone).
+	Answer struct {
+		Session    relay.ID `cbor:"1,keyasint"`
+		Agent      string   `cbor:"2,keyasint"`
+		Assignment uint64   `cbor:"3,keyasint"`
+		Accept     bool     `cbor:"4,keyasint"`
+		At         int64    `cbor:"5,keyasint"`
+	}
+	// Block blocks a visitor, or lifts that. A blocked visitor's live session ends.
+	Block struct {
+		Site    string   `cbor:"1,keyasint"`
+		Visitor relay.ID `cbor:"2,keyasint"`
+		On      bool     `cbor:"3,keyasint"`
+		By      string   `cbor:"4,keyasint"`
+		At      int64    `cbor:"5,keyasint"`
+	}
+	// SetPassword replaces an agent's password hash and raises the generation.
+	SetPassword struct {
+		Agent    string `cbor:"1,keyasint"`
+		Password string `cbor:"2,keyasint"`
+		At       int64  `cbor:"3,keyasint"`
+	}
+	// Tick lets deadlines pass: offers that expired, agents who vanished,
+	// visitors who stayed away. The leader proposes it when the state's next
+	// deadline is due.
+	Tick struct {
+		At int64 `cbor:"1,keyasint"`
+	}
+)
+
+// What Apply answers besides an error.
+type (
+	// Claimed answers Claim and OpenSession.
+	Claimed struct {
+		Session relay.Session
+		Epoch   uint32
+		Seq     uint64 // last stored
+	}
+	// Appended answers Append.
+	Appended struct {
+		Seq uint64 // last stored
+	}
+)
+
+// Gap is the error of an Append that does not follow what is stored.
+type Gap struct {
+	Have uint64 // last stored Seq
+}
+
+func (g *Gap) Error() string { return "gap: messages before these are not stored" }
+
+// Change is what a command changed that somebody live may be waiting for. It
+// carries the whole new value, so a receiver needs no further read and may
+// drop all but the newest of one key.
+type Change struct {
+	Index   uint64         // Raft index
+	Session *relay.Session // opened, assigned, consented, ended …; Facts are nil unless they changed
+	Stored  *Stored        // the stored prefix grew; the messages are those new
+	Offer   *Offer         // offered, or over
+	Agent   *AgentDesk     // state, load, departments
+	Queues  []string       // departments whose queue, places or free agents changed
+	Revoked string         // an agent whose older sign-ins are void now
+	Blocked relay.ID       // a visitor who is blocked now
+	Site    string         // a site whose row changed
+}
+
+// Stored is a piece of the stored prefix.
+type Stored struct {
+	Session  relay.ID
+	Epoch    uint32
+	Messages []relay.Message
+}
+
+// Offer is a session offered to an agent, or the end of that.
+type Offer struct {
+	Session    relay.ID
+	Agent      string
+	Assignment uint64
+	ExpiresAt  int64
+	Over       string // "": offered; else accepted, declined, expired or gone
+}
+
+// AgentDesk is an agent at work.
+type AgentDesk struct {
+	Agent       string
+	State       relay.AgentState
+	Departments []string // ticked on
+	Capacity    int
+	Load        int // sessions and offers
+	Online      bool
+}
+
+type commandKind uint8

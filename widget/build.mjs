@@ -1,0 +1,48 @@
+// Builds all browser code into dist/. What is loaded on demand has its content
+// hash in its name, so that it can be cached for ever; kohe.js, capture.js and
+// mirror.js keep their names (the last two are for the page-engine harness).
+import { mkdirSync, rmSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+
+const dist = new URL('dist/', import.meta.url).pathname;
+rmSync(dist, { recursive: true, force: true });
+mkdirSync(dist);
+
+const common = {
+  bundle: true, minify: true, target: ['es2022', 'chrome109', 'firefox115', 'safari16'], charset: 'utf8',
+  legalComments: 'none', logLevel: 'warning', outdir: dist, metafile: true, absWorkingDir: new URL('.', import.meta.url).pathname,
+};
+
+/** Builds one entry and returns the name of its script (and of its style sheet, if it has one). */
+async function bundle(entry, name, options) {
+  const result = await build({ ...common, entryPoints: [{ in: entry, out: name }], ...options });
+  return Object.keys(result.metafile.outputs).map((file) => basename(file));
+}
+
+const hashed = { format: 'esm', entryNames: '[name]-[hash]' };
+const [capture] = await bundle('capture/index.ts', 'capture', hashed);
+const [chat] = await bundle('visitor/chat.ts', 'chat', { ...hashed, define: { CAPTURE_MODULE: JSON.stringify(capture) } });
+const [loader] = await bundle('visitor/loader.ts', 'kohe', { format: 'iife', define: { CHAT_MODULE: JSON.stringify(chat) } });
+const consoleFiles = await bundle('console/main.tsx', 'console', hashed);
+const harness = [
+  ...(await bundle('capture/index.ts', 'capture', { format: 'iife', globalName: 'kohe.capture' })),
+  ...(await bundle('mirror/index.ts', 'mirror', { format: 'iife', globalName: 'kohe.mirror' })),
+];
+
+writeFileSync(`${dist}/manifest.json`, `${JSON.stringify({
+  loader, chat, capture,
+  console: { script: consoleFiles.find((f) => f.endsWith('.js')), style: consoleFiles.find((f) => f.endsWith('.css')) },
+}, null, 2)}\n`);
+
+for (const file of [loader, chat, capture, ...consoleFiles, ...harness]) {
+  const bytes = readFileSync(dist + file);
+  console.log(`${file.padEnd(28)} ${String(bytes.length).padStart(8)} B ${String(gzipSync(bytes, { level: 9 }).length).padStart(8)} B gzip`);
+}
+const budget = 5 * 1000; // the button at first load: 5 kB gzip
+const size = gzipSync(readFileSync(dist + loader), { level: 9 }).length;
+if (size > budget) {
+  console.error(`kohe.js is ${size} B gzip; its budget is ${budget} B. Move code into chat.ts.`);
+  process.exit(1);
+}
