@@ -9,6 +9,7 @@ import { build } from 'esbuild';
 const dist = new URL('dist/', import.meta.url).pathname;
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist);
+writeFileSync(`${dist}.keep`, ''); // Go embeds the folder; an empty one would not compile
 
 const common = {
   bundle: true, minify: true, target: ['es2022', 'chrome109', 'firefox115', 'safari16'], charset: 'utf8',

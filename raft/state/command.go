@@ -1,6 +1,10 @@
 package state
 
-import "kohe/relay"
+import (
+	"fmt"
+
+	"kohe/relay"
+)
 
 // Command is one change to the replicated state. Every command is idempotent
 // by the identities in it, because an error from Raft does not mean "not
@@ -113,12 +117,15 @@ type (
 		Nonce   relay.ID `cbor:"3,keyasint"` // the same claim twice raises the epoch once
 		At      int64    `cbor:"4,keyasint"`
 	}
-	// Append stores messages, consecutive by Seq. Refused: another epoch than
-	// the current (ErrStale), a first new Seq beyond last+1 (Gap), an identity
-	// stored with another body (conflict), an assignment older than the current
-	// one (stale) unless 0, a session that ended before (gone; the Ended message
-	// itself is written by EndSession). What is stored already is skipped, so
-	// repeating is harmless. Result: Appended.
+	// Append stores messages, consecutive by Seq, at most MaxAppend. Refused:
+	// another epoch than the current (ErrStale), a new Seq beyond last+1 (Gap),
+	// a session that ended more than AppendGrace ago (gone), and one message
+	// that cannot be stored (Refused): an identity stored with another body, an
+	// agent other than the session's. What is stored already is skipped, so
+	// repeating is harmless. Joined, left, ended and consent are messages
+	// too: the origin says them on seeing the Change, with author system and an
+	// id made of what happened, such as "joined-3" for assignment 3, so that a
+	// second origin saying the same again changes nothing. Result: Appended.
 	Append struct {
 		Session  relay.ID        `cbor:"1,keyasint"`
 		Epoch    uint32          `cbor:"2,keyasint"`
@@ -164,7 +171,7 @@ type (
 	SetAgentState struct {
 		Agent       string           `cbor:"1,keyasint"`
 		State       relay.AgentState `cbor:"2,keyasint"`
-		Departments []string         `cbor:"3,keyasint,omitempty"`
+		Departments []string         `cbor:"3,keyasint"` // not omitempty: none ticked is not the same as nil
 		At          int64            `cbor:"4,keyasint"`
 	}
 	// SetAgentOnline says whether the agent has a connection at Node. An agent
@@ -221,12 +228,30 @@ type (
 	}
 )
 
+// ErrStale is the error of an Append or a repeated Claim of a former epoch:
+// another origin has claimed the session since.
+var ErrStale = &relay.Error{Code: relay.CodeStale, Text: "The conversation has moved to another node."}
+
 // Gap is the error of an Append that does not follow what is stored.
 type Gap struct {
 	Have uint64 // last stored Seq
 }
 
 func (g *Gap) Error() string { return "gap: messages before these are not stored" }
+
+// Refused is the error of an Append with a message that can never be stored.
+// Those before it are stored; it and those after it are not. Unwrap gives the
+// reason: conflict (the place holds another message, or the identity has another
+// body or another place), forbidden (the session is not with that author, or
+// not any more), invalid.
+type Refused struct {
+	Seq  uint64 // of the message
+	Have uint64 // last stored
+	Err  *relay.Error
+}
+
+func (r *Refused) Error() string { return fmt.Sprintf("message %d: %v", r.Seq, r.Err) }
+func (r *Refused) Unwrap() error { return r.Err }
 
 // Change is what a command changed that somebody live may be waiting for. It
 // carries the whole new value, so a receiver needs no further read and may

@@ -32,14 +32,14 @@ type Frame struct {
 
 // MaxPayload returns the limit of a payload of this kind in bytes.
 func (k Kind) MaxPayload() int {
+	if k.Before() {
+		return MaxHello
+	}
 	switch k.Lane() {
 	case relay.Page:
 		return MaxPage
 	case relay.Cursor:
 		return MaxCursor
-	}
-	if k == Hello || k == Attach {
-		return MaxHello
 	}
 	return MaxControl
 }

@@ -2,11 +2,37 @@
 // relay/wire/payload.go; the golden vectors keep the two alike.
 
 export const Kind = {
-  Hello: 0x01, Welcome: 0x02, Attach: 0x03, Ping: 0x04, Pong: 0x05, Error: 0x06, GoAway: 0x07, OK: 0x08,
-  Session: 0x11, Say: 0x12, Message: 0x13, Sent: 0x14, Stored: 0x15, Mark: 0x16, Typing: 0x17, End: 0x18,
-  Open: 0x20, Consent: 0x21, Tab: 0x22, Mirror: 0x23, Button: 0x24, Card: 0x25,
-  State: 0x30, Desk: 0x31, Offer: 0x32, OfferEnd: 0x33, Answer: 0x34, Watch: 0x35, Block: 0x36,
-  PageDiff: 0x80, Pointer: 0x90,
+  Hello: 0x01,
+  Welcome: 0x02,
+  Attach: 0x03,
+  Ping: 0x04,
+  Pong: 0x05,
+  Error: 0x06,
+  GoAway: 0x07,
+  OK: 0x08,
+  Session: 0x11,
+  Say: 0x12,
+  Message: 0x13,
+  Sent: 0x14,
+  Stored: 0x15,
+  Mark: 0x16,
+  Typing: 0x17,
+  End: 0x18,
+  Open: 0x20,
+  Consent: 0x21,
+  Tab: 0x22,
+  Mirror: 0x23,
+  Button: 0x24,
+  Card: 0x25,
+  State: 0x30,
+  Desk: 0x31,
+  Offer: 0x32,
+  OfferEnd: 0x33,
+  Answer: 0x34,
+  Watch: 0x35,
+  Block: 0x36,
+  PageDiff: 0x80,
+  Pointer: 0x90,
 } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
@@ -18,51 +44,159 @@ export type MessageKind = 'text' | 'joined' | 'left' | 'ended' | 'consent';
 
 /** Limits, as in relay/message.go and relay/wire/frame.go. Text and names in characters, the rest in bytes. */
 export const Limit = {
-  text: 4000, name: 80, clientId: 40, url: 2048, title: 200, pages: 50,
-  hello: 4 << 10, control: 64 << 10, page: 1 << 20, cursor: 512, datagram: 1200,
+  text: 4000,
+  name: 80,
+  clientId: 40,
+  url: 2048,
+  title: 200,
+  pages: 50,
+  hello: 4 << 10,
+  control: 64 << 10,
+  page: 1 << 20,
+  cursor: 512,
+  datagram: 1200,
 } as const;
 
-export interface Author { role: Role; id?: string; name?: string }
-export interface Marks { delivered: number; read: number }
-export interface PageView { url: string; title?: string; at: number }
+export interface Author {
+  role: Role;
+  id?: string;
+  name?: string;
+}
+export interface Marks {
+  delivered: number;
+  read: number;
+}
+export interface PageView {
+  url: string;
+  title?: string;
+  at: number;
+}
 export interface Facts {
-  visits: number; first_seen: number; referrer?: string; user_agent?: string;
-  screen?: string; time_zone?: string; pages?: PageView[];
+  visits: number;
+  first_seen: number;
+  referrer?: string;
+  user_agent?: string;
+  screen?: string;
+  time_zone?: string;
+  pages?: PageView[];
 }
 export interface Message {
-  session: string; epoch: number; seq: number; author: Author; id: string;
-  kind: MessageKind; text?: string; at: number;
+  session: string;
+  epoch: number;
+  seq: number;
+  author: Author;
+  id: string;
+  kind: MessageKind;
+  text?: string;
+  at: number;
 }
 export interface Session {
-  id: string; site: string; department: string; state: SessionState; visitor: string; name: string; lang?: string;
-  agent?: string; agent_name?: string; assignment?: number; epoch: number; stored: number; place?: number;
-  opened_at: number; accepted_at?: number; ended_at?: number; ended_by?: 'visitor' | 'agent' | 'timeout';
-  consent: boolean; away_since?: number; visitor_marks: Marks; agent_marks: Marks;
-  url?: string; title?: string; facts?: Facts;
+  id: string;
+  site: string;
+  department: string;
+  state: SessionState;
+  visitor: string;
+  name: string;
+  lang?: string;
+  agent?: string;
+  agent_name?: string;
+  assignment?: number;
+  epoch: number;
+  stored: number;
+  place?: number;
+  opened_at: number;
+  accepted_at?: number;
+  ended_at?: number;
+  ended_by?: 'visitor' | 'agent' | 'timeout';
+  consent: boolean;
+  away_since?: number;
+  visitor_marks: Marks;
+  agent_marks: Marks;
+  url?: string;
+  title?: string;
+  facts?: Facts;
 }
-export interface DepartmentView { id: string; name: string }
+export interface DepartmentView {
+  id: string;
+  name: string;
+}
 export interface SiteView {
-  id: string; name: string; color?: string; departments: DepartmentView[]; cobrowse: boolean; mask?: string[];
+  id: string;
+  name: string;
+  color?: string;
+  departments: DepartmentView[];
+  cobrowse: boolean;
+  mask?: string[];
 }
 export interface AgentView {
-  id: string; name: string; alias: string; role: Role; departments: DepartmentView[]; sites: SiteView[];
+  id: string;
+  name: string;
+  alias: string;
+  role: Role;
+  departments: DepartmentView[];
+  sites: SiteView[];
 }
-export interface Tab { url: string; title: string; visible: boolean; focused: boolean }
-export interface Button { state: ButtonState; waiting?: number }
-export interface Resume { session: string; epoch: number; seq: number }
+export interface Tab {
+  url: string;
+  title: string;
+  visible: boolean;
+  focused: boolean;
+}
+export interface Button {
+  state: ButtonState;
+  waiting?: number;
+}
+export interface Resume {
+  session: string;
+  epoch: number;
+  seq: number;
+}
 export interface Queue {
-  department: string; name: string; waiting: number; oldest_at?: number; free: number; agents: number;
+  department: string;
+  name: string;
+  waiting: number;
+  oldest_at?: number;
+  free: number;
+  agents: number;
 }
 
 export interface Hello {
-  v: 1; role: Role; quiet?: boolean; site?: string; token?: string; ticket?: string; tab?: string; lang?: string;
-  resume?: Resume[]; page?: Tab; facts?: Facts;
+  v: 1;
+  role: Role;
+  quiet?: boolean;
+  site?: string;
+  token?: string;
+  ticket?: string;
+  tab?: string;
+  lang?: string;
+  resume?: Resume[];
+  page?: Tab;
+  facts?: Facts;
 }
 export interface Welcome {
-  v: 1; link: string; key?: string; now: number; ping_ms: number; token?: string; visitor?: string; node?: string;
-  wt?: string; hashes?: string[]; site?: SiteView; agent?: AgentView; button?: Button; sessions?: string[];
+  v: 1;
+  link: string;
+  key?: string;
+  now: number;
+  ping_ms: number;
+  token?: string;
+  visitor?: string;
+  node?: string;
+  wt?: string;
+  hashes?: string[];
+  site?: SiteView;
+  agent?: AgentView;
+  button?: Button;
+  sessions?: string[];
 }
-export interface WireError { code: string; text: string; retry_ms?: number; ref?: number; session?: string; id?: string }
+export interface WireError {
+  code: string;
+  text: string;
+  retry_ms?: number;
+  ref?: number;
+  session?: string;
+  id?: string;
+}
 
 /** The payload of each control kind, by its name in Kind. */
 export interface Payloads {

@@ -1,0 +1,55 @@
+# Kohe: `make run` shows it, `make test` proves it.
+
+SHELL   := /bin/bash
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+LINT    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+SUM     := gotest.tools/gotestsum@v1.13.0
+FUZZ    ?= 5s
+
+.PHONY: run test check bench build clean browsers fuzz e2e
+
+run: build ## build, then run the demo: shop, console, agents
+	./bin/kohe demo --data ./data
+
+build: bin/kohe ## bin/kohe, browser code inside
+
+bin/kohe: widget/dist/manifest.json $(shell find . -name '*.go' -not -path './widget/node_modules/*') $(shell find widget/shop widget/console/index.html) go.mod
+	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/kohe
+
+widget/node_modules/.package-lock.json: widget/package.json widget/package-lock.json
+	cd widget && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+widget/dist/manifest.json: widget/node_modules/.package-lock.json widget/build.mjs $(shell find widget -path widget/node_modules -prune -o \( -name '*.ts' -o -name '*.tsx' -o -name '*.css' \) -print)
+	cd widget && node build.mjs
+
+test: build browsers ## everything: lint, unit, race, fuzz (short), browsers
+	$(MAKE) check
+	cd widget && npm test --silent
+	go run $(SUM) --format pkgname-and-test-fails -- -race -p 2 ./...
+	$(MAKE) fuzz FUZZ=$(FUZZ)
+	$(MAKE) e2e
+
+e2e: build browsers ## the story in real browsers
+	cd widget && node --test --test-concurrency=1 e2e/
+
+check: widget/dist/manifest.json ## vet and lint, Go and TypeScript
+	go vet ./...
+	go run $(LINT) run ./...
+	cd widget && npm run --silent check
+
+fuzz: ## each fuzz target for FUZZ (30s before a release)
+	@set -e; for pkg in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "fuzz $$pkg $$target $(FUZZ)"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZ) -parallel 2 $$pkg >/tmp/kohe-fuzz.log 2>&1 || { cat /tmp/kohe-fuzz.log; exit 1; }; \
+	  done; done
+
+bench: build ## the published benchmarks on this machine
+	./bin/kohe bench chat --json bench-chat.json
+
+browsers: # what the browser tests drive, installed if missing
+	@./widget/e2e/browsers.sh
+
+clean: ## remove what was built; data stays
+	rm -rf bin widget/node_modules
+	find widget/dist -mindepth 1 -not -name .keep -delete

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"kohe/edge/api"
+	"kohe/relay"
+)
+
+// local speaks to the node that runs on a data folder.
+type local struct{ data string }
+
+func (l *local) flag(c *cobra.Command) {
+	c.PersistentFlags().StringVar(&l.data, "data", envOr("KOHE_DATA", defaults().Data), "the running node's data folder")
+}
+
+func envOr(name, otherwise string) string {
+	if v, ok := os.LookupEnv(name); ok {
+		return v
+	}
+	return otherwise
+}
+
+func (l *local) call(ctx context.Context, method, path string, in, out any) error {
+	return api.CallLocal(ctx, socketPath(l.data), method, path, in, out)
+}
+
+func agentCommand() *cobra.Command {
+	c := &cobra.Command{Use: "agent", Short: "Agents of a running node"}
+	var l local
+	l.flag(c)
+	var a api.LocalAgent
+	add := &cobra.Command{
+		Use: "add SIGN-IN-NAME", Short: "Add an agent, or change one", Args: cobra.ExactArgs(1),
+		Long: "Add an agent, or change one. The password is asked for, or read from standard input.",
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			a.ID = args[0]
+			if a.Password, err = askPassword(cmd); err != nil {
+				return err
+			}
+			var done api.LocalAgent
+			if err := l.call(cmd.Context(), http.MethodPost, "/agents", a, &done); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s can sign in.\n", done.ID)
+			return nil
+		},
+	}
+	add.Flags().StringVar(&a.Name, "name", "", "full name, which colleagues see (default: the sign-in name)")
+	add.Flags().StringVar(&a.Alias, "alias", "", "what visitors see (default: the first name)")
+	add.Flags().StringVar((*string)(&a.Role), "role", string(relay.RoleAgent), "agent or supervisor")
+	add.Flags().StringSliceVar(&a.Sites, "site", nil, "sites that they see (default: all)")
+	add.Flags().StringSliceVar(&a.Departments, "department", nil, "departments that they see (default: all of those sites)")
+	add.Flags().IntVar(&a.Capacity, "capacity", relay.DefaultCapacity, "sessions at once")
+	passwd := &cobra.Command{
+		Use: "passwd SIGN-IN-NAME", Short: "Set an agent's password; ends their sign-ins", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			text, err := askPassword(cmd)
+			if err != nil {
+				return err
+			}
+			in := api.LocalAgent{ID: args[0], Password: text}
+			if err := l.call(cmd.Context(), http.MethodPost, "/password", in, &in); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "The password of %s is changed.\n", args[0])
+			return nil
+		},
+	}
+	list := &cobra.Command{
+		Use: "list", Short: "List the agents", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var agents []api.LocalAgent
+			if err := l.call(cmd.Context(), http.MethodGet, "/agents", nil, &agents); err != nil {
+				return err
+			}
+			return table(cmd, "SIGN-IN\tNAME\tALIAS\tROLE\tSITES\tDEPARTMENTS", agents, func(a api.LocalAgent) []string {
+				return []string{a.ID, a.Name, a.Alias, string(a.Role), strings.Join(a.Sites, ","), strings.Join(a.Departments, ",")}
+			})
+		},
+	}
+	c.AddCommand(add, passwd, list)
+	return c
+}
+
+func siteCommand() *cobra.Command {
+	c := &cobra.Command{Use: "site", Short: "Sites of a running node"}
+	var l local
+	l.flag(c)
+	var s api.LocalSite
+	add := &cobra.Command{
+		Use: "add ID", Short: "Add a site, or change one", Args: cobra.ExactArgs(1),
+		Example: "  kohe site add shop --name 'The shop' --origin https://shop.example --department sales --department help",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s.ID = args[0]
+			var done api.LocalSite
+			if err := l.call(cmd.Context(), http.MethodPost, "/sites", s, &done); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "Put this on the site's pages:\n  <script async src=\"https://YOUR-NODE/kohe.js\" data-site=%q></script>\n", done.ID)
+			return nil
+		},
+	}
+	add.Flags().StringVar(&s.Name, "name", "", "name, which visitors see (default: the id)")
+	add.Flags().StringSliceVar(&s.Origins, "origin", nil, "where the site's pages are, such as https://shop.example")
+	add.Flags().StringSliceVar(&s.Departments, "department", []string{"help"}, "departments that visitors may choose; the first is the default")
+	add.Flags().StringSliceVar(&s.Mask, "mask", nil, "selectors of what agents must not see, besides passwords, card fields and data-kohe-mask")
+	add.Flags().StringSliceVar(&s.Assets, "assets", nil, "other origins that the site's pictures, styles and fonts come from")
+	add.Flags().StringVar(&s.Color, "color", "", "colour of the button, #rrggbb")
+	add.Flags().BoolVar(&s.CoBrowse, "cobrowse", true, "agents may ask to see the page")
+	list := &cobra.Command{
+		Use: "list", Short: "List the sites", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var sites []api.LocalSite
+			if err := l.call(cmd.Context(), http.MethodGet, "/sites", nil, &sites); err != nil {
+				return err
+			}
+			return table(cmd, "ID\tNAME\tORIGINS\tDEPARTMENTS", sites, func(s api.LocalSite) []string {
+				return []string{s.ID, s.Name, strings.Join(s.Origins, ","), strings.Join(s.Departments, ",")}
+			})
+		},
+	}
+	c.AddCommand(add, list)
+	return c
+}
+
+func table[T any](cmd *cobra.Command, head string, rows []T, cells func(T) []string) error {
+	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, head)
+	for _, row := range rows {
+		fmt.Fprintln(w, strings.Join(cells(row), "\t"))
+	}
+	return w.Flush()
+}
+
+// askPassword reads a password without showing it, or a line of a pipe.
+func askPassword(cmd *cobra.Command) (string, error) {
+	f, ok := cmd.InOrStdin().(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		text, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), 4096))
+		return strings.TrimRight(string(text), "\r\n"), err
+	}
+	fmt.Fprint(cmd.ErrOrStderr(), "Password: ")
+	text, err := term.ReadPassword(int(f.Fd()))
+	fmt.Fprintln(cmd.ErrOrStderr())
+	return string(text), err
+}

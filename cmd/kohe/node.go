@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"kohe/edge"
+	"kohe/edge/api"
+	"kohe/edge/auth"
+	"kohe/edge/link"
+	"kohe/edge/listen"
+	"kohe/raft/client"
+	"kohe/widget"
+)
+
+// node is a whole Kohe node: core and edge in one process.
+type node struct {
+	config   config
+	log      *slog.Logger
+	cell     *client.Cell
+	links    *link.Server
+	edge     *edge.Edge
+	port     *listen.Listener
+	local    *http.Server
+	localErr errgroup.Group
+	public   string
+	ready    atomic.Bool
+	metrics  link.Metrics
+}
+
+// openNode starts a node. The caller closes it.
+func openNode(ctx context.Context, c config, demo bool, logTo io.Writer) (_ *node, err error) {
+	n := &node{config: c, log: c.logger(logTo)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.close(context.Background()))
+		}
+	}()
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	bundle, err := widget.Open()
+	if err != nil {
+		return nil, err
+	}
+	key, err := auth.OpenKey(c.Data)
+	if err != nil {
+		return nil, err
+	}
+	if n.cell, err = client.Open(client.Config{Dir: filepath.Join(c.Data, "cell"), NodeID: c.Node, Logger: n.log}); err != nil {
+		return nil, fmt.Errorf("open %s: %w", c.Data, err)
+	}
+	mux := http.NewServeMux()
+	if n.port, err = listen.Open(n.listenConfig(mux)); err != nil {
+		return nil, err
+	}
+	n.public = n.publicURL()
+	tickets := &auth.Tickets{}
+	store := n.cell.Read()
+	if n.edge, err = edge.Open(ctx, edge.Config{
+		Node: c.Node, Cell: n.cell, Store: store, Key: key, Tickets: tickets, Log: n.log, Reach: n.reach,
+		OpensPerMinute: c.Opens,
+	}); err != nil {
+		return nil, err
+	}
+	n.links = link.NewServer(link.Config{Accept: n.edge.Accept, Metrics: &n.metrics})
+	console := api.New(api.Config{
+		Key: key, Tickets: tickets, Passwords: auth.NewPasswords(2), Store: store, Cell: n.cell,
+		Log: n.log, Secure: strings.HasPrefix(n.public, "https:"), Node: c.Node, Reach: n.reach,
+	})
+	mux.Handle("/kohe/ws", n.links)
+	mux.Handle("/api/", console)
+	(&edge.Web{Bundle: bundle, Site: store.Site, Public: n.public, Shop: demo}).Register(mux)
+	n.operations(mux)
+	if err := n.openLocal(api.NewLocal(store, n.cell, tickets)); err != nil {
+		return nil, err
+	}
+	n.port.Serve(n.links.ServeWebTransport)
+	n.ready.Store(true)
+	return n, nil
+}
+
+// publicURL returns how browsers reach the node.
+func (n *node) publicURL() string {
+	if n.config.PublicURL != "" {
+		return n.config.PublicURL
+	}
+	scheme, host := "http", "localhost"
+	if n.config.secure() {
+		scheme = "https"
+		if h, _ := splitListen(n.config.Listen[0]); h != "" {
+			host = h
+		}
+	}
+	return fmt.Sprintf("%s://%s", scheme, net.JoinHostPort(host, fmt.Sprint(n.port.Port())))
+}
+
+// reach returns the node's WebTransport address and, if it made its
+// certificate itself, the hashes that browsers are to accept.
+func (n *node) reach() (string, []string) {
+	_, rest, _ := strings.Cut(n.public, "://")
+	return "https://" + rest + "/kohe/wt", n.port.Hashes()
+}
+
+// openLocal serves the commands of this machine on a socket that only the
+// node's user can open.
+func (n *node) openLocal(h http.Handler) error {
+	path := socketPath(n.config.Data)
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove the former socket: %w", err) // the database's lock proves that no other node runs here
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return fmt.Errorf("open the node's socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	n.local = &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
+	n.localErr.Go(func() error {
+		if err := n.local.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	return nil
+}
+
+func socketPath(data string) string { return filepath.Join(data, "kohe.sock") }
+
+// close ends the node in the reverse order of its making. Clients are told to
+// connect elsewhere; what was acknowledged is stored already.
+func (n *node) close(ctx context.Context) error {
+	n.ready.Store(false)
+	var errs []error
+	if n.local != nil {
+		errs = append(errs, n.local.Shutdown(ctx), n.localErr.Wait())
+	}
+	if n.links != nil {
+		errs = append(errs, n.links.Close(ctx))
+	}
+	if n.port != nil {
+		errs = append(errs, n.port.Close(ctx))
+	}
+	if n.edge != nil {
+		n.edge.Close()
+	}
+	if n.cell != nil {
+		errs = append(errs, n.cell.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// run serves until ctx is done, then drains.
+func (n *node) run(ctx context.Context) error {
+	<-ctx.Done()
+	drain, _ := time.ParseDuration(n.config.Drain) // checked
+	n.log.Info("draining", "over", drain)
+	n.edge.Drain(drain)
+	done, cancel := context.WithTimeout(context.Background(), drain+10*time.Second)
+	defer cancel()
+	n.edge.WaitEmpty(done, drain)
+	err := n.close(done)
+	n.log.Info("stopped")
+	return err
+}
+
+// allowed reports whether a request for figures comes from loopback or from a
+// listed network.
+func (n *node) allowed(r *http.Request) bool {
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	addr := ap.Addr().Unmap()
+	if addr.IsLoopback() {
+		return true
+	}
+	for _, text := range n.config.Metrics {
+		if p, err := netip.ParsePrefix(text); err == nil && p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}

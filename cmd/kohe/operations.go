@@ -1,0 +1,78 @@
+package main
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"kohe/edge/link"
+)
+
+func now() int64 { return time.Now().UnixMilli() }
+
+// operations serves what an operator's machines ask for.
+func (n *node) operations(mux *http.ServeMux) {
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if !n.ready.Load() {
+			http.Error(w, "not ready", http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = w.Write([]byte("ready\n"))
+	})
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), figures{n})
+	metrics := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		if !n.allowed(r) {
+			http.Error(w, "metrics are for loopback and the networks that the configuration lists", http.StatusForbidden)
+			return
+		}
+		metrics.ServeHTTP(w, r)
+	})
+}
+
+// figures reads the node's counters when Prometheus asks.
+type figures struct{ n *node }
+
+var (
+	descLinks    = prometheus.NewDesc("kohe_links", "Connections now.", []string{"transport"}, nil)
+	descOpened   = prometheus.NewDesc("kohe_links_opened_total", "Connections since the start.", []string{"transport"}, nil)
+	descRefused  = prometheus.NewDesc("kohe_refused_total", "Errors that clients were told, by code.", []string{"code"}, nil)
+	descVisitors = prometheus.NewDesc("kohe_visitors", "Visitors with a full connection now.", nil, nil)
+	descAgents   = prometheus.NewDesc("kohe_agents", "Agents connected now.", nil, nil)
+	descSessions = prometheus.NewDesc("kohe_sessions", "Sessions whose origin this node is now.", nil, nil)
+	descMessages = prometheus.NewDesc("kohe_messages_total", "Messages numbered and relayed.", nil, nil)
+	descPages    = prometheus.NewDesc("kohe_pages_refused_total", "Page messages over a bound or unreadable.", nil, nil)
+	descBytes    = prometheus.NewDesc("kohe_page_bytes", "Memory held by page trees.", nil, nil)
+)
+
+// Describe implements prometheus.Collector; the descriptions come with Collect.
+func (figures) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (f figures) Collect(out chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	counter := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
+	}
+	for _, t := range []string{link.WebTransport, link.WebSocket} {
+		gauge(descLinks, float64(f.n.metrics.Open(t)), t)
+		counter(descOpened, float64(f.n.metrics.Opened(t)), t)
+	}
+	for code, count := range f.n.metrics.Refused() {
+		counter(descRefused, float64(count), string(code))
+	}
+	c := f.n.edge.Census()
+	gauge(descVisitors, float64(c.Visitors))
+	gauge(descAgents, float64(c.Agents))
+	gauge(descSessions, float64(c.Sessions))
+	counter(descMessages, float64(c.Messages))
+	counter(descPages, float64(c.PagesRefused))
+	gauge(descBytes, float64(c.PageBytes))
+}

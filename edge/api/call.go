@@ -1,0 +1,52 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+
+	"kohe/relay/wire"
+)
+
+// maxAnswer bounds what a local call reads, in bytes.
+const maxAnswer = 16 << 20
+
+// CallLocal asks the node behind a unix socket: in is sent as JSON, the answer
+// is read into out. The node's refusal is an error with its own text.
+func CallLocal(ctx context.Context, socket, method, path string, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	r, err := http.NewRequestWithContext(ctx, method, "http://node"+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}}
+	answer, err := (&http.Client{Transport: transport}).Do(r)
+	if _, ok := errors.AsType[*net.OpError](err); ok {
+		return fmt.Errorf("no node answers at %s; start one with `kohe serve`, or say where its data is with --data: %w", socket, err)
+	} else if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	if err != nil {
+		return err
+	}
+	if answer.StatusCode != http.StatusOK {
+		var e wire.ErrorPayload
+		if json.Unmarshal(text, &e) == nil && e.Text != "" {
+			return errors.New(e.Text)
+		}
+		return fmt.Errorf("the node answered %s", answer.Status)
+	}
+	return json.Unmarshal(text, out)
+}

@@ -1,0 +1,293 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"kohe/dom/mask"
+	"kohe/edge/auth"
+	"kohe/raft/state"
+	"kohe/relay"
+	"kohe/relay/wire"
+)
+
+// localCustomer is whose the sites and agents of the command line are. Several
+// customers on one cell come with cells.
+const localCustomer = "main"
+
+// LocalStore is what Local reads; state.Reader is one.
+type LocalStore interface {
+	Store
+	AllSites() []state.Site
+	AllAgents() []state.Agent
+}
+
+// Local is the API on the node's unix socket, which only the node's user can
+// open: there is nobody to authenticate.
+type Local struct {
+	store   LocalStore
+	cell    Proposer
+	tickets *auth.Tickets
+	mux     *http.ServeMux
+}
+
+// LocalAgent is an agent as the command line gives it. Password is never sent back.
+type LocalAgent struct {
+	ID          string     `json:"id"`
+	Name        string     `json:"name"`
+	Alias       string     `json:"alias"`
+	Role        relay.Role `json:"role"`
+	Sites       []string   `json:"sites"`
+	Departments []string   `json:"departments"`
+	Capacity    int        `json:"capacity"`
+	Password    string     `json:"password,omitempty"`
+}
+
+// LocalSite is a site as the command line gives it.
+type LocalSite struct {
+	ID          string   `json:"id"`
+	Name        string   `json:"name"`
+	Origins     []string `json:"origins"`
+	Departments []string `json:"departments"`
+	Mask        []string `json:"mask"`
+	Assets      []string `json:"assets"`
+	Color       string   `json:"color"`
+	CoBrowse    bool     `json:"cobrowse"`
+}
+
+// NewLocal returns the handler.
+func NewLocal(store LocalStore, cell Proposer, tickets *auth.Tickets) *Local {
+	l := &Local{store: store, cell: cell, tickets: tickets, mux: http.NewServeMux()}
+	l.mux.HandleFunc("GET /agents", handleLocal(l.agents))
+	l.mux.HandleFunc("POST /agents", handleLocal(l.addAgent))
+	l.mux.HandleFunc("POST /password", handleLocal(l.setPassword))
+	l.mux.HandleFunc("POST /ticket", handleLocal(l.ticket))
+	l.mux.HandleFunc("POST /memory", handleLocal(l.memory))
+	l.mux.HandleFunc("GET /sites", handleLocal(l.sites))
+	l.mux.HandleFunc("POST /sites", handleLocal(l.addSite))
+	return l
+}
+
+func (l *Local) ServeHTTP(w http.ResponseWriter, r *http.Request) { l.mux.ServeHTTP(w, r) }
+
+func handleLocal[In any](h func(*http.Request, In) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var in In
+		var v any
+		err := read(r, &in)
+		if err == nil {
+			v, err = h(r, in)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		if err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			v = wire.ErrorPayload{Code: relay.CodeOf(err), Text: err.Error()} // the operator sees all of it
+		}
+		_ = json.NewEncoder(w).Encode(v)
+	}
+}
+
+func (l *Local) agents(*http.Request, *struct{}) (any, error) {
+	list := []LocalAgent{}
+	for _, a := range l.store.AllAgents() {
+		list = append(list, LocalAgent{ID: a.ID, Name: a.Name, Alias: a.Alias, Role: a.Role, Sites: a.Sites, Departments: a.Departments, Capacity: a.Capacity})
+	}
+	return list, nil
+}
+
+var idShape = regexp.MustCompile(`^[a-z0-9][a-z0-9._@-]{0,59}$`)
+
+func (l *Local) addAgent(r *http.Request, in LocalAgent) (any, error) {
+	in.ID = strings.ToLower(in.ID)
+	if !idShape.MatchString(in.ID) {
+		return nil, relay.Errorf(relay.CodeInvalid, "A sign-in name has 1 to 60 letters a–z, digits and . _ @ -, and starts with a letter or digit.")
+	}
+	if in.Role != relay.RoleAgent && in.Role != relay.RoleSupervisor {
+		return nil, relay.Errorf(relay.CodeInvalid, "The role is agent or supervisor.")
+	}
+	if in.Capacity < 1 || in.Capacity > 50 {
+		return nil, relay.Errorf(relay.CodeInvalid, "The capacity is 1 to 50.")
+	}
+	hash := "" // nobody's: such an agent signs in by other means
+	if in.Password != "" {
+		if err := auth.CheckPassword(in.Password); err != nil {
+			return nil, err
+		}
+		hash = auth.HashPassword(in.Password)
+	}
+	if in.Name == "" {
+		in.Name = in.ID
+	}
+	if in.Alias == "" {
+		in.Alias, _, _ = strings.Cut(in.Name, " ")
+	}
+	customer, err := l.scope(&in)
+	if err != nil {
+		return nil, err
+	}
+	row := state.Agent{ID: in.ID, Customer: customer, Name: in.Name, Alias: in.Alias, Role: in.Role, Sites: in.Sites,
+		Departments: in.Departments, Capacity: in.Capacity, Password: hash, Generation: 1}
+	if was, ok := l.store.Agent(in.ID); ok {
+		row.Generation = was.Generation + 1
+	}
+	in.Password = ""
+	_, err = l.cell.Propose(r.Context(), state.Put{Agent: &row, At: time.Now().UnixMilli()})
+	return in, err
+}
+
+// scope fills in and checks the sites and departments of an agent, and returns
+// whose they are.
+func (l *Local) scope(in *LocalAgent) (customer string, err error) {
+	all := l.store.AllSites()
+	if len(all) == 0 {
+		return "", relay.Errorf(relay.CodeNotFound, "There is no site yet. Add one with `kohe site add`.")
+	}
+	var sites, departments []string
+	for _, s := range all {
+		if len(in.Sites) == 0 || slices.Contains(in.Sites, s.ID) {
+			if customer != "" && customer != s.Customer {
+				return "", relay.Errorf(relay.CodeInvalid, "The sites belong to different customers. Name those of one with --site.")
+			}
+			customer = s.Customer
+			sites = append(sites, s.ID)
+			departments = append(departments, s.Departments...)
+		}
+	}
+	for _, id := range in.Sites {
+		if !slices.Contains(sites, id) {
+			return "", relay.Errorf(relay.CodeNotFound, "There is no site %q.", id)
+		}
+	}
+	for _, id := range in.Departments {
+		if !slices.Contains(departments, id) {
+			return "", relay.Errorf(relay.CodeNotFound, "There is no department %q on those sites.", id)
+		}
+	}
+	if len(in.Departments) == 0 {
+		slices.Sort(departments)
+		in.Departments = slices.Compact(departments)
+	}
+	in.Sites = sites
+	return customer, nil
+}
+
+// LocalTicket is a ticket for an agent's hello, given without a password to
+// whoever may set passwords anyway.
+type LocalTicket struct {
+	Agent  string `json:"agent"`
+	Ticket string `json:"ticket"`
+}
+
+func (l *Local) ticket(_ *http.Request, in LocalTicket) (any, error) {
+	a, ok := l.store.Agent(in.Agent)
+	if !ok {
+		return nil, relay.Errorf(relay.CodeNotFound, "There is no agent %q.", in.Agent)
+	}
+	now := time.Now()
+	var err error
+	in.Ticket, err = l.tickets.Issue(auth.ConsoleSession{ID: relay.NewID(), Agent: a.ID, Generation: a.Generation, Issued: now.UnixMilli()}, now)
+	return in, err
+}
+
+// LocalMemory is what a node's process holds after a garbage collection, in bytes.
+type LocalMemory struct {
+	Resident   int64 `json:"resident"`
+	Heap       int64 `json:"heap"`
+	Goroutines int   `json:"goroutines"`
+}
+
+func (l *Local) memory(*http.Request, *struct{}) (any, error) { return Memory(), nil }
+
+// Memory collects garbage and measures this process.
+func Memory() LocalMemory {
+	debug.FreeOSMemory()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	statm, err := os.ReadFile("/proc/self/statm") // Linux; elsewhere resident stays 0
+	out := LocalMemory{Heap: int64(m.HeapInuse), Goroutines: runtime.NumGoroutine()}
+	if err == nil {
+		var size, resident int64
+		if _, err := fmt.Sscan(string(statm), &size, &resident); err == nil {
+			out.Resident = resident * int64(os.Getpagesize())
+		}
+	}
+	return out
+}
+
+func (l *Local) setPassword(r *http.Request, in LocalAgent) (any, error) {
+	if _, ok := l.store.Agent(strings.ToLower(in.ID)); !ok {
+		return nil, relay.Errorf(relay.CodeNotFound, "There is no agent %q.", in.ID)
+	}
+	if err := auth.CheckPassword(in.Password); err != nil {
+		return nil, err
+	}
+	_, err := l.cell.Propose(r.Context(), state.SetPassword{
+		Agent: strings.ToLower(in.ID), Password: auth.HashPassword(in.Password), At: time.Now().UnixMilli(),
+	})
+	return LocalAgent{ID: in.ID}, err
+}
+
+func (l *Local) sites(*http.Request, *struct{}) (any, error) {
+	list := []LocalSite{}
+	for _, s := range l.store.AllSites() {
+		list = append(list, LocalSite{ID: s.ID, Name: s.Name, Origins: s.Origins, Departments: s.Departments,
+			Mask: s.Mask, Assets: s.Assets, Color: s.Color, CoBrowse: s.CoBrowse})
+	}
+	return list, nil
+}
+
+var colorShape = regexp.MustCompile(`^(#[0-9a-fA-F]{6})?$`)
+
+func (l *Local) addSite(r *http.Request, in LocalSite) (any, error) {
+	if !idShape.MatchString(in.ID) {
+		return nil, relay.Errorf(relay.CodeInvalid, "A site's id has 1 to 60 letters a–z, digits and . _ @ -, and starts with a letter or digit.")
+	}
+	if !colorShape.MatchString(in.Color) {
+		return nil, relay.Errorf(relay.CodeInvalid, "The colour is written #rrggbb.")
+	}
+	if len(in.Origins) == 0 || len(in.Departments) == 0 {
+		return nil, relay.Errorf(relay.CodeInvalid, "A site needs at least one origin (where its pages are) and one department.")
+	}
+	for _, o := range slices.Concat(in.Origins, in.Assets) {
+		if u, err := url.Parse(o); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.Scheme+"://"+u.Host != o {
+			return nil, relay.Errorf(relay.CodeInvalid, "%q is not an origin; write it like https://shop.example.", o)
+		}
+	}
+	if _, err := mask.Parse(in.Mask); err != nil {
+		return nil, err
+	}
+	if in.Name == "" {
+		in.Name = in.ID
+	}
+	at := time.Now().UnixMilli()
+	customer := localCustomer
+	if was, ok := l.store.Site(in.ID); ok {
+		customer = was.Customer
+	}
+	rows := []state.Put{{Customer: &state.Customer{ID: customer, Name: customer}}}
+	for _, id := range in.Departments {
+		if _, ok := l.store.Department(id); !ok {
+			rows = append(rows, state.Put{Department: &state.Department{ID: id, Customer: customer, Name: title(id)}})
+		}
+	}
+	rows = append(rows, state.Put{Site: &state.Site{ID: in.ID, Customer: customer, Name: in.Name, Origins: in.Origins,
+		Departments: in.Departments, Mask: in.Mask, Assets: in.Assets, Color: in.Color, CoBrowse: in.CoBrowse}})
+	for _, put := range rows {
+		put.At = at
+		if _, err := l.cell.Propose(r.Context(), put); err != nil {
+			return nil, err
+		}
+	}
+	return in, nil
+}
+
+func title(id string) string { return strings.ToUpper(id[:1]) + id[1:] }

@@ -1,0 +1,110 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"kohe/edge/auth"
+	"kohe/raft/state"
+	"kohe/relay"
+	"kohe/relay/wire"
+)
+
+// signedIn runs h for the agent whose cookie the request carries.
+func (a *API) signedIn(h func(*http.Request, state.Agent) (any, error)) func(*http.Request, http.ResponseWriter) (any, error) {
+	return func(r *http.Request, _ http.ResponseWriter) (any, error) {
+		agent, _, err := a.who(r)
+		if err != nil {
+			return nil, err
+		}
+		return h(r, agent)
+	}
+}
+
+var errSignIn = relay.Errorf(relay.CodeAuth, "Please sign in.")
+
+func (a *API) who(r *http.Request) (state.Agent, auth.ConsoleSession, error) {
+	cookie, err := r.Cookie(cookieName)
+	if err != nil {
+		return state.Agent{}, auth.ConsoleSession{}, errSignIn
+	}
+	s, err := a.Key.Console(cookie.Value, a.Now())
+	if err != nil {
+		return state.Agent{}, s, errSignIn
+	}
+	agent, ok := a.Store.Agent(s.Agent)
+	if !ok || agent.Disabled || agent.Generation != s.Generation {
+		return state.Agent{}, s, errSignIn
+	}
+	return agent, s, nil
+}
+
+func (a *API) signIn(r *http.Request, w http.ResponseWriter) (any, error) {
+	var in struct{ Name, Password string }
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	name := strings.ToLower(strings.TrimSpace(in.Name))
+	now := a.Now()
+	if err := errors.Join(a.byAddress.Allow(remote(r), now), a.byName.Allow(name, now)); err != nil {
+		return nil, err
+	}
+	agent, ok := a.Store.Agent(name)
+	hash := agent.Password
+	if !ok || agent.Disabled {
+		hash = ""
+	}
+	good, err := a.Passwords.Check(r.Context(), hash, in.Password)
+	if err != nil {
+		return nil, err
+	}
+	if !good {
+		a.Log.Warn("sign-in refused", "agent", clip(name), "remote", remote(r))
+		return nil, relay.Errorf(relay.CodeAuth, "The name or the password is not right.")
+	}
+	a.setCookie(w, a.Key.SignConsole(agent.ID, agent.Generation, now), auth.ConsoleSessionFor)
+	a.Log.Info("signed in", "agent", agent.ID, "remote", remote(r))
+	return a.view(agent), nil
+}
+
+func (a *API) signOut(_ *http.Request, w http.ResponseWriter) (any, error) {
+	a.setCookie(w, "", -time.Second)
+	return struct{}{}, nil
+}
+
+func (a *API) setCookie(w http.ResponseWriter, value string, age time.Duration) {
+	http.SetCookie(w, &http.Cookie{
+		Name: cookieName, Value: value, Path: "/", MaxAge: int(age.Seconds()),
+		HttpOnly: true, Secure: a.Secure, SameSite: http.SameSiteStrictMode,
+	})
+}
+
+type meView struct {
+	Agent wire.AgentView `json:"agent"`
+	Node  string         `json:"node"`
+}
+
+func (a *API) view(agent state.Agent) meView {
+	return meView{Agent: AgentView(a.Store, agent), Node: a.Node}
+}
+
+func (a *API) me(_ *http.Request, agent state.Agent) (any, error) { return a.view(agent), nil }
+
+func (a *API) ticket(r *http.Request, _ state.Agent) (any, error) {
+	_, s, err := a.who(r)
+	if err != nil {
+		return nil, err
+	}
+	text, err := a.Tickets.Issue(s, a.Now())
+	if err != nil {
+		return nil, err
+	}
+	wt, hashes := a.Reach()
+	return struct {
+		Ticket string   `json:"ticket"`
+		WT     string   `json:"wt,omitempty"`
+		Hashes []string `json:"hashes,omitempty"`
+	}{text, wt, hashes}, nil
+}

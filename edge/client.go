@@ -1,0 +1,159 @@
+package edge
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"kohe/edge/link"
+	"kohe/relay"
+	"kohe/relay/hub"
+	"kohe/relay/wire"
+)
+
+// How often one connection may ask for something, besides the link's own
+// limits on frames and bytes.
+const (
+	asksPerSecond = 20
+	asksBurst     = 60
+)
+
+// client is one authenticated connection: a tab of a visitor or a console of
+// an agent. It handles the link's frames.
+type client struct {
+	edge  *Edge
+	peer  link.Peer
+	who   relay.Principal
+	queue *hub.Queue
+	tab   string
+	quiet bool
+	asks  *rate.Limiter // used by the control lane only
+	lang  string
+
+	left func() // unregisters; called once by Closed
+
+	mu      sync.Mutex // guards what follows
+	page    wire.TabPayload
+	focused time.Time // when the tab last had the focus
+	lives   map[*live]bool
+}
+
+func (e *Edge) newClient(peer link.Peer, who relay.Principal, hello wire.HelloPayload) *client {
+	c := &client{edge: e, peer: peer, who: who, queue: e.hub.NewQueue(), tab: hello.Tab, quiet: hello.Quiet, lang: hello.Lang}
+	if !c.quiet {
+		c.asks = rate.NewLimiter(asksPerSecond, asksBurst)
+	}
+	return c
+}
+
+// Source implements link.Handler.
+func (c *client) Source() link.Source { return c.queue }
+
+// Closed implements link.Handler.
+func (c *client) Closed(err error) {
+	c.queue.Close(err)
+	c.left()
+	c.edge.Log.Debug("link closed", "link", c.peer.Link.String(), "role", c.who.Role, "transport", c.peer.Transport, "err", err)
+}
+
+// Frame implements link.Handler.
+func (c *client) Frame(lane relay.Lane, f wire.Frame) error {
+	switch lane {
+	case relay.Page:
+		return c.pageFrame(f)
+	case relay.Cursor:
+		return c.pointerFrame(f)
+	}
+	handlers := visitorFrames
+	if c.who.Role != relay.RoleVisitor {
+		handlers = agentFrames
+	}
+	handle, ok := handlers[f.Kind]
+	if !ok || c.quiet {
+		return relay.Errorf(relay.CodeProtocol, "A %s frame has no place here.", f.Kind)
+	}
+	if !c.asks.AllowN(c.edge.Now(), 1) {
+		return &relay.Error{Code: relay.CodeRate, Text: "Too fast. Please wait a moment.", Retry: time.Second}
+	}
+	return handle(c, f)
+}
+
+// ask makes a handler of control frames from a function of their payload.
+func ask[P any](h func(c *client, p P, seq uint64) error) func(*client, wire.Frame) error {
+	return func(c *client, f wire.Frame) error {
+		var p P
+		if err := wire.Decode(f, &p); err != nil {
+			return err
+		}
+		return h(c, p, f.Seq)
+	}
+}
+
+// push queues a control frame for this client.
+func (c *client) push(k wire.Kind, payload any) {
+	c.queue.Push(wire.Outgoing{Kind: k, Payload: wire.Encode(payload)})
+}
+
+// ok answers a request that has no other answer.
+func (c *client) ok(ref uint64, id string) { c.push(wire.OK, wire.OKPayload{Ref: ref, ID: id}) }
+
+// welcome fills in what is the same for every client and queues it.
+func (c *client) welcome(w wire.WelcomePayload) {
+	w.Version, w.Link, w.Key, w.Now, w.Node = wire.Version, c.peer.Link, c.peer.Key, c.edge.at(), c.edge.Node
+	every := pingEvery
+	if c.quiet {
+		every = quietEvery
+	}
+	w.PingMS = int(every.Milliseconds())
+	w.WT, w.Hashes = c.edge.Reach()
+	c.push(wire.Welcome, w)
+}
+
+// tabState returns what the client last said of its tab.
+func (c *client) tabState() (wire.TabPayload, time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.page, c.focused
+}
+
+func (c *client) setTab(p wire.TabPayload) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.page = p
+	if p.Focused {
+		c.focused = c.edge.Now()
+	}
+}
+
+// entered and exited keep the list of sessions that the client takes part in.
+func (c *client) entered(l *live) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lives == nil {
+		c.lives = make(map[*live]bool)
+	}
+	c.lives[l] = true
+}
+
+func (c *client) exited(l *live) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.lives, l)
+}
+
+func (c *client) sessions() []*live {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Collect(maps.Keys(c.lives))
+}
+
+// side is how marks and topics name the side of a principal.
+func side(r relay.Role) relay.Role {
+	if r == relay.RoleVisitor {
+		return r
+	}
+	return relay.RoleAgent
+}

@@ -1,0 +1,267 @@
+// Package edge is one node facing people. It joins their connections
+// (edge/link), the sessions whose origin it is (relay/session), what they see
+// of each other's pages (edge/page) and the cell that keeps what must not be
+// lost, which it knows by the small interfaces below only.
+//
+// A message goes link → live session → topic → links at once and, beside that,
+// live session → cell; the tick comes back from the cell's log by Watch.
+//
+// Goroutines: one per edge (desk, which Open starts and Close waits for), and
+// one per live session while it has something to store. Links bring their own.
+// Locks are taken in the order Edge.mu, live.mu; neither is held while the cell
+// is asked.
+package edge
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"kohe/edge/auth"
+	"kohe/edge/link"
+	"kohe/edge/page"
+	"kohe/raft/state"
+	"kohe/relay"
+	"kohe/relay/hub"
+	"kohe/relay/wire"
+)
+
+// Cell keeps what must not be lost. raft/client is one.
+type Cell interface {
+	// Propose returns when the command is stored, or was refused. An error does
+	// not mean that it was not stored; commands may be repeated.
+	Propose(ctx context.Context, cmd state.Command) (any, error)
+	// Watch calls f with what changed, in the order of the log, from one goroutine.
+	Watch(f func([]state.Change)) (cancel func())
+}
+
+// Store is what the edge reads of the state; state.Reader is one.
+type Store interface {
+	Site(id string) (state.Site, bool)
+	Department(id string) (state.Department, bool)
+	Agent(id string) (state.Agent, bool)
+	Visitor(site string, id relay.ID) (state.Visitor, bool)
+	Session(id relay.ID) (relay.Session, bool)
+	Live() []relay.Session
+	LiveOf(visitor relay.ID) (relay.Session, bool)
+	Messages(session relay.ID, after uint64, limit int) ([]relay.Message, error)
+	Desk(agent string) (state.AgentDesk, bool)
+	Queue(department string) relay.Queue
+	Place(session relay.ID) int
+	Offers(agent string) []state.Offer
+	AllSites() []state.Site
+}
+
+// Config is what an edge needs. All members but Now are required.
+type Config struct {
+	Node    string // this node's name
+	Cell    Cell
+	Store   Store
+	Key     *auth.Key
+	Tickets *auth.Tickets
+	Log     *slog.Logger
+	Now     func() time.Time
+	// Reach returns this node's WebTransport address and the certificate hashes
+	// to accept, if it made its certificate itself.
+	Reach func() (wt string, hashes []string)
+	// OpensPerMinute bounds how many sessions one address may open a minute.
+	OpensPerMinute int
+}
+
+// Spans of an edge's life.
+const (
+	pingEvery    = 10 * time.Second // active links
+	quietEvery   = 25 * time.Second // quiet links; middleboxes forget idle TCP after 30 s and more
+	proposeFor   = 5 * time.Second  // how long a person waits for the cell
+	lingerLive   = time.Minute      // a session without clients stays loaded
+	lingerMirror = 30 * time.Second // capture goes on without viewers: a console reloads
+)
+
+// Bounds of what one node holds.
+const (
+	maxTabs     = 16     // links of one visitor
+	maxConsoles = 16     // links of one agent
+	historyMost = 300    // messages sent when a client joins a session; older ones by the API
+	maxLive     = 50_000 // sessions loaded
+)
+
+// Edge is one node facing people.
+type Edge struct {
+	Config
+	hub     *hub.Hub
+	pages   *page.Pages
+	opens   *auth.Limiter
+	desk    *desk
+	stop    context.CancelFunc
+	closing <-chan struct{} // closed by Close
+	running sync.WaitGroup
+	unwatch func()
+
+	mu       sync.Mutex // guards what follows
+	visitors map[relay.ID]map[*client]bool
+	agents   map[string]map[*client]bool
+	lives    map[relay.ID]*live
+	draining bool
+	Count    Counters
+}
+
+// Open starts an edge: it tells the cell that whoever was connected through
+// its former self is no longer, and follows the cell's log.
+func Open(ctx context.Context, c Config) (*Edge, error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	e := &Edge{
+		Config: c, hub: hub.New(), pages: page.NewPages(page.Limits{}),
+		opens:    auth.NewLimiter(time.Minute/time.Duration(c.OpensPerMinute), c.OpensPerMinute),
+		visitors: make(map[relay.ID]map[*client]bool),
+		agents:   make(map[string]map[*client]bool),
+		lives:    make(map[relay.ID]*live),
+	}
+	if _, err := c.Cell.Propose(ctx, state.StartEdge{Node: c.Node, At: e.at()}); err != nil {
+		return nil, err
+	}
+	run, stop := context.WithCancel(context.Background())
+	e.stop, e.closing, e.desk = stop, run.Done(), newDesk(e)
+	e.running.Go(func() { e.desk.run(run) })
+	e.unwatch = c.Cell.Watch(e.changed)
+	return e, nil
+}
+
+// Drain tells every client to connect elsewhere, spread over the given time.
+func (e *Edge) Drain(over time.Duration) {
+	e.mu.Lock()
+	e.draining = true
+	var all []*client
+	for _, set := range e.visitors {
+		all = slices.AppendSeq(all, maps.Keys(set))
+	}
+	for _, set := range e.agents {
+		all = slices.AppendSeq(all, maps.Keys(set))
+	}
+	e.mu.Unlock()
+	for i, c := range all {
+		retry := over * time.Duration(i) / time.Duration(len(all))
+		c.push(wire.GoAway, wire.ErrorPayload{Code: relay.CodeDraining, Text: "This server is being restarted.", RetryMS: retry.Milliseconds()})
+	}
+}
+
+// WaitEmpty returns when every client has left, after the given time at most.
+func (e *Edge) WaitEmpty(ctx context.Context, most time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	for ctx.Err() == nil {
+		if c := e.Census(); c.Visitors+c.Agents == 0 {
+			return
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// Close ends the edge; its links must be closed already.
+func (e *Edge) Close() {
+	e.unwatch()
+	e.stop()
+	e.mu.Lock()
+	lives := slices.Collect(maps.Values(e.lives))
+	e.mu.Unlock()
+	for _, l := range lives {
+		l.close()
+	}
+	e.running.Wait()
+}
+
+// wait pauses a goroutine of the edge's, at most until Close.
+func (e *Edge) wait(d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-e.closing:
+	}
+}
+
+func (e *Edge) at() int64 { return e.Now().UnixMilli() }
+
+// propose asks the cell on behalf of a person who waits.
+func (e *Edge) propose(cmd state.Command) (any, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), proposeFor)
+	defer cancel()
+	return e.Cell.Propose(ctx, cmd)
+}
+
+// Accept authenticates a new connection and returns who handles its frames.
+func (e *Edge) Accept(ctx context.Context, peer link.Peer, hello wire.HelloPayload) (link.Handler, error) {
+	if hello.Version != wire.Version {
+		return nil, relay.Errorf(relay.CodeVersion, "This page speaks version %d of the protocol, the server speaks %d. Please load the page again.", hello.Version, wire.Version)
+	}
+	e.mu.Lock()
+	draining := e.draining
+	e.mu.Unlock()
+	if draining {
+		return nil, &relay.Error{Code: relay.CodeDraining, Text: "This server is being restarted.", Retry: time.Second}
+	}
+	switch hello.Role {
+	case relay.RoleVisitor:
+		return e.acceptVisitor(ctx, peer, hello)
+	case relay.RoleAgent:
+		return e.acceptAgent(ctx, peer, hello)
+	}
+	return nil, relay.Errorf(relay.CodeProtocol, "A connection is a visitor's or an agent's.")
+}
+
+// changed hears of every change in the cell, in the order of its log.
+func (e *Edge) changed(changes []state.Change) {
+	for _, c := range changes {
+		switch {
+		case c.Session != nil:
+			e.sessionChanged(c.Index, *c.Session)
+		case c.Stored != nil:
+			if l := e.loaded(c.Stored.Session); l != nil {
+				l.stored(c.Index, *c.Stored)
+			}
+		case c.Offer != nil:
+			e.offerChanged(*c.Offer)
+		case c.Agent != nil:
+			e.desk.touchAgent(c.Agent.Agent)
+		case c.Revoked != "":
+			e.revoke(c.Revoked)
+		case !c.Blocked.IsZero():
+			e.blocked(c.Blocked)
+		case c.Site != "":
+			e.desk.touchSite(c.Site)
+		}
+		for _, d := range c.Queues {
+			e.desk.touchQueue(d)
+		}
+	}
+}
+
+// loaded returns a session that is ready here, or nil.
+func (e *Edge) loaded(id relay.ID) *live {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	l := e.lives[id]
+	if l == nil || !l.isReady() {
+		return nil
+	}
+	return l
+}
+
+// clientsOf returns the links of an agent here.
+func (e *Edge) clientsOf(agent string) []*client {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Collect(maps.Keys(e.agents[agent]))
+}
+
+// tabsOf returns the links of a visitor here.
+func (e *Edge) tabsOf(visitor relay.ID) []*client {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Collect(maps.Keys(e.visitors[visitor]))
+}

@@ -1,0 +1,216 @@
+package link
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"kohe/relay"
+	"kohe/relay/wire"
+)
+
+// sender numbers and writes the frames of one lane. Doubled frames go out as
+// datagrams at once and hold up the stream for doubleGap, so that one lost
+// packet never takes both copies; all stream frames keep their order.
+//
+// Several goroutines may add frames; whoever finds nobody writing writes. mu
+// is never held during I/O.
+type sender struct {
+	write    func([]byte) error // whole frames to the ordered lane; one call at a time
+	datagram func([]byte) error // nil: no doubling; may block
+	failed   func(error)        // called once, when write fails
+	metrics  *Metrics
+
+	mu      sync.Mutex // guards what follows
+	seq     uint64
+	queue   []segment // in order of sequence
+	size    int       // bytes in queue
+	writing bool
+	dead    bool          // write has failed
+	idle    chan struct{} // made by whoever waits, closed when writing ends
+	timer   *time.Timer   // fires when the first segment is due
+}
+
+// segment is a run of frames that may be written from due on.
+type segment struct {
+	bytes []byte
+	due   time.Time // zero: at once
+}
+
+// add numbers frames and queues them; the caller then calls flush. It returns
+// the sequence of the first, 0 when the lane is dead. It blocks only where the
+// datagram queue is full.
+func (s *sender) add(frames ...wire.Outgoing) uint64 {
+	var small [4][]byte // no allocation for the usual few
+	datagrams := small[:0]
+	s.mu.Lock()
+	if s.dead {
+		s.mu.Unlock()
+		return 0
+	}
+	first := s.seq + 1
+	for _, f := range frames {
+		s.seq++
+		size := wire.MaxHeader + len(f.Payload)
+		frame := wire.Append(make([]byte, 0, size), wire.Frame{Kind: f.Kind, Seq: s.seq, Payload: f.Payload})
+		s.metrics.FramesOut[f.Kind.Lane()].Add(1)
+		s.metrics.BytesOut[f.Kind.Lane()].Add(uint64(len(f.Payload)))
+		var due time.Time
+		if s.datagram != nil && f.Kind.Doubled() && len(frame) <= wire.MaxDatagram {
+			datagrams = append(datagrams, frame)
+			due = time.Now().Add(doubleGap)
+		}
+		s.append(segment{frame, due})
+	}
+	s.mu.Unlock()
+	for _, d := range datagrams {
+		_ = s.datagram(d) // what is lost here comes again on the stream
+	}
+	return first
+}
+
+// append queues a segment behind the others, joined to the last one if both
+// may go at once.
+func (s *sender) append(next segment) {
+	s.size += len(next.bytes)
+	if n := len(s.queue); n > 0 && next.due.IsZero() {
+		last := &s.queue[n-1]
+		if last.due.IsZero() {
+			last.bytes = append(last.bytes, next.bytes...)
+			return
+		}
+		next.due = last.due
+	}
+	s.queue = append(s.queue, next)
+}
+
+// flush writes what is due, unless somebody is writing already, and sees to it
+// that the rest is written in time. It blocks as long as the lane does.
+func (s *sender) flush() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.writing {
+		return
+	}
+	s.writing = true
+	for !s.dead {
+		b := s.take(time.Now())
+		if b == nil {
+			break
+		}
+		s.mu.Unlock()
+		err := s.write(b)
+		s.mu.Lock()
+		if err != nil {
+			s.die(err)
+		}
+	}
+	s.writing = false
+	if s.idle != nil {
+		close(s.idle)
+		s.idle = nil
+	}
+	if len(s.queue) > 0 {
+		s.arm(time.Until(s.queue[0].due))
+	}
+}
+
+// take removes and returns the bytes that are due.
+func (s *sender) take(now time.Time) []byte {
+	n := 0
+	for n < len(s.queue) && !s.queue[n].due.After(now) {
+		n++
+	}
+	if n == 0 {
+		return nil
+	}
+	b := s.queue[0].bytes
+	for _, more := range s.queue[1:n] {
+		b = append(b, more.bytes...)
+	}
+	s.size -= len(b)
+	if n == len(s.queue) {
+		s.queue = nil // an idle lane holds no buffer
+	} else {
+		s.queue = s.queue[n:]
+	}
+	return b
+}
+
+func (s *sender) arm(wait time.Duration) {
+	if s.timer == nil {
+		s.timer = time.AfterFunc(wait, s.flush)
+		return
+	}
+	s.timer.Reset(wait)
+}
+
+func (s *sender) die(err error) {
+	s.dead = true
+	s.queue, s.size = nil, 0
+	go s.failed(err)
+}
+
+// stop ends the lane: nothing more is queued or written.
+func (s *sender) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dead = true
+	s.queue, s.size = nil, 0
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+}
+
+// settle waits until nobody is writing: then everything added is written, or
+// waits for its time only.
+func (s *sender) settle(ctx context.Context) error {
+	for {
+		s.mu.Lock()
+		if !s.writing {
+			s.mu.Unlock()
+			return nil
+		}
+		if s.idle == nil {
+			s.idle = make(chan struct{})
+		}
+		idle := s.idle
+		s.mu.Unlock()
+		select {
+		case <-idle:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// drain waits until everything added is written, at most until ctx is done.
+func (s *sender) drain(ctx context.Context) {
+	for s.settle(ctx) == nil {
+		s.mu.Lock()
+		empty := len(s.queue) == 0
+		for i := range s.queue { // the copies that wait need wait no longer
+			s.queue[i].due = time.Time{}
+		}
+		s.mu.Unlock()
+		if empty {
+			return
+		}
+		s.flush()
+	}
+}
+
+// reply adds frames of the link's own (pong, error) from a goroutine that must
+// not wait for the client.
+func (s *sender) reply(f wire.Outgoing) error {
+	s.mu.Lock()
+	full := s.size > replyBacklog
+	s.mu.Unlock()
+	if full {
+		return relay.Errorf(relay.CodeOverflow, "The client asks but does not read the answers.")
+	}
+	if s.add(f) != 0 {
+		go s.flush()
+	}
+	return nil
+}

@@ -1,0 +1,388 @@
+package edge
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"kohe/raft/state"
+	"kohe/relay"
+	"kohe/relay/hub"
+	"kohe/relay/session"
+	"kohe/relay/wire"
+)
+
+// live is a session whose origin this edge is. Visitors and agents each have a
+// topic, because a visitor may not see an agent's sign-in name.
+type live struct {
+	edge   *Edge
+	id     relay.ID
+	topics map[relay.Role]*hub.Topic // by side
+	ready  chan struct{}             // closed when core is there, or err
+	err    error                     // set before ready is closed
+
+	mu      sync.Mutex // guards what follows
+	core    *session.Session
+	row     relay.Session
+	clients map[*client]bool
+	storing bool        // a goroutine proposes messages
+	saving  *time.Timer // marks wait to be saved
+	idle    *time.Timer // nobody is here: unload
+	place   int         // what waiting tabs were last told
+	mirror  mirror
+	closed  bool
+}
+
+// live returns a session with this edge as its origin, claiming it if need be.
+func (e *Edge) live(ctx context.Context, id relay.ID) (*live, error) {
+	l, mine, err := e.place(id)
+	if err != nil {
+		return nil, err
+	}
+	if mine {
+		result, err := e.Cell.Propose(ctx, state.Claim{Session: id, Node: e.Node, Nonce: relay.NewID(), At: e.at()})
+		if err != nil {
+			return nil, l.fail(fmt.Errorf("claim session %s: %w", id, err))
+		}
+		return l, l.load(result.(state.Claimed))
+	}
+	select {
+	case <-l.ready:
+		return l, l.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// adopt loads a session that was just opened here.
+func (e *Edge) adopt(c state.Claimed) (*live, error) {
+	l, mine, err := e.place(c.Session.ID)
+	if err != nil {
+		return nil, err
+	}
+	if mine {
+		return l, l.load(c)
+	}
+	<-l.ready
+	return l, l.err
+}
+
+// place returns the session's live value; mine is true for the one caller who
+// must load it.
+func (e *Edge) place(id relay.ID) (l *live, mine bool, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if l := e.lives[id]; l != nil {
+		return l, false, nil
+	}
+	if len(e.lives) >= maxLive {
+		return nil, false, &relay.Error{Code: relay.CodeBusy, Text: "This server is full. Please try again soon.", Retry: 10 * time.Second}
+	}
+	name := id.String()
+	l = &live{edge: e, id: id, ready: make(chan struct{}), clients: make(map[*client]bool), topics: map[relay.Role]*hub.Topic{
+		relay.RoleVisitor: e.hub.Topic("chat/" + name + "/visitor"),
+		relay.RoleAgent:   e.hub.Topic("chat/" + name + "/agent"),
+	}}
+	l.mirror.topic = e.hub.Topic("page/" + name)
+	e.lives[id] = l
+	return l, true, nil
+}
+
+func (l *live) fail(err error) error {
+	l.err = err
+	l.edge.mu.Lock()
+	delete(l.edge.lives, l.id)
+	l.edge.mu.Unlock()
+	close(l.ready)
+	return err
+}
+
+func (l *live) load(c state.Claimed) error {
+	claimed, err := l.claimed(c, 0)
+	if err != nil {
+		return l.fail(err)
+	}
+	l.mu.Lock()
+	l.core = session.New(claimed)
+	l.row = c.Session
+	l.waitIdle()
+	l.mu.Unlock()
+	close(l.ready)
+	return nil
+}
+
+// claimed reads what a claim needs of the transcript after a place.
+func (l *live) claimed(c state.Claimed, after uint64) (session.State, error) {
+	tail, err := l.edge.transcript(l.id, after, c.Seq)
+	if err != nil {
+		return session.State{}, fmt.Errorf("read the transcript of session %s: %w", l.id, err)
+	}
+	return session.State{
+		Session: l.id, Epoch: c.Epoch, Stored: c.Seq, Tail: tail, Visitor: c.Session.Visited, Agent: c.Session.Agented,
+	}, nil
+}
+
+// transcript reads the stored messages after < seq ≤ until, page by page.
+func (e *Edge) transcript(id relay.ID, after, until uint64) (all []relay.Message, err error) {
+	for after < until {
+		some, err := e.Store.Messages(id, after, int(min(until-after, state.MaxPage)))
+		if err != nil || len(some) == 0 {
+			return all, err
+		}
+		all = append(all, some...)
+		after = some[len(some)-1].Seq
+	}
+	return all, nil
+}
+
+func (l *live) isReady() bool {
+	select {
+	case <-l.ready:
+		return l.err == nil
+	default:
+		return false
+	}
+}
+
+// sessionOf returns the session that a client speaks of, if it takes part in it.
+func (e *Edge) sessionOf(c *client, id relay.ID) (*live, error) {
+	if l := e.loaded(id); l != nil && l.has(c) {
+		return l, nil
+	}
+	return nil, relay.Errorf(relay.CodeNotFound, "There is no such session, or you are not part of it.")
+}
+
+func (l *live) has(c *client) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.clients[c]
+}
+
+// sessionFor returns a session as one side may see it.
+func (e *Edge) sessionFor(r relay.Role, s relay.Session) relay.Session {
+	if s.State == relay.Waiting {
+		s.Place = e.Store.Place(s.ID)
+	}
+	if side(r) == relay.RoleVisitor {
+		s.Agent, s.Assignment, s.Facts = "", 0, nil
+	}
+	return s
+}
+
+// join makes a client part of the session and brings it up to date: the state,
+// the messages that it lacks, the marks. Joining twice is harmless.
+func (l *live) join(c *client, from wire.Resume) {
+	l.mu.Lock()
+	if l.closed || l.clients[c] {
+		l.mu.Unlock()
+		return
+	}
+	first := c.who.Role == relay.RoleVisitor && !l.visitorHere()
+	l.clients[c] = true
+	c.entered(l)
+	if l.idle != nil {
+		l.idle.Stop()
+		l.idle = nil
+	}
+	c.push(wire.Session, l.edge.sessionFor(c.who.Role, l.row))
+	l.history(c, from)
+	l.topics[side(c.who.Role)].Subscribe(c.queue)
+	l.lead()
+	l.mu.Unlock()
+	if first {
+		l.online(true)
+	}
+}
+
+// history sends what the client lacks. The lock is held, so that nothing falls
+// between it and the topic.
+func (l *live) history(c *client, from wire.Resume) {
+	older, messages := l.core.Resume(from.Epoch, from.Seq)
+	if !older.Empty() {
+		after := max(older.After, older.Until-min(older.Until, historyMost))
+		stored, err := l.edge.transcript(l.id, after, older.Until)
+		if err != nil {
+			l.edge.Log.Error("transcript cannot be read", "session", l.id.String(), "err", err)
+		}
+		messages = append(stored, messages...)
+	}
+	for _, m := range messages {
+		c.push(wire.Message, forSide(side(c.who.Role), m))
+	}
+	epoch, seq := l.core.Stored()
+	c.push(wire.Stored, wire.StoredPayload{Session: l.id, Epoch: epoch, Seq: seq})
+	for _, by := range [...]relay.Role{relay.RoleVisitor, relay.RoleAgent} {
+		m := l.core.Marks(by)
+		c.push(wire.Mark, wire.MarkPayload{Session: l.id, By: by, Delivered: m.Delivered, Read: m.Read})
+	}
+}
+
+// forSide hides an agent's sign-in name from visitors.
+func forSide(to relay.Role, m relay.Message) relay.Message {
+	if to == relay.RoleVisitor && m.Author.Role != relay.RoleVisitor {
+		m.Author.ID = ""
+	}
+	return m
+}
+
+// leave takes a client out of the session.
+func (l *live) leave(c *client) {
+	l.mu.Lock()
+	if !l.clients[c] {
+		l.mu.Unlock()
+		return
+	}
+	l.remove(c)
+	l.lead()
+	gone := c.who.Role == relay.RoleVisitor && !l.visitorHere()
+	l.waitIdle()
+	l.mu.Unlock()
+	if gone {
+		l.online(false)
+	}
+}
+
+// remove takes a client off the session's lists. mu is held.
+func (l *live) remove(c *client) {
+	delete(l.clients, c)
+	c.exited(l)
+	l.topics[side(c.who.Role)].Unsubscribe(c.queue)
+	l.unwatch(c)
+}
+
+// visitorHere reports whether a tab of the visitor is connected. mu is held.
+func (l *live) visitorHere() bool {
+	for c := range l.clients {
+		if c.who.Role == relay.RoleVisitor {
+			return true
+		}
+	}
+	return false
+}
+
+// online tells the cell whether the visitor has a connection.
+func (l *live) online(on bool) {
+	l.edge.presence(func() error {
+		l.mu.Lock()
+		still := l.visitorHere() == on && l.row.State != relay.Ended
+		l.mu.Unlock()
+		if !still {
+			return nil
+		}
+		_, err := l.edge.propose(state.SetOnline{Session: l.id, Node: l.edge.Node, On: on, At: l.edge.at()})
+		return err
+	})
+}
+
+// waitIdle unloads the session after a while without clients. mu is held.
+func (l *live) waitIdle() {
+	if len(l.clients) > 0 || l.idle != nil || l.closed {
+		return
+	}
+	l.idle = time.AfterFunc(lingerLive, l.unload)
+}
+
+func (l *live) unload() {
+	l.mu.Lock()
+	busy := len(l.clients) > 0 || l.core.Unstored() > 0
+	l.idle = nil
+	if busy {
+		l.waitIdle()
+		l.mu.Unlock()
+		return
+	}
+	l.mu.Unlock()
+	l.edge.mu.Lock()
+	delete(l.edge.lives, l.id)
+	l.edge.mu.Unlock()
+	l.close()
+}
+
+// close stops timers and lets go of the page.
+func (l *live) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	for _, t := range []*time.Timer{l.idle, l.saving, l.mirror.linger} {
+		if t != nil {
+			t.Stop()
+		}
+	}
+	l.dropPage()
+}
+
+// sessionChanged takes a new row from the cell.
+func (e *Edge) sessionChanged(index uint64, row relay.Session) {
+	if l := e.loaded(row.ID); l != nil {
+		l.changed(index, row)
+	} else if row.Agent != "" && row.State != relay.Ended && len(e.clientsOf(row.Agent)) > 0 {
+		e.presence(func() error { // an agent of ours got a session whose origin is dead
+			l, err := e.live(context.Background(), row.ID)
+			if err == nil {
+				l.changed(index, row)
+			}
+			return err
+		})
+	}
+}
+
+func (l *live) changed(index uint64, row relay.Session) {
+	l.mu.Lock()
+	was := l.row
+	if row.Facts == nil {
+		row.Facts = was.Facts
+	}
+	l.row = row
+	l.events(index, was, row)
+	l.members(was, row)
+	for c := range l.clients {
+		c.push(wire.Session, l.edge.sessionFor(c.who.Role, row))
+	}
+	if row.State == relay.Ended || !row.Consent {
+		l.dropPage()
+	}
+	l.lead()
+	l.mu.Unlock()
+	l.store()
+}
+
+// events writes what changed into the transcript. The ids come from the log,
+// so that an origin that says them again is understood. mu is held.
+func (l *live) events(index uint64, was, row relay.Session) {
+	event := func(kind relay.MessageKind, id uint64, text string) {
+		l.number(relay.Author{Role: relay.RoleSystem}, string(kind)+"-"+strconv.FormatUint(id, 10), kind, text)
+	}
+	if was.Agent != "" && was.Agent != row.Agent {
+		event(relay.KindLeft, was.Assignment, was.AgentName)
+	}
+	if row.Agent != "" && was.Agent != row.Agent {
+		event(relay.KindJoined, row.Assignment, row.AgentName)
+	}
+	if row.Consent != was.Consent {
+		event(relay.KindConsent, index, map[bool]string{true: "on", false: "off"}[row.Consent])
+	}
+	if row.State == relay.Ended && was.State != relay.Ended {
+		event(relay.KindEnded, 0, row.EndedBy)
+	}
+}
+
+// members lets the consoles in that see the session now and those out that do
+// not any more. mu is held; joining happens after it is released.
+func (l *live) members(was, row relay.Session) {
+	for c := range l.clients {
+		if c.who.Role != relay.RoleVisitor && !c.sees(row) {
+			c.push(wire.Session, l.edge.sessionFor(c.who.Role, row))
+			l.remove(c)
+		}
+	}
+	if row.Agent != "" && row.Agent != was.Agent {
+		l.edge.presence(func() error {
+			for _, c := range l.edge.clientsOf(row.Agent) {
+				l.join(c, wire.Resume{Session: l.id})
+			}
+			return nil
+		})
+	}
+}

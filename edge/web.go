@@ -1,0 +1,122 @@
+package edge
+
+import (
+	"bytes"
+	"io/fs"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"kohe/raft/state"
+	"kohe/widget"
+)
+
+// Web serves the documents and scripts of a node: the loader, what it and the
+// console load, the console, the mirror's document and, in a demo, the shop.
+type Web struct {
+	Bundle *widget.Bundle
+	Site   func(id string) (state.Site, bool)
+	Public string // this node's own address, "http://localhost:8080"
+	Shop   bool   // serve the demo shop
+}
+
+// Register adds the web's addresses to mux.
+func (w *Web) Register(mux *http.ServeMux) {
+	mux.HandleFunc("GET /kohe.js", w.loader)
+	mux.Handle("GET /kohe/a/", http.StripPrefix("/kohe/a/", http.HandlerFunc(w.asset)))
+	mux.HandleFunc("GET /kohe/mirror/{site}", w.mirror)
+	mux.HandleFunc("GET /console/", w.console)
+	mux.HandleFunc("GET /{$}", func(rw http.ResponseWriter, r *http.Request) { http.Redirect(rw, r, "/console/", http.StatusFound) })
+	if w.Shop {
+		mux.Handle("GET /shop/", http.StripPrefix("/shop/", http.HandlerFunc(w.shop)))
+		mux.HandleFunc("GET /shop", func(rw http.ResponseWriter, r *http.Request) { http.Redirect(rw, r, "/shop/", http.StatusFound) })
+	}
+}
+
+// public lets any site load a script of ours as a module.
+func public(h http.Header) {
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	h.Set("X-Content-Type-Options", "nosniff")
+}
+
+func (w *Web) loader(rw http.ResponseWriter, r *http.Request) {
+	public(rw.Header())
+	rw.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+	rw.Header().Set("Cache-Control", "public, max-age=300, stale-while-revalidate=86400")
+	rw.Header().Set("ETag", w.Bundle.ETag)
+	http.ServeContent(rw, r, "kohe.js", time.Time{}, bytes.NewReader(w.Bundle.Loader))
+}
+
+func (w *Web) asset(rw http.ResponseWriter, r *http.Request) {
+	name := r.URL.Path
+	body, err := fs.ReadFile(w.Bundle.Assets, name)
+	if err != nil || strings.HasPrefix(name, ".") || path.Ext(name) == ".json" {
+		http.NotFound(rw, r)
+		return
+	}
+	public(rw.Header())
+	rw.Header().Set("Cache-Control", "public, max-age=31536000, immutable") // the name holds the hash
+	http.ServeContent(rw, r, name, time.Time{}, bytes.NewReader(body))
+}
+
+// consoleCSP: nothing but our own scripts runs in the console. The edges that
+// it connects to are https and wss anywhere; on a development node also http.
+const consoleCSP = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
+	"connect-src 'self' https: wss: ws://localhost:* ws://127.0.0.1:*; frame-src 'self'; font-src 'self'; manifest-src 'self'; " +
+	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+func (w *Web) console(rw http.ResponseWriter, r *http.Request) {
+	h := rw.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", consoleCSP)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-cache")
+	http.ServeContent(rw, r, "index.html", time.Time{}, bytes.NewReader(w.Bundle.Console))
+}
+
+// mirror serves the empty document that the console draws a visitor's page in.
+// Nothing runs in it, nothing can be sent from it, and it loads images, sheets
+// and fonts only from the origins that the site lists (DESIGN 13).
+func (w *Web) mirror(rw http.ResponseWriter, r *http.Request) {
+	site, ok := w.Site(r.PathValue("site"))
+	if !ok {
+		http.NotFound(rw, r)
+		return
+	}
+	from := strings.Join(append(append([]string{}, site.Origins...), site.Assets...), " ")
+	h := rw.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", "default-src 'none'; img-src data: blob: "+from+"; media-src "+from+"; style-src 'unsafe-inline' blob: "+from+
+		"; font-src data: "+from+"; form-action 'none'; base-uri "+from+"; frame-ancestors 'self'; sandbox allow-same-origin")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-cache")
+	_, _ = rw.Write([]byte("<!doctype html><html><head><meta charset=utf-8><title>Mirror</title></head><body></body></html>")) // the reader is gone
+}
+
+// shop serves the demo shop under a CSP as strict as a careful bank's, which
+// shows what the snippet needs.
+func (w *Web) shop(rw http.ResponseWriter, r *http.Request) {
+	name := r.URL.Path
+	if name == "" || strings.HasSuffix(name, "/") {
+		name += "index.html"
+	}
+	body, err := fs.ReadFile(w.Bundle.Shop, name)
+	if err != nil {
+		http.NotFound(rw, r)
+		return
+	}
+	h := rw.Header()
+	if path.Ext(name) == ".html" {
+		body = widget.ShopPage(body, w.Public)
+		secure := strings.NewReplacer("http://", "https://", "ws://", "wss://").Replace(w.Public)
+		h.Set("Content-Security-Policy", "default-src 'self'; script-src 'self' "+w.Public+"; connect-src 'self' "+w.Public+" "+
+			strings.Replace(w.Public, "http", "ws", 1)+" "+secure+"; object-src 'none'; base-uri 'none'; frame-ancestors 'none'")
+	}
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-cache")
+	http.ServeContent(rw, r, name, time.Time{}, bytes.NewReader(body))
+}

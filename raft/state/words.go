@@ -1,0 +1,106 @@
+package state
+
+import (
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+
+	"kohe/relay"
+)
+
+// Bounds of the search index.
+const (
+	MaxWords   = 128 // distinct words of a message that can be found
+	MaxWordLen = 40  // bytes of a word, folded; what is longer is found by its beginning
+)
+
+// tokenizer splits text into words and folds them: NFKD, without marks, case
+// folded, so that "Õun", "õun" and "oun" are one word. For one goroutine.
+type tokenizer struct {
+	fold cases.Caser
+	buf  []byte
+}
+
+func newTokenizer() tokenizer { return tokenizer{fold: cases.Fold()} }
+
+// each calls f with every word, folded and valid until f returns, and where it
+// is in text, until f returns false. Letters, digits and marks make words.
+func (t *tokenizer) each(text string, f func(word []byte, start, end int) bool) {
+	start := -1
+	for i, r := range text {
+		in := unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsMark(r)
+		if in && start < 0 {
+			start = i
+		} else if !in && start >= 0 {
+			if !t.one(text, start, i, f) {
+				return
+			}
+			start = -1
+		}
+	}
+	if start >= 0 {
+		t.one(text, start, len(text), f)
+	}
+}
+
+func (t *tokenizer) one(text string, start, end int, f func([]byte, int, int) bool) bool {
+	word := t.folded(text[start:end])
+	return len(word) == 0 || f(word, start, end)
+}
+
+// folded returns a word in the form in which it is compared.
+func (t *tokenizer) folded(word string) []byte {
+	t.buf = t.buf[:0]
+	for i := range len(word) {
+		c := word[i]
+		if c >= utf8.RuneSelf {
+			return t.foldedUnicode(word)
+		}
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		t.buf = append(t.buf, c)
+	}
+	return cut(t.buf)
+}
+
+func (t *tokenizer) foldedUnicode(word string) []byte {
+	t.buf = t.buf[:0]
+	for _, r := range norm.NFKD.String(word) {
+		if !unicode.IsMark(r) {
+			t.buf = utf8.AppendRune(t.buf, r)
+		}
+	}
+	return cut(norm.NFC.Bytes(t.fold.Bytes(t.buf)))
+}
+
+// cut shortens a word to MaxWordLen bytes of whole characters.
+func cut(word []byte) []byte {
+	if len(word) <= MaxWordLen {
+		return word
+	}
+	n := MaxWordLen
+	for !utf8.RuneStart(word[n]) {
+		n--
+	}
+	return word[:n]
+}
+
+// addWords enters a message's words in the search index.
+func (t *txn) addWords(s *session, m relay.Message) {
+	clear(t.seen)
+	base := t.key(tableWord).name(s.Customer)
+	t.tokens.each(m.Text, func(word []byte, _, _ int) bool {
+		if t.seen[string(word)] {
+			return true
+		}
+		t.seen[string(word)] = true
+		k := append(append(base, word...), 0).newest(m.At).id(m.Session).num(m.Seq)
+		if err := t.words.Set(k, nil, nil); err != nil {
+			t.fail(err)
+		}
+		return len(t.seen) < MaxWords
+	})
+}

@@ -1,0 +1,72 @@
+// Page format 1, as dom/FORMAT.md specifies it: the numbers that both ends share.
+
+export const FORMAT = 1;
+
+/** Bits of a message's first byte. */
+export const Head = { snapshot: 1, partial: 2, span: 4, hash: 8, deflated: 16 } as const;
+
+/** Operation codes: the low five bits of an operation's first byte. */
+export const Op = {
+  page: 1, viewport: 2, insert: 3, remove: 4, move: 5, text: 6, attr: 7, unset: 8, value: 9, state: 10,
+  scroll: 11, focus: 12, hover: 13, sheet: 14, rule: 15, adopt: 16, freeze: 17,
+} as const;
+
+/** How a splice is written (upper three bits of text, attr and value): what is left out is implied. */
+export const Splice = { at: 0, insert: 1, tail: 2, append: 3, set: 4 } as const;
+
+/** How a rule changes (upper three bits of rule). */
+export const Rule = { insert: 0, delete: 1, replace: 2 } as const;
+
+/** Kinds of node that are neither text nor element (upper bits of a node header whose low two are 3). */
+export const Special = { end: 0, shadow: 1, existing: 2, document: 3, shadowManual: 4 } as const;
+
+/** Bits of state. */
+export const State = { checked: 1, selected: 2, indeterminate: 4, modal: 8, popover: 16, disabledSheet: 32 } as const;
+
+/** Bits of page. */
+export const Page = { quirks: 1 } as const;
+
+export const DOCUMENT = 1; // the id of the document node
+
+/** Limits, as in dom/limits.go. Text in UTF-16 units, the rest in bytes. */
+export const Limit = {
+  message: (1 << 20) - 16, // a page frame's payload without the session id
+  inline: 128 << 10, // longest string written at once; what is longer follows in splices
+  text: 2 << 20, // longest text or attribute; the rest is cut off
+  table: 16384, // strings in a message's table
+  tabled: 256, // longest string in it
+  nodes: 200_000,
+  depth: 512,
+} as const;
+
+/** The bullet that masked text is made of. */
+export const BULLET = '\u2022';
+
+const bullets = new RegExp(`^[${BULLET}\\s]*$`);
+
+/**
+ * Returns text as it may leave the page from a masked place: bullets that tell no more than a class of length
+ * (1, 2, 4, 8 … 64), white space alone as it is. Masking twice changes nothing.
+ */
+export function maskText(text: string): string {
+  if (bullets.test(text)) return text.length <= 128 ? text : text.slice(0, 128);
+  let n = 1;
+  while (n < text.length && n < 64) n *= 2;
+  return maskedRun(n);
+}
+
+const runs = new Map<number, string>();
+function maskedRun(n: number): string {
+  let run = runs.get(n);
+  if (!run) {
+    run = BULLET.repeat(n).replace(/(.{8})(?=.)/gu, '$1 '); // may wrap
+    runs.set(n, run);
+  }
+  return run;
+}
+
+/** Returns a password as it may leave the page: a bullet a character, at most eight. */
+export function maskPassword(value: string): string {
+  return BULLET.repeat(Math.min(value.length, 8));
+}
+

@@ -1,0 +1,283 @@
+// Turns nodes into the forest of an insert operation. What is not yet known to
+// the mirror can be left for later at any child: the parent is then `pending`
+// and goes on at its next turn, with whatever its children are by then. So a
+// large snapshot comes in slices and needs no copy of the page.
+import { Limit, maskText, Op, Special } from './format.ts';
+import type { Ids } from './ids.ts';
+import type { Masks } from './masks.ts';
+import { absoluteAttribute, absoluteCss } from './url.ts';
+import type { Writer } from './writer.ts';
+
+const never = new Set(['script', 'noscript', 'base', 'object', 'embed', 'applet', 'frame', 'frameset', 'portal', 'fencedframe']);
+const noChildren = new Set(['iframe', 'template', 'textarea']);
+const silent = /^(?:on|nonce$|integrity$|srcdoc$|action$|formaction$|ping$|crossorigin$|http-equiv$|autofocus$|data-kohe-ui)/i;
+
+/** The tag of an element on the wire: its local name, with its namespace if that is not HTML. */
+function tagOf(el: Element): string {
+  const name = el.localName;
+  const ns = el.namespaceURI;
+  if (ns === 'http://www.w3.org/1999/xhtml') return never.has(name) ? 'kohe-x' : /^(?:svg|math|html):/.test(name) ? `html:${name}` : name;
+  if (ns === 'http://www.w3.org/2000/svg') return name === 'script' ? 'kohe-x' : `svg:${name}`;
+  return ns === 'http://www.w3.org/1998/Math/MathML' ? `math:${name}` : 'kohe-x';
+}
+
+export interface Context {
+  readonly w: Writer;
+  readonly ids: Ids;
+  readonly masks: Masks;
+  /** Called once for each new element that may have more to say than its attributes. */
+  arrived(el: Element): void;
+  /** The element's shadow root, if it has one within reach. */
+  shadowOf(el: Element): ShadowRoot | null;
+  /** Called once for each new shadow root. */
+  rooted(root: ShadowRoot): void;
+  /** Called when a known node comes under a mask. */
+  remask(node: Node): void;
+  /** Registers a string that was cut at Limit.inline. */
+  cut(node: Node, name: string, sent: string): void;
+}
+
+export class Serializer {
+  readonly pending = new Map<Node, Node | null>(); // parent → the last of its children that was dealt with
+  #deadline = Number.POSITIVE_INFINITY;
+  #full = Limit.message;
+  #count = 0;
+  #over = false;
+  #depth = 0;
+  nodes = 0; // known to the mirror
+
+  constructor(readonly c: Context) {}
+
+  /** Starts a slice that ends at a time (ms, performance.now) or at a length of the message. */
+  begin(deadline: number, full: number): void {
+    this.#deadline = deadline;
+    this.#full = full;
+    this.#over = false;
+  }
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** Whether the slice is used up. To be asked before each node. */
+  spent(): boolean {
+    if (!this.#over && (++this.#count & 31) === 0) {
+      this.#over = this.c.w.length > this.#full || performance.now() > this.#deadline;
+    }
+    return this.#over;
+  }
+
+  /** Writes one unknown node, or nothing if it is of a kind that does not travel. */
+  node(node: Node, masked: boolean): boolean {
+    if (node.nodeType === 3 || node.nodeType === 4) return this.#text(node as Text, masked);
+    return node.nodeType === 1 && this.#element(node as Element, masked);
+  }
+
+  /** Whether a node travels at all. */
+  travels(node: Node): boolean {
+    const type = node.nodeType;
+    return type === 3 || type === 4 || (type === 1 && !(node as Element).hasAttribute('data-kohe-ui'));
+  }
+
+  /** A text node's content as it leaves. */
+  textOf(node: CharacterData, data: string, masked: boolean): string {
+    if (masked) return maskText(data);
+    const parent = node.parentNode;
+    if (parent && parent.nodeType === 1 && (parent as Element).localName === 'style') return absoluteCss(data, parent.baseURI);
+    return data.length > Limit.text ? data.slice(0, Limit.text) : data;
+  }
+
+  /** An attribute as it leaves, null if it does not. */
+  attributeOf(el: Element, name: string, value: string, masked: boolean): string | null {
+    if (silent.test(name)) return null;
+    if (name === 'value' && el.localName === 'input' && /^(?:hidden|file)$/i.test(el.getAttribute('type') ?? '')) return null;
+    const kept = masked ? this.c.masks.attribute(el, name, value) : value;
+    if (kept === null) return null;
+    if (kept !== '' && (name === 'href' || name === 'src')) {
+      if (el.localName === 'link' && !this.#linkTravels(el as HTMLLinkElement)) return null;
+      if (el.localName === 'iframe') return null;
+      if (/^\s*j\s*a\s*v\s*a\s*s\s*c\s*r\s*i\s*p\s*t\s*:/i.test(kept)) return null;
+    }
+    const absolute = absoluteAttribute(el, name, kept);
+    return absolute.length > Limit.text ? absolute.slice(0, Limit.text) : absolute;
+  }
+
+  /** A sheet whose rules can be read travels by content; the rest by address. */
+  #linkTravels(link: HTMLLinkElement): boolean {
+    if (!/\bstylesheet\b/i.test(link.rel)) return /\bicon\b/i.test(link.rel);
+    return new URL(link.href, document.baseURI).origin !== location.origin;
+  }
+
+  #text(node: Text, masked: boolean): boolean {
+    this.c.ids.add(node, masked);
+    this.nodes++;
+    const text = this.textOf(node, node.data, masked);
+    this.c.w.plain(this.#clip(node, '', text), 2);
+    return true;
+  }
+
+  #clip(node: Node, name: string, value: string): string {
+    const room = this.c.w.length > this.#full ? 0 : Limit.inline;
+    if (value.length <= room) return value;
+    const sent = value.slice(0, (value.charCodeAt(room - 1) & 0xfc00) === 0xd800 ? room - 1 : room);
+    this.c.cut(node, name, sent);
+    return sent;
+  }
+
+  #element(el: Element, inherited: boolean): boolean {
+    const { w, ids, masks } = this.c;
+    if (el.hasAttribute('data-kohe-ui')) return false;
+    const tag = tagOf(el);
+    if (tag === 'kohe-x') {
+      ids.add(el, inherited);
+      w.tag(tag, 1);
+      w.u(0);
+      return true;
+    }
+    const masked = inherited || masks.self(el);
+    ids.add(el, masked);
+    this.nodes++;
+    const shadow = this.c.shadowOf(el);
+    const first = noChildren.has(el.localName) ? null : el.firstChild;
+    const deep = first !== null || shadow !== null;
+    w.tag(tag, deep ? 2 : 1);
+    this.#attributes(el, masked);
+    this.c.arrived(el);
+    if (!deep) return true;
+    this.#depth++;
+    if (this.#depth < Limit.depth) {
+      if (shadow) this.#shadow(shadow, masked);
+      if (first) this.#children(el, first, masked);
+    }
+    this.#depth--;
+    w.u((Special.end << 2) | 3);
+    return true;
+  }
+
+  #attributes(el: Element, masked: boolean): void {
+    const { w } = this.c;
+    const list = el.attributes;
+    const n = list.length;
+    if (n === 0) {
+      w.u(0);
+      return;
+    }
+    const out: string[] = [];
+    for (let i = 0; i < n; i++) {
+      const { name, value } = list[i] as Attr;
+      const sent = this.attributeOf(el, name, value, masked);
+      if (sent !== null) out.push(name, this.#clip(el, name, sent));
+    }
+    w.u(out.length / 2);
+    for (let i = 0; i < out.length; i += 2) {
+      w.attrName(out[i] as string);
+      w.str(out[i + 1] as string);
+    }
+  }
+
+  #shadow(root: ShadowRoot, masked: boolean): void {
+    const { w, ids } = this.c;
+    w.u(((root.slotAssignment === 'manual' ? Special.shadowManual : Special.shadow) << 2) | 3);
+    ids.add(root, masked);
+    this.c.rooted(root);
+    if (root.firstChild) this.#children(root, root.firstChild, masked);
+    w.u((Special.end << 2) | 3);
+  }
+
+  /** Writes a shadow root of a host that is known already. */
+  shadow(root: ShadowRoot, masked: boolean): void {
+    this.open(this.c.ids.of(root.host), 0);
+    this.#shadow(root, masked);
+    this.close();
+  }
+
+  /** Begins an insert operation: new nodes under a known parent, after a known sibling (0: first). */
+  open(parent: number, after: number): void {
+    const { w, ids } = this.c;
+    w.op(Op.insert);
+    w.ref(parent);
+    w.ref(after);
+    w.ref(ids.next);
+  }
+
+  close(): void {
+    this.c.w.u((Special.end << 2) | 3);
+  }
+
+  /** Goes on with what was left for later, until the slice ends. */
+  resume(): void {
+    for (const [parent, last] of this.pending) {
+      if (this.#over) return;
+      this.pending.delete(parent);
+      const known = this.c.ids.of(parent) !== 0 && parent.isConnected;
+      if (known) this.#resume(parent, last && last.parentNode === parent ? last.nextSibling : parent.firstChild);
+    }
+  }
+
+  #resume(parent: Node, first: Node | null): void {
+    const { ids } = this.c;
+    const masked = ids.masked(parent);
+    let open = false;
+    let before = first?.previousSibling ?? null;
+    while (before && !ids.of(before)) before = before.previousSibling;
+    let after = before ? ids.of(before) : 0;
+    for (let child = first; child; child = child.nextSibling) {
+      const id = ids.of(child);
+      if (id) {
+        if (open) this.close();
+        open = false;
+        after = id;
+        continue;
+      }
+      if (this.spent()) {
+        this.pending.set(parent, child.previousSibling);
+        break;
+      }
+      if (!this.travels(child)) continue;
+      if (!open) this.open(ids.of(parent), after);
+      open = true;
+      this.node(child, masked);
+      after = ids.of(child);
+    }
+    if (open) this.close();
+  }
+
+  /** Whether the children of a known node stay unknown. */
+  opaque(parent: Node): boolean {
+    return parent.nodeType === 1 && (never.has((parent as Element).localName) || noChildren.has((parent as Element).localName));
+  }
+
+  /** Makes a subtree unknown again. */
+  forget(node: Node): void {
+    const { ids } = this.c;
+    if (ids.of(node)) this.nodes--;
+    ids.drop(node);
+    this.pending.delete(node);
+    for (let child = node.firstChild; child; child = child.nextSibling) if (ids.of(child)) this.forget(child);
+    if (node.nodeType === 1) {
+      const root = this.c.shadowOf(node as Element);
+      if (root && ids.of(root)) this.forget(root);
+    }
+  }
+
+  #children(parent: Node, first: Node, masked: boolean): void {
+    let last: Node | null = null;
+    for (let child: Node | null = first; child; child = child.nextSibling) {
+      if (this.spent()) {
+        this.pending.set(parent, last);
+        return;
+      }
+      const id = this.c.ids.of(child);
+      if (id) this.#existing(child, id, masked);
+      else this.node(child, masked);
+      last = child;
+    }
+  }
+
+  /** Writes that a node the mirror knows comes here. */
+  #existing(node: Node, id: number, masked: boolean): void {
+    if (masked && !this.c.ids.masked(node)) this.c.remask(node);
+    this.c.w.u((Special.existing << 2) | 3);
+    this.c.w.u(id);
+  }
+}

@@ -1,0 +1,254 @@
+// Style sheets whose rules are not what the document's text says: changed
+// through the CSSOM, constructed, or loaded from the site's own origin. They
+// travel as a list of top-level rules and then rule by rule. A change deeper
+// inside replaces its top-level rule.
+import { Op, Rule } from './format.ts';
+import type { Ids } from './ids.ts';
+import type { Patches } from './patches.ts';
+import { absoluteCss } from './url.ts';
+import type { Writer } from './writer.ts';
+
+interface Step { k: number; index: number; text: string }
+type Root = Document | ShadowRoot;
+
+const longest = 300_000; // UTF-16 units of a rule; a longer one is left out
+const nothing = '@media not all{}';
+const share = 400 << 10; // bytes of sheets in one message
+
+export class Sheets {
+  #byRules = new WeakSet<CSSStyleSheet>(); // the mirror has a list of rules
+  #constructed = new WeakMap<CSSStyleSheet, number>();
+  readonly #whole = new Set<CSSStyleSheet>();
+  readonly #steps = new Map<CSSStyleSheet, Step[]>();
+  readonly #stale = new Set<CSSRule>(); // top-level rules to compare
+  #texts = new WeakMap<CSSRule, string>();
+  readonly #roots = new Map<Root, CSSStyleSheet[]>();
+  /** Rules of sheets that did not fit into a message: sheet → next index. */
+  readonly #rest = new Map<CSSStyleSheet, number>();
+
+  constructor(
+    readonly ids: Ids,
+    readonly signal: () => void,
+  ) {}
+
+  get pending(): boolean {
+    return this.#rest.size > 0;
+  }
+
+  renew(): void {
+    this.#byRules = new WeakSet();
+    this.#constructed = new WeakMap();
+    this.#texts = new WeakMap();
+    for (const held of [this.#whole, this.#steps, this.#stale, this.#roots, this.#rest]) held.clear();
+  }
+
+  patch(patches: Patches): void {
+    const proto = CSSStyleSheet.prototype;
+    const inserted = (sheet: CSSStyleSheet, [text, index = 0]: [string, number?]): void =>
+      this.#step(sheet, { k: Rule.insert, index, text });
+    const deleted = (sheet: CSSStyleSheet, [index]: [number]): void => this.#step(sheet, { k: Rule.delete, index, text: '' });
+    patches.method(proto, 'insertRule', inserted);
+    patches.method(proto, 'deleteRule', deleted);
+    patches.method(proto, 'removeRule', deleted);
+    patches.method(proto, 'addRule', (sheet: CSSStyleSheet) => this.changed(sheet));
+    patches.method(proto, 'replaceSync', (sheet: CSSStyleSheet) => this.changed(sheet));
+    patches.method(proto, 'replace', (sheet: CSSStyleSheet) => queueMicrotask(() => this.changed(sheet)));
+    for (const name of ['insertRule', 'deleteRule']) patches.method(CSSGroupingRule.prototype, name, (r: CSSRule) => this.#watch(r));
+    for (const name of ['appendRule', 'deleteRule']) patches.method(CSSKeyframesRule.prototype, name, (r: CSSRule) => this.#watch(r));
+    patches.setter(CSSStyleRule.prototype, 'selectorText', (r: CSSRule) => this.#watch(r));
+    patches.setter(MediaList.prototype, 'mediaText', () => this.signal());
+    for (const owner of [CSSStyleRule, CSSKeyframeRule, CSSFontFaceRule, CSSPageRule]) {
+      for (const name of ['style', 'styleMap']) patches.getter(owner.prototype, name, (r: CSSRule) => this.#read(r));
+    }
+    for (const owner of [Document.prototype, ShadowRoot.prototype]) patches.setter(owner, 'adoptedStyleSheets', () => this.signal());
+  }
+
+  /** A new root whose adopted sheets count. */
+  rooted(root: Root): void {
+    this.#roots.set(root, []);
+  }
+
+  /** A new style or link element, or one whose sheet has loaded. */
+  arrived(el: Element): void {
+    const sheet = (el as HTMLStyleElement | HTMLLinkElement).sheet;
+    if (!sheet) return;
+    if (el.localName === 'link' ? readable(sheet) && sameOrigin(sheet) : diverged(el, sheet)) this.#whole.add(sheet);
+  }
+
+  /** The text of a style element changed: its sheet is another one and follows the text again. */
+  retexted(el: Element): void {
+    const sheet = (el as HTMLStyleElement).sheet;
+    if (!sheet) return;
+    this.#byRules.delete(sheet);
+    if (this.#steps.delete(sheet)) this.#whole.add(sheet);
+  }
+
+  changed(sheet: CSSStyleSheet): void {
+    this.#whole.add(sheet);
+    this.signal();
+  }
+
+  #step(sheet: CSSStyleSheet, step: Step): void {
+    const steps = this.#steps.get(sheet);
+    if (steps) steps.push(step);
+    else this.#steps.set(sheet, [step]);
+    this.signal();
+  }
+
+  /** Somebody takes hold of a rule's declarations, perhaps to change them. */
+  #read(rule: CSSRule): void {
+    const top = topOf(rule);
+    if (!this.#texts.has(top)) this.#texts.set(top, top.cssText);
+    if (!this.#stale.has(top)) {
+      this.#stale.add(top);
+      queueMicrotask(this.signal);
+    }
+  }
+
+  #watch(rule: CSSRule): void {
+    const top = topOf(rule);
+    if (!this.#texts.has(top)) this.#texts.set(top, '');
+    this.#stale.add(top);
+    this.signal();
+  }
+
+  /** The id that the mirror knows a sheet by: its element's, or its own if it was constructed. */
+  #id(sheet: CSSStyleSheet): number {
+    const owner = sheet.ownerNode;
+    return owner ? this.ids.of(owner) : (this.#constructed.get(sheet) ?? 0);
+  }
+
+  write(w: Writer): void {
+    this.#adoption(w);
+    for (const [sheet, steps] of this.#steps) {
+      if (this.#byRules.has(sheet) && !this.#whole.has(sheet) && !this.#rest.has(sheet)) this.#writeSteps(w, sheet, steps);
+      else if (this.#id(sheet)) this.#whole.add(sheet);
+    }
+    this.#steps.clear();
+    for (const sheet of this.#whole) {
+      if (this.#id(sheet) && readable(sheet)) this.#writeWhole(w, sheet);
+    }
+    this.#whole.clear();
+    for (const rule of this.#stale) this.#writeStale(w, rule);
+    this.#stale.clear();
+    for (const [sheet, from] of this.#rest) this.#writeRest(w, sheet, from);
+  }
+
+  #adoption(w: Writer): void {
+    for (const [root, sent] of this.#roots) {
+      const id = this.ids.of(root);
+      if (!id) {
+        this.#roots.delete(root);
+        continue;
+      }
+      const now = root.adoptedStyleSheets;
+      if (!now || (now.length === sent.length && now.every((s, i) => s === sent[i]))) continue;
+      this.#roots.set(root, [...now]);
+      for (const sheet of now) {
+        if (this.#constructed.has(sheet)) continue;
+        this.#constructed.set(sheet, this.ids.next++);
+        this.#writeWhole(w, sheet);
+      }
+      w.op(Op.adopt);
+      w.ref(id);
+      w.u(now.length);
+      for (const sheet of now) w.ref(this.#id(sheet));
+    }
+  }
+
+  #writeWhole(w: Writer, sheet: CSSStyleSheet): void {
+    this.#byRules.add(sheet);
+    this.#rest.delete(sheet);
+    const rules = sheet.cssRules;
+    const texts: string[] = [];
+    let bytes = 0;
+    for (let i = 0; i < rules.length && w.length + bytes < share; i++) {
+      const text = textOf(rules[i] as CSSRule, sheet);
+      texts.push(text);
+      bytes += text.length;
+    }
+    if (texts.length < rules.length) this.#rest.set(sheet, texts.length);
+    w.op(Op.sheet);
+    w.ref(this.#id(sheet));
+    w.u(texts.length);
+    for (const text of texts) w.plain(text);
+  }
+
+  #writeRest(w: Writer, sheet: CSSStyleSheet, from: number): void {
+    this.#rest.delete(sheet);
+    if (!this.#id(sheet)) return;
+    const rules = sheet.cssRules;
+    for (let i = from; i < rules.length; i++) {
+      if (w.length > share) {
+        this.#rest.set(sheet, i);
+        return;
+      }
+      this.#writeRule(w, sheet, Rule.insert, i, textOf(rules[i] as CSSRule, sheet));
+    }
+  }
+
+  #writeSteps(w: Writer, sheet: CSSStyleSheet, steps: Step[]): void {
+    if (!this.#id(sheet)) return;
+    for (const { k, index, text } of steps) {
+      this.#writeRule(w, sheet, k, index, text.length > longest ? nothing : absoluteCss(text, baseOf(sheet)));
+    }
+  }
+
+  #writeStale(w: Writer, rule: CSSRule): void {
+    const sheet = rule.parentStyleSheet;
+    const before = this.#texts.get(rule);
+    if (!sheet || !this.#id(sheet)) return;
+    const text = textOf(rule, sheet);
+    if (text === before) return;
+    this.#texts.set(rule, text);
+    const index = Array.prototype.indexOf.call(sheet.cssRules, rule);
+    if (index < 0) return;
+    if (this.#byRules.has(sheet)) this.#writeRule(w, sheet, Rule.replace, index, text);
+    else this.#writeWhole(w, sheet);
+  }
+
+  #writeRule(w: Writer, sheet: CSSStyleSheet, k: number, index: number, text: string): void {
+    w.op(Op.rule, k);
+    w.ref(this.#id(sheet));
+    w.u(index);
+    if (k !== Rule.delete) w.plain(text);
+  }
+}
+
+function topOf(rule: CSSRule): CSSRule {
+  let top = rule;
+  while (top.parentRule) top = top.parentRule;
+  return top;
+}
+
+function textOf(rule: CSSRule, sheet: CSSStyleSheet): string {
+  const text = rule.cssText;
+  return text.length > longest ? nothing : absoluteCss(text, baseOf(sheet));
+}
+
+const baseOf = (sheet: CSSStyleSheet): string => sheet.href ?? document.baseURI;
+
+function readable(sheet: CSSStyleSheet): boolean {
+  try {
+    return sheet.cssRules !== null;
+  } catch {
+    return false;
+  }
+}
+
+function sameOrigin(sheet: CSSStyleSheet): boolean {
+  return !sheet.href || new URL(sheet.href).origin === location.origin;
+}
+
+/** Whether a style element's sheet holds other rules than its text: so it is with CSS-in-JS. */
+function diverged(el: Element, sheet: CSSStyleSheet): boolean {
+  const text = el.textContent ?? '';
+  if (!readable(sheet) || text.includes('@import')) return false;
+  try {
+    const parsed = new CSSStyleSheet();
+    parsed.replaceSync(text);
+    return parsed.cssRules.length !== sheet.cssRules.length;
+  } catch {
+    return false; // no constructed sheets here: the text has to do
+  }
+}

@@ -1,0 +1,115 @@
+// The node's HTTP API, as the console uses it. Every refusal becomes an
+// ApiError; a network that fails is one with code "offline".
+
+import type { AgentView, Message, Session } from '../wire/payload.ts';
+
+export interface Card {
+  id: string;
+  site: string;
+  department: string;
+  visitor: string;
+  name: string;
+  contact: string;
+  text: string;
+  at: number;
+  solved: boolean;
+}
+export interface Ticket {
+  ticket: string;
+  wt?: string;
+  hashes?: string[];
+}
+export interface Hit {
+  session: Session;
+  message: Message;
+  snippet: string;
+}
+
+export class ApiError extends Error {
+  constructor(
+    readonly code: string,
+    text: string,
+    readonly retryMs = 0,
+  ) {
+    super(text);
+  }
+}
+
+/** How long an answer may take, ms. */
+const patience = 15_000;
+
+export class Api {
+  constructor(
+    private readonly fetch: typeof globalThis.fetch,
+    private readonly base = '/api/v1',
+  ) {}
+
+  signIn(name: string, password: string) {
+    return this.post<{ agent: AgentView; node: string }>('/sign-in', { name, password });
+  }
+  signOut() {
+    return this.post<unknown>('/sign-out', {});
+  }
+  me() {
+    return this.get<{ agent: AgentView }>('/me');
+  }
+  ticket() {
+    return this.post<Ticket>('/ticket', {});
+  }
+  sessions(query: { before?: number; limit?: number; visitor?: string }) {
+    return this.get<{ sessions: Session[]; more: boolean }>('/sessions', query);
+  }
+  session(id: string) {
+    return this.get<{ session: Session }>(`/sessions/${encodeURIComponent(id)}`);
+  }
+  messages(id: string, query: { after?: number; limit?: number }) {
+    return this.get<{ messages: Message[]; more: boolean }>(`/sessions/${encodeURIComponent(id)}/messages`, query);
+  }
+  search(query: { q: string; before?: number }) {
+    return this.get<{ hits: Hit[]; more: boolean }>('/search', query);
+  }
+  cards() {
+    return this.get<{ cards: Card[] }>('/cards');
+  }
+  solve(card: string, solved: boolean) {
+    return this.post<unknown>(`/cards/${encodeURIComponent(card)}`, { solved });
+  }
+
+  private get<T>(path: string, query: Record<string, string | number | undefined> = {}): Promise<T> {
+    const search = new URLSearchParams();
+    for (const [key, value] of Object.entries(query)) if (value !== undefined) search.set(key, String(value));
+    return this.ask<T>(search.size > 0 ? `${path}?${search}` : path, {});
+  }
+
+  private post<T>(path: string, body: unknown): Promise<T> {
+    const headers = { 'Content-Type': 'application/json', 'X-Kohe': '1' };
+    return this.ask<T>(path, { method: 'POST', headers, body: JSON.stringify(body) });
+  }
+
+  private async ask<T>(path: string, init: RequestInit): Promise<T> {
+    let answer: Response;
+    try {
+      const signal = AbortSignal.timeout(patience);
+      answer = await this.fetch(this.base + path, { ...init, signal, credentials: 'same-origin', cache: 'no-store' });
+    } catch (cause) {
+      throw new ApiError('offline', String(cause));
+    }
+    const text = await answer.text();
+    const body = parse(text);
+    if (answer.ok) return body as T;
+    const refusal = (body ?? {}) as { code?: string; text?: string; retry_ms?: number };
+    throw new ApiError(
+      refusal.code ?? (answer.status === 401 ? 'auth' : 'internal'),
+      refusal.text ?? '',
+      refusal.retry_ms,
+    );
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

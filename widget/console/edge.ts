@@ -1,0 +1,35 @@
+// What the console needs of its connection and of the mirror. widget/wire's Link
+// and widget/mirror's create are these; dev/ has scripted ones.
+
+import type { ControlKind, Hello, Payloads } from '../wire/payload.ts';
+
+export interface Edge {
+  readonly state: 'connecting' | 'open' | 'waiting' | 'closed';
+  readonly transport: 'webtransport' | 'websocket' | null;
+  readonly rtt: number | null; // ms, smoothed
+  readonly retryAt: number | null; // ms since 1970 by this computer's clock
+  send<K extends ControlKind>(kind: K, payload: Payloads[K]): number;
+  on<K extends ControlKind>(kind: K, f: (payload: Payloads[K], seq: number) => void): () => void;
+  onPage(f: (session: string, message: Uint8Array) => void): () => void;
+  onPointer(f: (session: string, record: Uint8Array) => void): () => void;
+  onState(f: () => void): () => void;
+  start(): void;
+  close(): void;
+  kick(): void;
+}
+
+export interface EdgeOptions {
+  node: string;
+  hello: () => Promise<Hello>;
+  wt?: { url: string; hashes: string[] };
+}
+
+export interface Mirror {
+  apply(message: Uint8Array): void;
+  pointer?(record: Uint8Array): void;
+  view(): HTMLElement | null;
+  close?(): void;
+}
+
+/** Shows a visitor's page in a container. `src`: the mirror document of the site. */
+export type OpenMirror = (container: HTMLElement, options: { src: string }) => Mirror;

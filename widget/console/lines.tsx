@@ -1,0 +1,155 @@
+// The lines of a conversation, live or read later.
+
+import { useSignal } from '@preact/signals';
+import type { Line, Tick } from '../wire/conversation.ts';
+import type { Message } from '../wire/payload.ts';
+import { linkify } from './text.ts';
+import type { Key } from './texts.ts';
+import { day, sameDay, timeOfDay } from './time.ts';
+import { Pieces, useStore } from './ui.tsx';
+
+const together = 120_000; // ms within which lines of one author form a group
+
+interface Props {
+  lines: readonly Line[];
+  newFrom?: number | null;
+  onAgain?: (text: string) => void;
+}
+
+export function Lines({ lines, newFrom = null, onAgain }: Props) {
+  const store = useStore();
+  const t = store.t.value;
+  const language = store.parts.settings.language.value;
+  let marked = false;
+  return (
+    <>
+      {lines.map((line, i) => {
+        const { message } = line;
+        const previous = lines[i - 1]?.message;
+        const newDay = !previous || !sameDay(previous.at, message.at);
+        const isNew = !marked && newFrom !== null && message.seq >= newFrom && message.author.role === 'visitor';
+        marked ||= isNew;
+        const joined =
+          !newDay &&
+          !isNew &&
+          previous?.kind === 'text' &&
+          sameAuthor(previous, message) &&
+          message.at - previous.at < together;
+        return (
+          <div key={line.key} class="line-block">
+            {newDay && <p class="day-divider">{day(message.at, store.now.peek(), language)}</p>}
+            {isNew && <p class="new-divider">{t('chat.new')}</p>}
+            {message.kind === 'text' ? (
+              <TextLine line={line} joined={joined} {...(onAgain && { onAgain })} />
+            ) : (
+              <SystemLine message={message} />
+            )}
+          </div>
+        );
+      })}
+    </>
+  );
+}
+
+function TextLine({ line, joined, onAgain }: { line: Line; joined: boolean; onAgain?: (text: string) => void }) {
+  const store = useStore();
+  const t = store.t.value;
+  const { message, tick } = line;
+  const fromVisitor = message.author.role === 'visitor';
+  const author = fromVisitor
+    ? message.author.name || t('visitor.nameless')
+    : line.mine
+      ? t('chat.you')
+      : message.author.name || t('role.agent');
+  return (
+    <div
+      class={`line ${fromVisitor ? 'line-visitor' : 'line-agent'} ${joined ? 'line-joined' : ''} ${tick === 'not_saved' ? 'line-lost' : ''}`}
+    >
+      {!joined && (
+        <p class="line-author">
+          <bdi>{author}</bdi>
+        </p>
+      )}
+      <div class="bubble">
+        <span class="bubble-text" dir="auto">
+          <Pieces pieces={linkify(message.text ?? '')} />
+        </span>
+        <span class="line-meta">
+          <time dateTime={new Date(message.at).toISOString()}>
+            {timeOfDay(message.at, store.parts.settings.language.value)}
+          </time>
+          {tick && <TickMark tick={tick} />}
+        </span>
+      </div>
+      {tick === 'not_saved' && <NotSaved text={message.text ?? ''} {...(onAgain && { onAgain })} />}
+    </div>
+  );
+}
+
+function NotSaved({ text, onAgain }: { text: string; onAgain?: (text: string) => void }) {
+  const { t } = useStore();
+  const done = useSignal(false);
+  return (
+    <p class="not-saved">
+      {t.value('tick.not_saved')}
+      {onAgain && !done.value && (
+        <button
+          type="button"
+          class="link-button"
+          onClick={() => {
+            done.value = true;
+            onAgain(text);
+          }}
+        >
+          {t.value('chat.sendAgain')}
+        </button>
+      )}
+    </p>
+  );
+}
+
+const tickPaths: Record<Tick, string> = {
+  sending: 'M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12zM8 5v3.2l2 1.3',
+  sent: 'M3 8.5l3.2 3.2L13 5',
+  stored: 'M3 7l3.2 3.2L13 3.5M3 13.5h10',
+  delivered: 'M1 8.5l3.2 3.2L11 5M7.5 11l.7.7L15 5',
+  read: 'M1 8.5l3.2 3.2L11 5M7.5 11l.7.7L15 5',
+  not_saved: 'M8 2.5 14.5 13.5h-13zM8 6.5V9M8 11.3h.01',
+};
+
+/** How far a message has got, as a sign and for screen readers as a word. */
+function TickMark({ tick }: { tick: Tick }) {
+  const { t } = useStore();
+  const label = t.value(`tick.${tick}`);
+  return (
+    <span class={`tick tick-${tick}`} title={label}>
+      <svg viewBox="0 0 16 16" aria-hidden="true" focusable="false">
+        <path d={tickPaths[tick]} />
+      </svg>
+      <span class="sr-only">{label}</span>
+    </span>
+  );
+}
+
+function SystemLine({ message }: { message: Message }) {
+  const store = useStore();
+  const t = store.t.value;
+  const time = timeOfDay(message.at, store.parts.settings.language.value);
+  return (
+    <p class={`system-line system-${message.kind}`}>
+      <span>{t(systemKey(message), { name: message.author.name || t('role.agent') })}</span> <time>{time}</time>
+    </p>
+  );
+}
+
+/** Returns the text of a message that Kohe itself wrote. */
+export function systemKey({ kind, text }: Message): Key {
+  if (kind === 'joined') return 'system.joined';
+  if (kind === 'left') return 'system.left';
+  if (kind === 'consent') return text === 'on' ? 'system.consentOn' : 'system.consentOff';
+  return text === 'visitor' ? 'system.endedVisitor' : text === 'timeout' ? 'system.endedTimeout' : 'system.endedAgent';
+}
+
+function sameAuthor(a: Message, b: Message): boolean {
+  return a.author.role === b.author.role && a.author.id === b.author.id;
+}

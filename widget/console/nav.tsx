@@ -1,0 +1,95 @@
+// The way between screens: a rail beside the desk; at the bottom of a phone,
+// where inside a conversation it switches between its panes.
+
+import { Icon, type IconName } from './icons.tsx';
+import type { PhonePane } from './store.ts';
+import { useStore } from './ui.tsx';
+
+export function Nav() {
+  const store = useStore();
+  const inTalk = store.selected.value !== null && store.pane.value !== 'list';
+  return (
+    <>
+      <ScreenNav phone={!inTalk} />
+      {inTalk && <PaneNav />}
+    </>
+  );
+}
+
+function ScreenNav({ phone }: { phone: boolean }) {
+  const store = useStore();
+  const t = store.t.value;
+  const here = store.route.value.screen;
+  const waiting = store.unread.value + store.offers.value.length;
+  const items = [
+    { screen: 'desk', icon: 'chats', label: t('nav.desk'), count: waiting },
+    { screen: 'history', icon: 'history', label: t('nav.history'), count: 0 },
+    { screen: 'cards', icon: 'cards', label: t('nav.cards'), count: 0 },
+  ] as const;
+  return (
+    <nav class={`nav ${phone ? '' : 'nav-phone-none'}`} aria-label={t('nav.label')}>
+      {items.map(({ screen, icon, label, count }) => (
+        <a
+          key={screen}
+          class="nav-item"
+          href={`#${screen}`}
+          aria-current={here === screen ? 'page' : undefined}
+          onClick={() => {
+            store.pane.value = 'list';
+          }}
+        >
+          <span class="nav-icon">
+            <Icon name={icon} />
+            {count > 0 && <Count n={count} />}
+          </span>
+          {label}
+        </a>
+      ))}
+    </nav>
+  );
+}
+
+function PaneNav() {
+  const store = useStore();
+  const t = store.t.value;
+  const items: readonly { pane: PhonePane; icon: IconName; label: string }[] = [
+    { pane: 'list', icon: 'back', label: t('nav.desk') },
+    { pane: 'chat', icon: 'chats', label: t('nav.chat') },
+    { pane: 'page', icon: 'page', label: t('nav.page') },
+    { pane: 'visitor', icon: 'person', label: t('nav.visitor') },
+  ];
+  const elsewhere = store.own.value
+    .filter((s) => s.id !== store.selected.value?.id)
+    .reduce((n, s) => n + store.unreadOf(s.id), 0);
+  return (
+    <nav class="nav nav-panes" aria-label={t('nav.panes')}>
+      {items.map(({ pane, icon, label }) => (
+        <button
+          type="button"
+          key={pane}
+          class="nav-item"
+          aria-current={store.pane.value === pane ? 'true' : undefined}
+          onClick={() => {
+            store.pane.value = pane;
+          }}
+        >
+          <span class="nav-icon">
+            <Icon name={icon} />
+            {pane === 'list' && elsewhere > 0 && <Count n={elsewhere} />}
+          </span>
+          {label}
+        </button>
+      ))}
+    </nav>
+  );
+}
+
+function Count({ n }: { n: number }) {
+  const { t } = useStore();
+  return (
+    <span class="count">
+      {n > 99 ? '99+' : n}
+      <span class="sr-only"> {t.value('nav.new')}</span>
+    </span>
+  );
+}

@@ -1,0 +1,402 @@
+// Everything the console knows and does. Components read its signals and call
+// its actions; feed.ts puts in what the edge sends. Rules are in desk.ts.
+
+import { batch, computed, type Signal, signal } from '@preact/signals';
+import { translator } from '../i18n/index.ts';
+import type { AgentState, AgentView, Hello, Payloads, Session, WireError } from '../wire/payload.ts';
+import type { Alerts } from './alerts.ts';
+import { type Api, ApiError, type Ticket } from './api.ts';
+import {
+  type MirrorNote,
+  neighbour,
+  type Offer,
+  otherSessions,
+  ownSessions,
+  type Sessions,
+  sharedNames,
+  unread,
+} from './desk.ts';
+import type { Edge, EdgeOptions, OpenMirror } from './edge.ts';
+import { feed } from './feed.ts';
+import { formatRoute, parseRoute, type Route, type Screen } from './route.ts';
+import type { Settings } from './settings.ts';
+import { forgetTalks, Talk } from './talk.ts';
+import { type Key, texts } from './texts.ts';
+
+export interface Parts {
+  api: Api;
+  connect: (options: EdgeOptions) => Edge;
+  openMirror: OpenMirror;
+  settings: Settings;
+  alerts: Alerts;
+  storage: Storage;
+}
+export type Phase = 'loading' | 'failed' | 'out' | 'in';
+/** What a phone shows of the desk; wider screens show several side by side. */
+export type PhonePane = 'list' | 'chat' | 'page' | 'visitor';
+export interface Toast {
+  id: number;
+  bad: boolean;
+  text: string;
+}
+export type Question = { ask: 'end' | 'block'; session: Session } | { ask: 'sign-out' } | { ask: 'help' };
+export interface LinkView {
+  state: Edge['state'];
+  transport: Edge['transport'];
+  rtt: number | null;
+  retryAt: number | null;
+}
+
+const typingEvery = 3000; // ms between two typing notes
+const comeBackAfter = 2000; // ms
+const toastFor = 8000; // ms
+const maxAsked = 64; // requests that wait for OK or Error
+
+export class Store {
+  readonly phase: Signal<Phase> = signal('loading');
+  readonly why: Signal<Key | null> = signal(null); // why the agent is signed out, or why start failed
+  readonly me: Signal<AgentView | null> = signal(null);
+  readonly link: Signal<LinkView> = signal({ state: 'closed', transport: null, rtt: null, retryAt: null });
+  readonly opened = signal(0); // counts welcomes: what was asked of an older connection is asked again
+  readonly node = signal('');
+  readonly desk: Signal<Payloads['Desk'] | null> = signal(null);
+  readonly sessions: Signal<Sessions> = signal(new Map());
+  readonly offers: Signal<readonly Offer[]> = signal([]);
+  readonly answering: Signal<ReadonlySet<string>> = signal(new Set()); // sessions whose offer was answered
+  readonly mirrors: Signal<ReadonlyMap<string, MirrorNote>> = signal(new Map());
+  readonly route: Signal<Route> = signal(parseRoute(location.hash));
+  readonly pane: Signal<PhonePane> = signal('list');
+  readonly toasts: Signal<readonly Toast[]> = signal([]);
+  readonly said = signal(''); // for screen readers
+  readonly question: Signal<Question | null> = signal(null);
+  readonly local = signal(Date.now()); // this computer's clock, once a second
+  readonly skew = signal(0); // ms to add for the node's clock
+
+  readonly now = computed(() => this.local.value + this.skew.value);
+  readonly t = computed(() => translator(texts, this.parts.settings.language.value));
+  readonly own = computed(() => ownSessions(this.sessions.value, this.me.value?.id ?? ''));
+  readonly others = computed(() => otherSessions(this.sessions.value, this.me.value?.id ?? ''));
+  readonly shared = computed(() =>
+    sharedNames([...this.sessions.value.values(), ...this.offers.value.map((o) => o.session)]),
+  );
+  readonly selected = computed(() => {
+    const { screen, session } = this.route.value;
+    return screen === 'desk' && session ? (this.sessions.value.get(session) ?? null) : null;
+  });
+  readonly unread = computed(() => {
+    const own = this.own.value.filter((s) => s.state === 'active');
+    return own.reduce((n, s) => n + this.unreadOf(s.id), 0);
+  });
+
+  readonly pages = new Map<string, (message: Uint8Array) => void>(); // who draws a session's page
+  readonly pointers = new Map<string, (record: Uint8Array) => void>();
+  private readonly talks = new Map<string, Talk>();
+  private readonly asked = new Map<number, (error: WireError | null) => void>();
+  private edge: Edge | null = null;
+  private typedAt = 0;
+  private toastCount = 0;
+
+  constructor(readonly parts: Parts) {}
+
+  // Signing in and out
+
+  async start(): Promise<void> {
+    this.phase.value = 'loading';
+    try {
+      await this.enter((await this.parts.api.me()).agent);
+    } catch (error) {
+      if (codeOf(error) === 'auth') this.phase.value = 'out';
+      else this.fail(error);
+    }
+  }
+
+  /** Signs in. Throws ApiError with what was wrong. */
+  async signIn(name: string, password: string): Promise<void> {
+    const { agent } = await this.parts.api.signIn(name, password);
+    this.why.value = null;
+    await this.enter(agent).catch((error) => this.fail(error));
+  }
+
+  async signOut(): Promise<void> {
+    this.question.value = null;
+    this.edge?.send('State', { state: 'out' });
+    await this.parts.api.signOut().catch(() => undefined); // without a network the node notices by itself
+    forgetTalks(this.parts.storage);
+    this.leave(null);
+  }
+
+  /** Ends being signed in, for the reason shown on the sign-in page. */
+  leave(why: Key | null): void {
+    this.edge?.close();
+    this.edge = null;
+    for (const talk of this.talks.values()) talk.close();
+    this.talks.clear();
+    this.asked.clear();
+    batch(() => {
+      this.sessions.value = new Map();
+      this.offers.value = [];
+      this.mirrors.value = new Map();
+      this.desk.value = null;
+      this.me.value = null;
+      this.question.value = null;
+      this.why.value = why;
+      this.phase.value = 'out';
+    });
+  }
+
+  private fail(error: unknown): void {
+    this.why.value = errorKey(codeOf(error));
+    this.phase.value = 'failed';
+  }
+
+  private async enter(agent: AgentView): Promise<void> {
+    let first: Ticket | null = await this.parts.api.ticket();
+    this.me.value = agent;
+    const hello = async (): Promise<Hello> => {
+      const { ticket } = first ?? (await this.freshTicket());
+      first = null; // a ticket is for one connection
+      const language = this.parts.settings.language.value;
+      return {
+        v: 1,
+        role: 'agent',
+        ticket,
+        lang: language,
+        resume: [...this.talks.values()].map((talk) => talk.resume()),
+      };
+    };
+    const wt = first.wt ? { wt: { url: first.wt, hashes: first.hashes ?? [] } } : {};
+    const edge = this.parts.connect({ node: location.origin, hello, ...wt });
+    this.edge = edge;
+    feed(this, edge);
+    edge.start();
+    this.phase.value = 'in';
+  }
+
+  /** The connection was refused as unauthenticated: either the ticket was too old, or the sign-in is void. */
+  async comeBack(): Promise<void> {
+    try {
+      await this.parts.api.me();
+      setTimeout(() => this.edge?.start(), comeBackAfter);
+    } catch (error) {
+      if (codeOf(error) === 'auth') this.leave('signIn.expired');
+      else setTimeout(() => void this.comeBack(), comeBackAfter);
+    }
+  }
+
+  private async freshTicket(): Promise<Ticket> {
+    try {
+      return await this.parts.api.ticket();
+    } catch (error) {
+      if (codeOf(error) === 'auth') this.leave('signIn.expired');
+      throw error;
+    }
+  }
+
+  // Conversations
+
+  /** Returns the conversation of a session, made when first asked for. */
+  talk(session: string): Talk {
+    let talk = this.talks.get(session);
+    if (!talk) {
+      const me = this.me.value;
+      talk = new Talk(
+        session,
+        { role: me?.role ?? 'agent', id: me?.id ?? '', name: me?.alias ?? '' },
+        this.parts.storage,
+      );
+      this.talks.set(session, talk);
+    }
+    return talk;
+  }
+
+  dropTalk(session: string): void {
+    this.talks.get(session)?.close();
+    this.talks.delete(session);
+  }
+
+  unreadOf(session: string): number {
+    const talk = this.talk(session);
+    const readTo = Math.max(talk.readTo.value, this.sessions.value.get(session)?.agent_marks.read ?? 0);
+    return unread(talk.lines.value, readTo).length;
+  }
+
+  isMine(session: Session): boolean {
+    return session.agent === this.me.value?.id && session.state !== 'waiting';
+  }
+
+  select(session: string | null, pane: PhonePane = 'chat'): void {
+    if (session) {
+      const talk = this.talk(session);
+      const readTo = Math.max(talk.readTo.value, this.sessions.value.get(session)?.agent_marks.read ?? 0);
+      talk.newFrom.value = unread(talk.lines.value, readTo)[0]?.message.seq ?? null;
+    }
+    batch(() => {
+      this.pane.value = session ? pane : 'list';
+      this.go({ screen: 'desk', session });
+    });
+    this.look();
+  }
+
+  step(n: number): void {
+    const id = neighbour(this.own.value, this.selected.value?.id ?? null, n);
+    if (id) this.select(id);
+  }
+
+  /** Takes an ended conversation off the desk. */
+  dismiss(session: string): void {
+    const sessions = new Map(this.sessions.value);
+    sessions.delete(session);
+    this.sessions.value = sessions;
+    this.dropTalk(session);
+    if (this.route.value.session === session) this.select(null);
+  }
+
+  say(session: string, text: string): void {
+    const said = this.talk(session).say(text);
+    this.typedAt = 0;
+    this.edge?.send('Say', said);
+  }
+
+  /** Says again everything that no node has stored yet. */
+  sayAgain(): void {
+    for (const talk of this.talks.values()) for (const said of talk.pending()) this.edge?.send('Say', said);
+  }
+
+  write(session: string, draft: string): void {
+    this.talk(session).write(draft);
+    const at = Date.now();
+    if (draft === '') {
+      if (this.typedAt > 0) this.edge?.send('Typing', { session, on: false });
+      this.typedAt = 0;
+    } else if (at - this.typedAt >= typingEvery) {
+      this.typedAt = at;
+      this.edge?.send('Typing', { session, on: true });
+    }
+  }
+
+  /** Sends what the agent has by now been shown and has read. */
+  look(): void {
+    const looking = !document.hidden && document.hasFocus();
+    for (const session of this.own.value) {
+      const talk = this.talk(session.id);
+      const drawn = talk.drawn();
+      const read = looking && this.selected.value?.id === session.id ? talk.read() : null;
+      const marks = read ?? drawn;
+      if (marks) this.edge?.send('Mark', marks);
+    }
+  }
+
+  end(session: string): void {
+    this.question.value = null;
+    this.ask('End', { session });
+  }
+
+  block(session: Session): void {
+    this.question.value = null;
+    this.ask('Block', { visitor: session.visitor, site: session.site, on: true }, () =>
+      this.tell('toast.blocked', { name: session.name }),
+    );
+  }
+
+  // Desk
+
+  setState(state: AgentState): void {
+    this.ask('State', { state });
+  }
+
+  setDepartments(departments: string[]): void {
+    this.ask('State', { state: this.desk.value?.state ?? 'service', departments });
+  }
+
+  answer(offer: Offer, accept: boolean): void {
+    const id = offer.session.id;
+    if (this.answering.value.has(id)) return;
+    this.answering.value = new Set(this.answering.value).add(id);
+    this.ask('Answer', { session: id, assignment: offer.assignment, accept });
+  }
+
+  watch(session: string, on: boolean): void {
+    this.edge?.send('Watch', { session, on });
+  }
+
+  kick(): void {
+    this.edge?.kick();
+  }
+
+  /** Sends what is answered by OK or Error; an error is told to the agent. */
+  private ask<K extends 'End' | 'Block' | 'State' | 'Answer'>(
+    kind: K,
+    payload: Payloads[K],
+    done: () => void = () => undefined,
+  ): void {
+    if (this.link.value.state !== 'open' || !this.edge) {
+      this.settleAnswers();
+      this.tell('error.offline', {}, true);
+      return;
+    }
+    const seq = this.edge.send(kind, payload);
+    if (this.asked.size >= maxAsked) this.asked.clear();
+    this.asked.set(seq, (error) => (error ? this.tellError(error) : done()));
+  }
+
+  /** The answer to a request: null is OK. Returns whether anything had been asked. */
+  answered(ref: number, error: WireError | null): boolean {
+    const asked = this.asked.get(ref);
+    this.asked.delete(ref);
+    asked?.(error);
+    return asked !== undefined;
+  }
+
+  settleAnswers(): void {
+    this.answering.value = new Set();
+  }
+
+  // Screens and words
+
+  go(route: Route): void {
+    if (formatRoute(route) !== location.hash) location.hash = formatRoute(route);
+    this.route.value = route;
+  }
+
+  open(screen: Screen, session: string | null = null): void {
+    this.go({ screen, session });
+    if (screen === 'desk' && !session) this.pane.value = 'list';
+  }
+
+  tell(key: Key, values: Record<string, string | number> = {}, bad = false): void {
+    const id = ++this.toastCount;
+    this.toasts.value = [...this.toasts.value.slice(-2), { id, bad, text: this.t.value(key, values) }];
+    setTimeout(() => this.hush(id), toastFor);
+  }
+
+  tellError(error: { code: string }): void {
+    this.tell(errorKey(error.code), {}, true);
+  }
+
+  hush(toast: number): void {
+    this.toasts.value = this.toasts.value.filter(({ id }) => id !== toast);
+  }
+
+  announce(text: string): void {
+    this.said.value = text;
+  }
+
+  siteName(site: string): string {
+    return this.me.value?.sites.find((s) => s.id === site)?.name ?? site;
+  }
+
+  departmentName(department: string): string {
+    const queue = this.desk.value?.queues.find((q) => q.department === department);
+    return this.me.value?.departments.find((d) => d.id === department)?.name ?? queue?.name ?? department;
+  }
+}
+
+export function codeOf(error: unknown): string {
+  return error instanceof ApiError ? error.code : 'internal';
+}
+
+/** Returns the text for an error code: what happened and what to do next. */
+export function errorKey(code: string): Key {
+  const key = `error.${code}`;
+  return key in texts.en ? (key as Key) : 'error.internal';
+}

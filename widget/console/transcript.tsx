@@ -1,0 +1,82 @@
+// A conversation of the past, read only.
+
+import { useEffect, useRef } from 'preact/hooks';
+import type { Message, Session } from '../wire/payload.ts';
+import type { Api } from './api.ts';
+import { Lines } from './lines.tsx';
+import { tagOf } from './tag.ts';
+import { moment } from './time.ts';
+import { Empty, Failed, IconButton, Loading, useLoad, useStore, VisitorName, VisitorTag } from './ui.tsx';
+
+const pageSize = 200;
+const maxPages = 25; // pages of messages; a longer transcript is shown up to here
+
+export function Transcript({ id, query }: { id: string; query: string }) {
+  const store = useStore();
+  const { got, again } = useLoad(id, () => wholeTranscript(store.parts.api, id));
+  if (got.state === 'loading') return <Loading />;
+  if (got.state === 'failed') return <Failed error={got.error} again={again} />;
+  return <Read session={got.value.session} messages={got.value.messages} query={query} />;
+}
+
+async function wholeTranscript(api: Api, id: string): Promise<{ session: Session; messages: Message[] }> {
+  const { session } = await api.session(id);
+  const messages: Message[] = [];
+  for (let page = 0; page < maxPages; page++) {
+    const got = await api.messages(id, { limit: pageSize, after: messages.at(-1)?.seq ?? 0 });
+    messages.push(...got.messages);
+    if (!got.more || got.messages.length === 0) break;
+  }
+  return { session, messages };
+}
+
+function Read({ session, messages, query }: { session: Session; messages: readonly Message[]; query: string }) {
+  const store = useStore();
+  const t = store.t.value;
+  const box = useRef<HTMLDivElement>(null);
+  const word = query.split(/\s+/)[0]?.toLowerCase() ?? '';
+  const found =
+    word === '' ? -1 : messages.findIndex(({ kind, text }) => kind === 'text' && text?.toLowerCase().includes(word));
+  useEffect(() => {
+    const block = box.current?.querySelectorAll<HTMLElement>('.line-block')[found];
+    if (box.current && block) box.current.scrollTop = block.offsetTop - 80;
+  }, [found]);
+  const lines = messages.map((message) => ({
+    key: `${message.epoch}.${message.seq}`,
+    message,
+    mine: message.author.id === store.me.value?.id && message.author.role !== 'visitor',
+    tick: null,
+  }));
+  const language = store.parts.settings.language.value;
+  const when = [session.opened_at, session.ended_at]
+    .filter((at) => at !== undefined)
+    .map((at) => moment(at, store.now.value, language));
+  return (
+    <article class={`chat transcript ${tagOf(session.visitor).hue}`}>
+      <header class="chat-head">
+        <IconButton icon="back" class="transcript-back" label={t('back')} onClick={() => store.open('history')} />
+        <VisitorTag visitor={session.visitor} large />
+        <div class="chat-who">
+          <h2>
+            <VisitorName visitor={session.visitor} name={session.name} />
+          </h2>
+          <p>
+            {when.join(' – ')} · {store.siteName(session.site)}
+            {session.agent_name && ` · ${session.agent_name}`}
+          </p>
+        </div>
+        {session.state !== 'ended' && store.sessions.value.has(session.id) && (
+          <button type="button" class="button button-small" onClick={() => store.select(session.id)}>
+            {t('history.toDesk')}
+          </button>
+        )}
+      </header>
+      <div class="chat-lines">
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scroller must be reachable by keyboard */}
+        <div class="chat-scroll" ref={box} role="region" aria-label={t('history.transcript')} tabIndex={0}>
+          {lines.length === 0 ? <Empty icon="chats" title={t('history.silent')} /> : <Lines lines={lines} />}
+        </div>
+      </div>
+    </article>
+  );
+}

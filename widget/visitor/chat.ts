@@ -1,0 +1,228 @@
+// The chat, loaded on the click or when a session is on: it joins the session,
+// the window, the shared page and what draws attention.
+
+import { translator } from '../i18n/index.ts';
+import { newId } from '../wire/frame.ts';
+import { Link } from '../wire/link.ts';
+import { Chime, TitleNews } from './attention.ts';
+import { h, say } from './dom.ts';
+import { Panel } from './panel.ts';
+import { Chat } from './session.ts';
+import { type Capture, Share } from './share.ts';
+import type { ChatHandle, Shell } from './shell.ts';
+import { live } from './store.ts';
+import { TabWatch } from './tab.ts';
+import { texts } from './texts.ts';
+import { facts, note } from './trail.ts';
+
+declare const CAPTURE_MODULE: string; // file name, by build.mjs
+
+class Visitor implements ChatHandle {
+  private readonly tab = newId(); // this page load's: a duplicated tab is another one
+  private readonly t;
+  private readonly link: Link;
+  private readonly chat: Chat;
+  private readonly panel: Panel;
+  private readonly share: Share;
+  private readonly tabs: TabWatch;
+  private readonly titleNews: TitleNews;
+  private readonly chime = new Chime();
+  private readonly spoken = h('p', { class: 'sr', role: 'status' });
+  private on = false; // the link is wanted
+  private readUpTo = 0; // seq
+  private heard = 0; // seq of the last message that sounded
+  private startedAt = Date.now(); // by the node's clock
+  private drawing = false;
+
+  constructor(private readonly shell: Shell) {
+    const { settings, store, welcome, frame } = shell;
+    this.t = translator(texts, settings.lang);
+    this.tabs = new TabWatch((tab) => {
+      if (tab.focused) this.lead();
+      note(store, tab.url, tab.title, Date.now());
+      if (this.link.state === 'open') this.link.send('Tab', tab);
+      this.changed();
+    });
+    this.titleNews = new TitleNews(this.tabs);
+    const { wt, hashes = [] } = welcome ?? {};
+    this.link = new Link({
+      node: settings.node,
+      hello: () => this.chat.hello(),
+      ...(wt && { wt: { url: wt, hashes } }),
+    });
+    const { site, lang, department } = settings;
+    this.chat = new Chat(
+      this.link,
+      store,
+      { site, lang, department, tab: this.tab },
+      () => this.tabs.now,
+      () => facts(store),
+    );
+    this.chat.site = welcome?.site ?? null;
+    this.chat.button = welcome?.button ?? null;
+    this.panel = new Panel(shell, this.chat, this.link, this.t, {
+      minimise: () => this.close(),
+      mute: (muted) => {
+        store.patch({ muted });
+        this.changed();
+      },
+    });
+    const module = `${settings.node}/kohe/a/${CAPTURE_MODULE}`;
+    this.share = new Share(
+      this.link,
+      this.tab,
+      () => import(module) as Promise<Capture>,
+      () => this.chat.site?.mask ?? [],
+    );
+    frame.append(this.spoken);
+    this.listen();
+  }
+
+  wake(open: boolean): void {
+    const { store, welcome } = this.shell;
+    if (!this.on) {
+      this.on = true;
+      this.chat.button = welcome?.button ?? this.chat.button;
+      this.link.start();
+    }
+    if (document.hasFocus()) this.lead();
+    if (open) store.patch({ open: true });
+    this.panel.render();
+    this.changed();
+    if (!open) return;
+    this.chime.allow();
+    this.panel.focus();
+  }
+
+  close(): void {
+    const { store, launcher } = this.shell;
+    const hadFocus = this.panel.window.contains(this.shell.root.activeElement);
+    store.patch({ open: false });
+    if (this.chat.thanked !== null || this.chat.stage === 'ended') this.chat.dismiss();
+    this.panel.render();
+    this.changed();
+    if (hadFocus) launcher.element.focus();
+    this.restIfOver();
+  }
+
+  private listen(): void {
+    const { store, root } = this.shell;
+    this.chat.subscribe(() => this.changed());
+    this.link.on('Mirror', (mirror) => this.share.named(mirror));
+    this.link.on('Welcome', ({ now, site }) => {
+      this.startedAt = Math.min(this.startedAt, now);
+      if (site) this.shell.paint(site.color);
+    });
+    this.link.onState((link) => {
+      if (link.state !== 'open') this.share.lost();
+      this.panel.linkChanged();
+    });
+    store.watch((name) => {
+      if (name === 'draft') this.panel.composer.restore();
+      else this.changed();
+    });
+    root.addEventListener('click', (event) => {
+      this.chime.allow();
+      const link = event.target instanceof Element ? event.target.closest('a') : null;
+      if (link && !link.target) store.patch({ open: !matchMedia('(max-width: 479.98px)').matches });
+    });
+    for (const event of ['online', 'focus']) addEventListener(event, () => this.on && this.link.kick());
+    addEventListener('pagehide', () => this.leaving());
+    addEventListener('pageshow', (event) => {
+      if (event.persisted && this.on) this.link.start();
+    });
+    document.addEventListener('visibilitychange', () => {
+      this.changed();
+      if (document.hidden) this.panel.composer.keep();
+    });
+  }
+
+  /** The page goes away, perhaps to come back from the back/forward cache. */
+  private leaving(): void {
+    const { store } = this.shell;
+    this.panel.composer.keep();
+    this.chat.keep();
+    if (store.memory.lead === this.tab) store.patch({ lead: undefined });
+    this.link.close();
+  }
+
+  /** This tab is the one that sounds. */
+  private lead(): void {
+    const { store } = this.shell;
+    if (store.memory.lead !== this.tab) store.patch({ lead: this.tab });
+  }
+
+  /** Draws once however many frames came. Not by animation frame: hidden tabs have none. */
+  private changed(): void {
+    if (this.drawing) return;
+    this.drawing = true;
+    queueMicrotask(() => {
+      this.drawing = false;
+      this.draw();
+    });
+  }
+
+  private draw(): void {
+    const { chat, panel, shell } = this;
+    panel.render();
+    this.share.allow(chat.shared);
+    this.drawLauncher(this.news());
+    if (!panel.open) this.restIfOver();
+    if (panel.open) shell.launcher.hide();
+  }
+
+  /** Counts what was not read, and draws attention to what is new. Returns the count. */
+  private news(): number {
+    const { chat, panel } = this;
+    const theirs = chat.lines.filter(({ mine, message }) => !mine && message.seq > 0 && message.kind === 'text');
+    const last = theirs.at(-1)?.message;
+    this.readUpTo = Math.max(
+      this.readUpTo,
+      chat.session?.visitor_marks.read ?? 0,
+      panel.looking ? (last?.seq ?? 0) : 0,
+    );
+    const unread = theirs.filter(({ message }) => message.seq > this.readUpTo);
+    const name = chat.session?.agent_name ?? '';
+    if (last && last.seq > this.heard) {
+      this.heard = last.seq;
+      if (unread.length && last.at > this.startedAt) this.sound(name);
+    }
+    this.titleNews.show(document.hidden && unread.length ? this.t('title_news', { n: unread.length }) : null);
+    if (!unread.length) say(this.spoken, '');
+    return unread.length;
+  }
+
+  private sound(name: string): void {
+    const { memory } = this.shell.store;
+    if (memory.lead && memory.lead !== this.tab) return;
+    this.lead();
+    if (!this.panel.open) say(this.spoken, this.t('arrived', { name }));
+    if (!memory.muted) this.chime.play();
+  }
+
+  private drawLauncher(unread: number): void {
+    const { chat, shell, t } = this;
+    const { stage, session } = chat;
+    if (stage === 'start' || stage === 'card' || stage === 'connecting') {
+      shell.launcher.truth(chat.button);
+      return;
+    }
+    const place = session?.place ?? 1;
+    const label = stage === 'waiting' ? t('waiting', { n: place }) : (session?.agent_name ?? t('chat'));
+    shell.launcher.chat({ label, unread });
+  }
+
+  /** With the window closed and nothing left to say or hear, the quiet socket is enough. */
+  private restIfOver(): void {
+    const { memory } = this.shell.store;
+    if (!this.on || memory.open || live(memory) || this.chat.card || this.chat.stage === 'ended') return;
+    this.on = false;
+    this.link.close();
+    this.shell.rest();
+  }
+}
+
+/** Called by the loader. */
+export function start(shell: Shell): ChatHandle {
+  return new Visitor(shell);
+}

@@ -1,0 +1,154 @@
+// kohe.js: the button. It is all that a page loads before the click, so it is
+// small (5 kB gzip with all it imports), asks for nothing but one quiet
+// WebSocket, and never throws into the page.
+
+import { translator } from '../i18n/index.ts';
+import type { Welcome } from '../wire/payload.ts';
+import { openQuiet } from '../wire/quiet.ts';
+import { buttonTexts } from './button-texts.ts';
+import { palette } from './color.ts';
+import { h } from './dom.ts';
+import { Launcher, launcherStyle } from './launcher.ts';
+import { settings } from './settings.ts';
+import type { ChatHandle, ChatModule, Shell } from './shell.ts';
+import { forget, live, Store, visit } from './store.ts';
+import { note } from './trail.ts';
+
+declare const CHAT_MODULE: string; // file name, by build.mjs
+
+declare global {
+  interface Window {
+    /** What a site may call: its own "Ask us" links, for example. */
+    Kohe?: { open(): void; close(): void };
+  }
+}
+
+function warn(error: unknown): void {
+  console.warn('Kohe:', error instanceof Error ? error.message : error);
+}
+
+class Loader implements Shell {
+  readonly settings;
+  readonly store: Store;
+  readonly root: ShadowRoot;
+  readonly frame: HTMLElement;
+  readonly launcher: Launcher;
+  welcome: Welcome | null = null;
+
+  private readonly colors = new CSSStyleSheet();
+  private chat: Promise<ChatHandle | null> | null = null;
+  private resting = true;
+  private quiet: { close(): void } | null = null;
+  private refusals = 0; // hellos since the last welcome
+
+  constructor(script: HTMLScriptElement | null) {
+    this.settings = settings(script, [document.documentElement.lang, ...navigator.languages]);
+    const { site, lang, position } = this.settings;
+    this.store = new Store(site);
+    this.store.memory = visit(forget(this.store.memory, Date.now()), Date.now());
+    note(this.store, location.href, document.title, Date.now());
+
+    this.launcher = new Launcher(translator(buttonTexts, lang), () => this.open());
+    this.frame = h('div', { lang, dir: 'ltr', class: `kohe at-${position}` }, this.launcher.element);
+    const host = document.createElement('kohe-widget');
+    host.setAttribute('data-kohe-ui', '');
+    this.root = host.attachShadow({ mode: 'open' });
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(launcherStyle);
+    this.root.adoptedStyleSheets = [this.colors, sheet];
+    this.root.append(this.frame);
+    this.paint(this.store.memory.color);
+    document.documentElement.append(host); // not body: nothing of the page's own is re-ordered or re-counted
+
+    if (this.wanted) void this.load(false);
+    else this.listen();
+    this.store.watch(() => {
+      if (this.wanted) void this.load(false); // begun in another tab
+    });
+    addEventListener('pagehide', () => this.quiet?.close()); // an open socket would keep the page out of the back/forward cache
+    addEventListener('pageshow', (event) => {
+      if (event.persisted && this.resting) this.listen();
+    });
+  }
+
+  open(): void {
+    void this.load(true);
+  }
+
+  close(): void {
+    void this.chat?.then((chat) => chat?.close());
+  }
+
+  paint(color: string | undefined): void {
+    this.colors.replaceSync(palette(this.settings.color || color, this.settings.theme));
+  }
+
+  rest(): void {
+    this.resting = true;
+    this.listen();
+  }
+
+  /** A session is on, or the window was left open. */
+  private get wanted(): boolean {
+    const { memory } = this.store;
+    return live(memory) || memory.open === true;
+  }
+
+  /** Keeps the one quiet socket that says what the button says. */
+  private listen(): void {
+    this.quiet?.close();
+    const { node, site, lang } = this.settings;
+    this.quiet = openQuiet({
+      node,
+      hello: () => {
+        const token = this.refusals++ < 3 && this.store.memory.token; // a node with another key refuses it for ever
+        return { v: 1, role: 'visitor', quiet: true, site, lang, ...(token && { token }) };
+      },
+      onWelcome: (welcome) => this.welcomed(welcome),
+      onButton: (button) => this.launcher.truth(button),
+    });
+  }
+
+  private welcomed(welcome: Welcome): void {
+    this.welcome = welcome;
+    this.refusals = 0;
+    const { token, visitor, site } = welcome;
+    const color = site?.color;
+    this.store.patch({ ...(token && { token }), ...(visitor && { visitor }), color });
+    this.paint(color);
+  }
+
+  /** Loads the chat, once, or wakes it; open says whether its window is wanted now. */
+  private async load(open: boolean): Promise<void> {
+    this.resting = false;
+    this.quiet?.close();
+    this.quiet = null;
+    this.chat ??= this.fetch();
+    const chat = await this.chat;
+    if (chat) chat.wake(open);
+    else this.rest();
+  }
+
+  private async fetch(): Promise<ChatHandle | null> {
+    try {
+      const url = `${this.settings.node}/kohe/a/${CHAT_MODULE}`;
+      const module = (await import(url)) as ChatModule;
+      return module.start(this);
+    } catch (error) {
+      warn(error);
+      this.chat = null; // the next click tries again
+      return null;
+    }
+  }
+}
+
+const { currentScript } = document;
+if (!window.Kohe) {
+  try {
+    const script = currentScript instanceof HTMLScriptElement ? currentScript : null;
+    const loader = new Loader(script ?? document.querySelector('script[data-site][src*="/kohe.js"]'));
+    window.Kohe = { open: () => loader.open(), close: () => loader.close() };
+  } catch (error) {
+    warn(error);
+  }
+}

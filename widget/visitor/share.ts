@@ -1,0 +1,138 @@
+// The live page: capture is loaded when the node asks for this tab's page and
+// the visitor allows it, and stops the moment either no longer holds.
+
+import type { Payloads } from '../wire/payload.ts';
+
+/** What the capture module exports; capture/index.ts. */
+export interface Capture {
+  start(sink: (message: Uint8Array) => void, options: CaptureOptions): void;
+  stop(): void;
+  snapshot(): void;
+}
+
+export interface CaptureOptions {
+  mask: readonly string[];
+  onPointer: (record: Uint8Array) => void;
+}
+
+/** What Share needs of its connection. */
+export interface PageEdge {
+  sendPage(session: string, message: Uint8Array): void;
+  sendPointer(session: string, record: Uint8Array): void;
+  pageBacklog(): number;
+}
+
+/** Bytes not yet taken by the transport: above the first, capture stops; below the second it starts anew. */
+const backlogMost = 512 << 10;
+const backlogLeast = 32 << 10;
+/** How often a backlog is looked at, and the least time between two pointer records, ms. */
+const look = 100;
+const pointerPause = 1000 / 30;
+
+export class Share {
+  private capture: Capture | null = null; // loaded
+  private running = false;
+  private loading = false;
+  private mirror: Payloads['Mirror'] | null = null;
+  private allowed = false;
+  private drain: ReturnType<typeof setInterval> | undefined;
+  private pointer: Uint8Array | null = null; // the newest not yet sent
+  private pointerTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly edge: PageEdge,
+    private readonly tab: string,
+    private readonly load: () => Promise<Capture>,
+    private readonly mask: () => readonly string[],
+  ) {}
+
+  /** The node named the mirrored tab. */
+  named(mirror: Payloads['Mirror']): void {
+    const again = this.running && mirror.full;
+    this.mirror = mirror;
+    void this.settle();
+    if (again && this.running) this.capture?.snapshot();
+  }
+
+  /** The visitor allows it, or no longer does. */
+  allow(on: boolean): void {
+    if (on === this.allowed) return;
+    this.allowed = on;
+    void this.settle();
+  }
+
+  /** The connection is gone; the next one's node will name a tab again. */
+  lost(): void {
+    this.mirror = null;
+    void this.settle();
+  }
+
+  /** The session whose node wants this page, with the visitor's consent. */
+  private get wanted(): string | null {
+    const { mirror } = this;
+    return this.allowed && mirror?.on && mirror.tab === this.tab ? mirror.session : null;
+  }
+
+  private async settle(): Promise<void> {
+    if (this.wanted && !this.capture && !this.loading) {
+      this.loading = true;
+      try {
+        this.capture = await this.load();
+      } catch (error) {
+        console.warn('Kohe: the page cannot be shared:', error);
+      }
+      this.loading = false;
+    }
+    if (!this.wanted) this.stop();
+    else if (this.capture && !this.running && !this.drain) this.start(this.capture);
+  }
+
+  private start(capture: Capture): void {
+    this.running = true;
+    capture.start((message) => this.send(message), { mask: this.mask(), onPointer: (record) => this.point(record) });
+  }
+
+  private stop(): void {
+    clearInterval(this.drain);
+    clearTimeout(this.pointerTimer);
+    this.drain = this.pointerTimer = undefined;
+    this.pointer = null;
+    if (this.running) this.capture?.stop();
+    this.running = false;
+  }
+
+  private send(message: Uint8Array): void {
+    const { wanted, edge } = this;
+    if (!wanted || this.drain) return;
+    edge.sendPage(wanted, message);
+    if (edge.pageBacklog() < backlogMost) return;
+    this.drain = setInterval(() => {
+      if (edge.pageBacklog() > backlogLeast) return;
+      clearInterval(this.drain);
+      this.drain = undefined;
+      void this.settle();
+    }, look);
+    queueMicrotask(() => {
+      // Not from within capture's own call.
+      if (!this.drain || !this.running) return;
+      this.capture?.stop();
+      this.running = false;
+    });
+  }
+
+  /** The newest record wins; 30 a second are enough for a cursor. */
+  private point(record: Uint8Array): void {
+    this.pointer = record;
+    if (this.pointerTimer) return;
+    this.sendPointer();
+    this.pointerTimer = setTimeout(() => {
+      this.pointerTimer = undefined;
+      this.sendPointer();
+    }, pointerPause);
+  }
+
+  private sendPointer(): void {
+    if (this.pointer && this.wanted) this.edge.sendPointer(this.wanted, this.pointer);
+    this.pointer = null;
+  }
+}

@@ -1,0 +1,36 @@
+// The pages looked at in this tab and what an agent may know of the visitor's
+// browser. It stays in the browser until the visitor opens a chat.
+
+import type { Facts, PageView } from '../wire/payload.ts';
+import type { Store } from './store.ts';
+
+/** How many page views are kept, the newest, and how much of an address and a title. */
+const pages = 20;
+const characters = 300;
+
+/** Notes a page view unless it is the page already noted last. */
+export function note(store: Store, url: string, title: string, at: number): void {
+  const kept = trail(store);
+  const view = { url: url.slice(0, characters), title: title.slice(0, characters), at };
+  if (kept.at(-1)?.url === view.url) kept.pop();
+  store.save('sessionStorage', 'trail', [...kept, view].slice(-pages));
+}
+
+function trail(store: Store): PageView[] {
+  const kept = store.load('sessionStorage', 'trail');
+  return Array.isArray(kept) ? (kept as PageView[]) : [];
+}
+
+/** The facts that go with an opened session. */
+export function facts(store: Store): Facts {
+  const { visits = 1, firstSeen = Date.now() } = store.memory;
+  return {
+    visits,
+    first_seen: firstSeen,
+    referrer: document.referrer.slice(0, characters),
+    user_agent: navigator.userAgent.slice(0, characters),
+    screen: `${screen.width}x${screen.height}`,
+    time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    pages: trail(store),
+  };
+}

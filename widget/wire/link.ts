@@ -1,0 +1,333 @@
+// Link keeps one connection to the edge up: it races the transports, remembers
+// the winner, watches for stalls and comes back after a loss. What was sent
+// while it was not open is dropped; the models above it say it again.
+import { backoff } from './backoff.ts';
+import type { OpenCarrier } from './carrier.ts';
+import { Connection } from './connection.ts';
+import { type Frame, idBytes, idText } from './frame.ts';
+import { type ControlKind, type Hello, Kind, Limit, type Payloads, type Welcome, type WireError } from './payload.ts';
+import { forgetTransport, preferredTransport, rememberTransport, type TransportName } from './prefer.ts';
+import { openWebSocket, webSocketURL } from './websocket.ts';
+import { hasWebTransport, openWebTransport } from './webtransport.ts';
+
+const headStart = 500; // ms that WebTransport has before WebSocket starts
+const patience = 3000; // ms for a pong, or for the page lane to take something
+const welcomeWithin = 10_000; // ms from connecting to welcome
+const steadyAfter = 5000; // ms open after which a loss is no longer the last one's successor
+const watchEvery = 1000; // ms
+
+export interface WebTransportAddress {
+  url: string;
+  hashes: string[];
+}
+
+export interface LinkOptions {
+  node: string; // "http://localhost:8080"
+  hello: () => Hello | Promise<Hello>; // asked for each attempt, because a ticket serves once
+  quiet?: boolean; // one WebSocket, nothing else
+  wt?: WebTransportAddress; // if known beforehand; later Welcomes replace it
+}
+
+/** How the transports are opened; tests put their own here. */
+export interface Transports {
+  webtransport: OpenCarrier | null;
+  websocket: OpenCarrier;
+}
+
+type Listener = (payload: never, seq: number) => void;
+type BytesListener = (session: string, bytes: Uint8Array) => void;
+
+const nameOf = Object.fromEntries(Object.entries(Kind).map(([name, kind]) => [kind, name])) as Record<
+  number,
+  ControlKind
+>;
+const toBytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+const final = new Set(['version', 'revoked', 'forbidden', 'auth']); // connecting again would not help
+
+function withSession(session: string, bytes: Uint8Array): Uint8Array {
+  const payload = new Uint8Array(16 + bytes.length);
+  payload.set(idBytes(session));
+  payload.set(bytes, 16);
+  return payload;
+}
+
+function addTo<T>(set: Set<T>, member: T): () => void {
+  set.add(member);
+  return () => set.delete(member);
+}
+
+export class Link {
+  state: 'connecting' | 'open' | 'waiting' | 'closed' = 'closed';
+  transport: TransportName | null = null;
+  rtt: number | null = null; // ms, smoothed
+  retryAt: number | null = null; // ms since 1970, when waiting
+  #options: LinkOptions;
+  #open: Transports;
+  #wt: WebTransportAddress | undefined;
+  #racing = new Set<Connection>(); // not welcomed yet
+  #connection: Connection | null = null; // the welcomed one
+  #welcome: Welcome | null = null;
+  #openedAt = 0;
+  #attempt = 0;
+  #avoid: TransportName | null = null; // the one that stalled last
+  #pingAt = 0; // when the ping that waits for its pong was sent, 0 if none does
+  #progress = { taken: 0, at: 0 };
+  #timers = new Set<ReturnType<typeof setTimeout>>(); // of this attempt
+  #watch: ReturnType<typeof setInterval> | undefined;
+  #listeners = new Map<ControlKind, Set<Listener>>();
+  #pageListeners = new Set<BytesListener>();
+  #pointerListeners = new Set<BytesListener>();
+  #stateListeners = new Set<(link: Link) => void>();
+
+  constructor(options: LinkOptions, transports?: Transports) {
+    this.#options = options;
+    this.#wt = options.wt;
+    this.#open = transports ?? {
+      webtransport: hasWebTransport() ? openWebTransport : null,
+      websocket: openWebSocket,
+    };
+  }
+
+  /** Connects, and keeps connecting until close. */
+  start(): void {
+    if (this.state === 'closed') this.#connect();
+  }
+
+  close(): void {
+    this.#drop();
+    this.#become('closed');
+  }
+
+  /** Tries again now (focus, back online); on an open link, looks whether it still lives. */
+  kick(): void {
+    if (this.state === 'waiting') {
+      this.#attempt = 0;
+      this.#connect();
+    } else if (this.state === 'open' && !this.#pingAt) this.#ping();
+  }
+
+  /** Sends a frame and returns its sequence, the ref of its answer; 0 if it was dropped because the link is not open. */
+  send<K extends ControlKind>(kind: K, payload: Payloads[K]): number {
+    const bytes = toBytes(payload);
+    if (bytes.length > Limit.control) throw new RangeError(`A ${kind} of ${bytes.length} bytes is over its limit.`);
+    return this.#connection?.send(Kind[kind], bytes) ?? 0;
+  }
+
+  sendPage(session: string, message: Uint8Array): void {
+    const payload = withSession(session, message);
+    if (payload.length > Limit.page)
+      throw new RangeError(`A page message of ${payload.length} bytes is over its limit.`);
+    if (!this.#connection) return;
+    this.openPage();
+    this.#connection.send(Kind.PageDiff, payload);
+  }
+
+  sendPointer(session: string, record: Uint8Array): void {
+    this.#connection?.send(Kind.Pointer, withSession(session, record));
+  }
+
+  /** Bytes of page messages that the transport has not yet taken. */
+  pageBacklog(): number {
+    return this.#connection?.carrier.page().backlog ?? 0;
+  }
+
+  /** Opens the page lane now; otherwise the first sendPage does, or an agent's welcome. */
+  openPage(): void {
+    const welcome = this.#welcome;
+    if (!this.#connection || !welcome) return;
+    const { key } = welcome;
+    const proof = this.transport === 'websocket' ? { link: welcome.link, ...(key && { key }) } : {};
+    this.#connection.openPage(toBytes(proof));
+  }
+
+  on<K extends ControlKind>(kind: K, f: (payload: Payloads[K], seq: number) => void): () => void {
+    let set = this.#listeners.get(kind);
+    if (!set) this.#listeners.set(kind, (set = new Set()));
+    return addTo(set, f as Listener);
+  }
+
+  onPage(f: BytesListener): () => void {
+    return addTo(this.#pageListeners, f);
+  }
+
+  onPointer(f: BytesListener): () => void {
+    return addTo(this.#pointerListeners, f);
+  }
+
+  onState(f: (link: Link) => void): () => void {
+    return addTo(this.#stateListeners, f);
+  }
+
+  #become(state: Link['state']): void {
+    this.state = state;
+    for (const f of this.#stateListeners) f(this);
+  }
+
+  #after(ms: number, f: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      f();
+    }, ms);
+    this.#timers.add(timer);
+  }
+
+  /** Forgets this attempt and its connections without a word to anybody. */
+  #drop(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    clearInterval(this.#watch);
+    for (const connection of this.#racing) connection.close();
+    this.#racing.clear();
+    this.#connection?.close();
+    this.#connection = this.#welcome = this.transport = this.retryAt = null;
+    this.#pingAt = 0;
+  }
+
+  #connect(): void {
+    this.#drop();
+    this.#become('connecting');
+    this.#after(welcomeWithin, () => this.#retry());
+    const wt = this.#options.quiet ? undefined : this.#wt;
+    const useWT =
+      wt && this.#open.webtransport && this.#avoid !== 'webtransport' && preferredTransport() !== 'websocket';
+    const webSocket = () => this.#race('websocket', this.#open.websocket, webSocketURL(this.#options.node), []);
+    if (!useWT || !this.#open.webtransport) return webSocket();
+    let started = false;
+    const fallBack = () => {
+      if (started || this.state !== 'connecting') return;
+      started = true;
+      webSocket();
+    };
+    this.#after(headStart, fallBack);
+    this.#race('webtransport', this.#open.webtransport, wt.url, wt.hashes, fallBack);
+  }
+
+  #race(transport: TransportName, open: OpenCarrier, url: string, hashes: string[], failed?: () => void): void {
+    let connection: Connection;
+    const lost = () => {
+      if (connection === this.#connection) return this.#retry();
+      this.#racing.delete(connection);
+      failed?.();
+      if (!this.#racing.size && this.state === 'connecting') this.#retry();
+    };
+    const hello = async () => {
+      try {
+        const payload = await this.#options.hello();
+        if (this.#racing.has(connection)) connection.send(Kind.Hello, toBytes(payload));
+      } catch {
+        connection.close();
+        lost();
+      }
+    };
+    try {
+      connection = new Connection(open, url, hashes, {
+        opened: () => void hello(),
+        control: (frame) => this.#control(connection, transport, frame),
+        page: (payload) => this.#bytes(this.#pageListeners, payload),
+        pointer: (payload) => this.#bytes(this.#pointerListeners, payload),
+        ended: lost,
+      });
+    } catch {
+      return failed ? failed() : this.#retry(); // an address the browser refuses
+    }
+    this.#racing.add(connection);
+  }
+
+  #bytes(listeners: Set<BytesListener>, payload: Uint8Array): void {
+    const session = idText(payload.subarray(0, 16));
+    for (const f of listeners) f(session, payload.subarray(16));
+  }
+
+  #control(connection: Connection, transport: TransportName, frame: Frame): void {
+    const kind = nameOf[frame.kind] as ControlKind;
+    const payload = JSON.parse(new TextDecoder().decode(frame.payload));
+    if (connection !== this.#connection) {
+      if (!this.#racing.has(connection)) return;
+      if (kind === 'Welcome') this.#won(connection, transport, payload);
+      else if (kind === 'Error') return this.#refused(connection, payload);
+    }
+    if (kind === 'Ping') this.send('Pong', payload);
+    if (kind === 'Pong') this.#ponged(payload.t);
+    for (const f of this.#listeners.get(kind) ?? []) f(payload as never, frame.seq);
+    if (kind === 'Welcome') this.#become('open'); // listeners know the welcome before they are told that it is open
+    if (kind === 'Error') this.#failed(payload);
+    if (kind === 'GoAway') this.#after(payload.retry_ms ?? 0, () => this.#retry(payload.retry_ms));
+  }
+
+  #won(connection: Connection, transport: TransportName, welcome: Welcome): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    this.#racing.delete(connection);
+    const lostWT = transport === 'websocket' && this.#racing.size > 0;
+    for (const other of this.#racing) other.close();
+    this.#racing.clear();
+    this.#connection = connection;
+    this.#welcome = welcome;
+    this.transport = transport;
+    this.#openedAt = Date.now();
+    const stale = this.#wt && String(this.#wt.hashes) !== String(welcome.hashes ?? []);
+    if (transport === 'webtransport' || (lostWT && !stale)) rememberTransport(transport);
+    if (welcome.wt) this.#wt = { url: welcome.wt, hashes: welcome.hashes ?? [] };
+    this.#progress = { taken: 0, at: Date.now() };
+    this.#watch = setInterval(() => this.#look(welcome.ping_ms), Math.min(watchEvery, welcome.ping_ms));
+    if (!this.#options.quiet) this.#ping();
+    if (welcome.agent) this.openPage();
+  }
+
+  /** An Error before the welcome: another transport would hear the same. */
+  #refused(connection: Connection, error: WireError): void {
+    connection.close();
+    this.#racing.delete(connection);
+    for (const f of this.#listeners.get('Error') ?? []) f(error as never, 0);
+    this.#failed(error);
+  }
+
+  #failed(error: WireError): void {
+    if (error.ref) return; // the answer to one frame
+    if (final.has(error.code)) return this.close();
+    this.#retry(error.retry_ms);
+  }
+
+  #ping(): void {
+    this.#pingAt = Date.now();
+    this.send('Ping', { t: this.#pingAt });
+  }
+
+  #ponged(t: number): void {
+    if (t !== this.#pingAt) return;
+    const sample = Math.max(0, Date.now() - t);
+    this.rtt = this.rtt === null ? sample : this.rtt * 0.875 + sample * 0.125;
+    this.#pingAt = 0;
+  }
+
+  /** Looks once a second whether the connection still lives. */
+  #look(pingMs: number): void {
+    const connection = this.#connection;
+    if (!connection) return;
+    const now = Date.now();
+    const { backlog, given } = connection.carrier.page();
+    if (!backlog || given - backlog !== this.#progress.taken) this.#progress = { taken: given - backlog, at: now };
+    const stalled = now - this.#progress.at > patience || (this.#pingAt && now - this.#pingAt > patience);
+    if (stalled || now - connection.heardAt > 2.5 * pingMs) return this.#stalled();
+    if (!this.#pingAt && now - Math.min(connection.sentAt, connection.heardAt) >= pingMs) this.#ping();
+  }
+
+  /** Gives a silent connection up; the next one goes over the other transport. */
+  #stalled(): void {
+    this.#avoid = this.transport;
+    if (this.transport === 'webtransport') rememberTransport('websocket');
+    else forgetTransport();
+    this.#retry();
+  }
+
+  #retry(retryMs = 0): void {
+    if (this.state === 'closed') return;
+    if (this.#openedAt && Date.now() - this.#openedAt > steadyAfter) this.#attempt = 0;
+    this.#openedAt = 0;
+    this.#drop();
+    const wait = retryMs || backoff(this.#attempt++);
+    this.retryAt = Date.now() + wait;
+    this.#become('waiting');
+    this.#after(wait, () => this.#connect());
+  }
+}
