@@ -59,7 +59,9 @@ func Start(ctx context.Context, dir string, args ...string) (*Process, error) {
 		answer, err := http.Get(p.Base + "/healthz")
 		if err == nil {
 			answer.Body.Close()
-			return p, nil
+			if answer.StatusCode == http.StatusOK {
+				return p, nil
+			}
 		}
 		select {
 		case <-time.After(50 * time.Millisecond):

@@ -103,11 +103,7 @@ func (c *client) ok(ref uint64, id string) { c.push(wire.OK, wire.OKPayload{Ref:
 // welcome fills in what is the same for every client and queues it.
 func (c *client) welcome(w wire.WelcomePayload) {
 	w.Version, w.Link, w.Key, w.Now, w.Node = wire.Version, c.peer.Link, c.peer.Key, c.edge.at(), c.edge.Node
-	every := pingEvery
-	if c.quiet {
-		every = quietEvery
-	}
-	w.PingMS = int(every.Milliseconds())
+	w.PingMS = int(c.edge.Ping.Milliseconds())
 	w.WT, w.Hashes = c.edge.Reach()
 	c.push(wire.Welcome, w)
 }

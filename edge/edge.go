@@ -67,14 +67,13 @@ type Config struct {
 	// Reach returns this node's WebTransport address and the certificate hashes
 	// to accept, if it made its certificate itself.
 	Reach func() (wt string, hashes []string)
+	Ping  time.Duration // after how much silence a client pings
 	// OpensPerMinute bounds how many sessions one address may open a minute.
 	OpensPerMinute int
 }
 
 // Spans of an edge's life.
 const (
-	pingEvery    = 10 * time.Second // active links
-	quietEvery   = 25 * time.Second // quiet links; middleboxes forget idle TCP after 30 s and more
 	proposeFor   = 5 * time.Second  // how long a person waits for the cell
 	lingerLive   = time.Minute      // a session without clients stays loaded
 	lingerMirror = 30 * time.Second // capture goes on without viewers: a console reloads

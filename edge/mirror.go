@@ -24,7 +24,8 @@ type mirror struct {
 }
 
 // watch lets an agent see the page, or ends that. Someone who comes late gets
-// the page from the edge's tree; the visitor's browser does nothing.
+// the page from the edge's tree; the visitor's browser does nothing. Watching
+// again gets the whole page anew.
 func (l *live) watch(c *client, on bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -33,8 +34,8 @@ func (l *live) watch(c *client, on bool) {
 		l.lead()
 		return
 	}
-	if l.mirror.watchers[c] {
-		return
+	if l.mirror.watchers[c] { // its mirror lost the thread
+		l.mirror.topic.Unsubscribe(c.queue)
 	}
 	if l.mirror.watchers == nil {
 		l.mirror.watchers = make(map[*client]bool)

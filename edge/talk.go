@@ -175,7 +175,9 @@ func (l *live) notSaved() {
 func (l *live) stored(index uint64, s state.Stored) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.core.Committed(s.Messages)
+	for _, m := range l.core.Committed(s.Messages) {
+		l.relay(m)
+	}
 	l.publish(wire.Stored, wire.StoredPayload{Session: l.id, Epoch: s.Epoch, Seq: s.Messages[len(s.Messages)-1].Seq, Index: index})
 	l.notSaved()
 	l.tellMarks()

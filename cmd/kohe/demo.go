@@ -30,11 +30,11 @@ func (n *node) shop() string {
 // seedDemo makes the demo's customer, unless it is there.
 func seedDemo(ctx context.Context, n *node) error {
 	rows := []state.Put{
-		{Customer: &state.Customer{ID: "demo", Name: "Lahe Rand"}},
+		{Customer: &state.Customer{ID: "demo", Name: "Pood"}},
 		{Department: &state.Department{ID: "demo-sales", Customer: "demo", Name: "Sales"}},
 		{Department: &state.Department{ID: "demo-bookings", Customer: "demo", Name: "Bookings"}},
 		{Site: &state.Site{
-			ID: "demo", Customer: "demo", Name: "Lahe Rand", Origins: []string{n.shop(), n.public},
+			ID: "demo", Customer: "demo", Name: "Pood", Origins: []string{n.shop(), n.public},
 			Departments: []string{"demo-sales", "demo-bookings"}, CoBrowse: true,
 		}},
 		{Agent: demoRow(demoAgent, "Mari Tamm", "Mari", relay.RoleAgent)},

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/quic-go/webtransport-go"
 	"golang.org/x/sync/errgroup"
 
 	"kohe/edge"
@@ -63,34 +64,56 @@ func openNode(ctx context.Context, c config, demo bool, logTo io.Writer) (_ *nod
 	if n.cell, err = client.Open(client.Config{Dir: filepath.Join(c.Data, "cell"), NodeID: c.Node, Logger: n.log}); err != nil {
 		return nil, fmt.Errorf("open %s: %w", c.Data, err)
 	}
-	mux := http.NewServeMux()
-	if n.port, err = listen.Open(n.listenConfig(mux)); err != nil {
-		return nil, err
-	}
-	n.public = n.publicURL()
 	tickets := &auth.Tickets{}
 	store := n.cell.Read()
 	if n.edge, err = edge.Open(ctx, edge.Config{
 		Node: c.Node, Cell: n.cell, Store: store, Key: key, Tickets: tickets, Log: n.log, Reach: n.reach,
-		OpensPerMinute: c.Opens,
+		Ping: link.DefaultPing, OpensPerMinute: c.Opens,
 	}); err != nil {
 		return nil, err
 	}
 	n.links = link.NewServer(link.Config{Accept: n.edge.Accept, Metrics: &n.metrics})
-	console := api.New(api.Config{
+	mux := http.NewServeMux()
+	if n.port, err = listen.Open(n.listening(mux)); err != nil {
+		return nil, err
+	}
+	n.public = n.publicURL()
+	mux.Handle("/kohe/ws", n.links)
+	mux.Handle("/api/", api.New(api.Config{
 		Key: key, Tickets: tickets, Passwords: auth.NewPasswords(2), Store: store, Cell: n.cell,
 		Log: n.log, Secure: strings.HasPrefix(n.public, "https:"), Node: c.Node, Reach: n.reach,
-	})
-	mux.Handle("/kohe/ws", n.links)
-	mux.Handle("/api/", console)
+	}))
 	(&edge.Web{Bundle: bundle, Site: store.Site, Public: n.public, Shop: demo}).Register(mux)
 	n.operations(mux)
 	if err := n.openLocal(api.NewLocal(store, n.cell, tickets)); err != nil {
 		return nil, err
 	}
-	n.port.Serve(n.links.ServeWebTransport)
 	n.ready.Store(true)
 	return n, nil
+}
+
+// listening says what the port serves. Until the node is ready nobody gets in.
+func (n *node) listening(mux http.Handler) listen.Config {
+	return listen.Config{
+		Addrs: n.config.addresses(), CertFile: n.config.Cert, KeyFile: n.config.Key, Dir: n.config.Data, Log: n.log,
+		Limits: listen.Limits{ConnsPerAddr: n.config.Links},
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !n.ready.Load() {
+				w.Header().Set("Retry-After", "1")
+				http.Error(w, "not ready", http.StatusServiceUnavailable)
+				return
+			}
+			mux.ServeHTTP(w, r)
+		}),
+		WebTransportPath: "/kohe/wt",
+		WebTransport: func(s *webtransport.Session, r *http.Request) {
+			if !n.ready.Load() {
+				_ = s.CloseWithError(link.CloseCode, "not ready") // it comes back
+				return
+			}
+			n.links.ServeWebTransport(s, r)
+		},
+	}
 }
 
 // publicURL returns how browsers reach the node.

@@ -64,7 +64,7 @@ func (l *link) run(streams bool) {
 	}
 	in, first, err := l.first()
 	l.pulse.Stop()
-	if err == nil && first.Kind == wire.Attach {
+	if err == nil && first.Kind == wire.Attach && !streams {
 		l.server.welcomed()
 		l.handOver(in, first)
 		return
@@ -134,17 +134,18 @@ func (l *link) begin(streams bool) {
 	l.mu.Lock()
 	l.open.Store(!l.closing)
 	l.mu.Unlock()
-	l.pulse.Reset(l.silence())
+	l.pulse.Reset(l.pings(nudgePings))
 	l.startWriter(relay.Control)
 	if streams {
 		l.spawn(l.acceptPage)
 	}
 }
 
-// silence is how long a client may say nothing.
-func (l *link) silence() time.Duration {
-	return time.Duration(silencePings * float64(l.server.config.Ping))
-}
+// How long a client may say nothing, in ping spans.
+const (
+	nudgePings   = 1.25 // then the edge pings: a hidden page answers at once, but its own timers sleep
+	silencePings = 2.5  // then the client is given up
+)
 
 // beat runs when the client should have been heard by now.
 func (l *link) beat() {
@@ -152,12 +153,25 @@ func (l *link) beat() {
 		l.end(relay.Errorf(relay.CodeTimeout, "No hello came within %v.", HelloTimeout))
 		return
 	}
-	heard := time.Unix(0, l.heard.Load())
-	if rest := l.silence() - time.Since(heard); rest > 0 {
-		l.pulse.Reset(rest)
-		return
+	quiet := time.Since(time.Unix(0, l.heard.Load()))
+	nudge, silence := l.pings(nudgePings), l.pings(silencePings)
+	switch {
+	case quiet >= silence:
+		l.end(relay.Errorf(relay.CodeTimeout, "Nothing was heard for %v.", silence))
+	case quiet >= nudge:
+		ping := wire.Outgoing{Kind: wire.Ping, Payload: wire.Encode(wire.PingPayload{T: time.Now().UnixMilli()})}
+		if err := l.out[relay.Control].reply(ping); err != nil {
+			l.end(err)
+		}
+		l.pulse.Reset(silence - quiet)
+	default:
+		l.pulse.Reset(nudge - quiet)
 	}
-	l.end(relay.Errorf(relay.CodeTimeout, "Nothing was heard for %v.", l.silence()))
+}
+
+// pings returns a multiple of the ping span.
+func (l *link) pings(n float64) time.Duration {
+	return time.Duration(n * float64(l.server.config.Ping))
 }
 
 // spawn runs f beside run, unless the link is closing.

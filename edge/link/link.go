@@ -30,8 +30,8 @@ const (
 const CloseCode = 4000
 
 // Source is what a link writes. Next blocks until there is something for the
-// lane, ctx is done, or the source has ended; a *relay.Error is told to the
-// client before the connection closes. Frames of the cursor lane come with
+// lane, ctx is done, or the source has ended; its error is told to the client
+// before the connection closes, io.EOF is not. Frames of the cursor lane come with
 // those of the control lane. One goroutine a lane calls it.
 type Source interface {
 	Next(ctx context.Context, lane relay.Lane) ([]wire.Outgoing, error)
@@ -124,7 +124,6 @@ const (
 	HelloTimeout = 5 * time.Second      // from connection to hello
 	doubleGap    = 2 * time.Millisecond // from a datagram to its copy on the stream
 	seenAhead    = 1024                 // sequences above the stream's that are remembered
-	silencePings = 2.5                  // pings missed before a client is given up
 )
 
 // Bounds of our own.

@@ -188,19 +188,31 @@ func (s *memStream) Write(b []byte) (int, error) {
 
 func (s *memStream) Read(b []byte) (int, error) {
 	if len(s.rest) == 0 {
-		select {
-		case p := <-s.packets:
-			if err := arrive(context.Background(), p.at, s.closed); err != nil {
-				return 0, err
-			}
-			s.rest = p.bytes
-		case <-s.closed:
-			return 0, io.EOF
+		p, err := s.packet()
+		if err != nil {
+			return 0, err
 		}
+		s.rest = p
 	}
 	n := copy(b, s.rest)
 	s.rest = s.rest[n:]
 	return n, nil
+}
+
+// packet waits for the next packet. After the close it still gives those that
+// had arrived.
+func (s *memStream) packet() ([]byte, error) {
+	select {
+	case p := <-s.packets:
+		return p.bytes, arrive(context.Background(), p.at, s.closed)
+	default:
+	}
+	select {
+	case p := <-s.packets:
+		return p.bytes, arrive(context.Background(), p.at, s.closed)
+	case <-s.closed:
+		return nil, io.EOF
+	}
 }
 
 // arrive waits until a time.

@@ -22,9 +22,10 @@ type sender struct {
 	metrics  *Metrics
 
 	mu      sync.Mutex // guards what follows
-	seq     uint64
-	queue   []segment // in order of sequence
-	size    int       // bytes in queue
+	seq     uint64     // of the lane
+	pointed uint64     // of the cursor lane, which goes with control
+	queue   []segment  // in order of sequence
+	size    int        // bytes in queue
 	writing bool
 	dead    bool          // write has failed
 	idle    chan struct{} // made by whoever waits, closed when writing ends
@@ -38,35 +39,52 @@ type segment struct {
 }
 
 // add numbers frames and queues them; the caller then calls flush. It returns
-// the sequence of the first, 0 when the lane is dead. It blocks only where the
+// the sequence of the last, 0 when the lane is dead. It blocks only where the
 // datagram queue is full.
 func (s *sender) add(frames ...wire.Outgoing) uint64 {
-	var small [4][]byte // no allocation for the usual few
-	datagrams := small[:0]
+	var few [4][]byte // no allocation for the usual few
+	datagrams := few[:0]
+	var seq uint64
 	s.mu.Lock()
 	if s.dead {
 		s.mu.Unlock()
 		return 0
 	}
-	first := s.seq + 1
 	for _, f := range frames {
-		s.seq++
-		size := wire.MaxHeader + len(f.Payload)
-		frame := wire.Append(make([]byte, 0, size), wire.Frame{Kind: f.Kind, Seq: s.seq, Payload: f.Payload})
-		s.metrics.FramesOut[f.Kind.Lane()].Add(1)
-		s.metrics.BytesOut[f.Kind.Lane()].Add(uint64(len(f.Payload)))
-		var due time.Time
-		if s.datagram != nil && f.Kind.Doubled() && len(frame) <= wire.MaxDatagram {
-			datagrams = append(datagrams, frame)
-			due = time.Now().Add(doubleGap)
+		var frame []byte
+		frame, seq = s.number(f)
+		at := time.Time{}
+		if s.datagram != nil && len(frame) <= wire.MaxDatagram {
+			if f.Kind.Lane() == relay.Cursor {
+				datagrams = append(datagrams, frame)
+				continue
+			}
+			if f.Kind.Doubled() {
+				datagrams = append(datagrams, frame)
+				at = time.Now().Add(doubleGap)
+			}
 		}
-		s.append(segment{frame, due})
+		s.append(segment{frame, at})
 	}
 	s.mu.Unlock()
 	for _, d := range datagrams {
-		_ = s.datagram(d) // what is lost here comes again on the stream
+		_ = s.datagram(d) // what is lost here comes again on the stream, or is out of date soon
 	}
-	return first
+	return seq
+}
+
+// number encodes a frame with the next sequence of its lane.
+func (s *sender) number(f wire.Outgoing) ([]byte, uint64) {
+	lane := f.Kind.Lane()
+	seq := &s.seq
+	if lane == relay.Cursor {
+		seq = &s.pointed
+	}
+	*seq++
+	s.metrics.FramesOut[lane].Add(1)
+	s.metrics.BytesOut[lane].Add(uint64(len(f.Payload)))
+	frame := make([]byte, 0, wire.MaxHeader+len(f.Payload))
+	return wire.Append(frame, wire.Frame{Kind: f.Kind, Seq: *seq, Payload: f.Payload}), *seq
 }
 
 // append queues a segment behind the others, joined to the last one if both

@@ -1,8 +1,8 @@
 package link
 
 import (
-	"context"
 	"errors"
+	"io"
 	"sync/atomic"
 
 	"kohe/relay"
@@ -87,7 +87,7 @@ func (l *link) write(lane relay.Lane, frames []wire.Outgoing, err error) bool {
 		}
 	}
 	if err != nil && l.ctx.Err() == nil {
-		if !errors.Is(err, context.Canceled) {
+		if !errors.Is(err, io.EOF) { // a clean end
 			err = relay.AsError(err)
 		}
 		l.end(err)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
 	"github.com/quic-go/webtransport-go"
 
 	"kohe/relay"
@@ -49,13 +51,23 @@ func (t *wtTransport) close(ctx context.Context, code relay.Code) {
 	_ = t.session.CloseWithError(CloseCode, string(code))
 }
 
-// wtEnd makes the other end's clean close an io.EOF.
+// wtEnd makes the other end's clean close, of the session or of the whole QUIC
+// connection, an io.EOF.
 func wtEnd(err error) error {
 	if e, ok := errors.AsType[*webtransport.SessionError](err); ok && e.Remote && e.ErrorCode == 0 {
 		return io.EOF
 	}
+	if e, ok := errors.AsType[*quic.ApplicationError](err); ok && e.Remote && e.ErrorCode == noError {
+		return io.EOF
+	}
+	// webtransport-go calls the end of the stream that carries the session so.
+	if e, ok := errors.AsType[*http3.Error](err); ok && !e.Remote && e.ErrorCode == http3.ErrCodeDatagramError {
+		return io.EOF
+	}
 	return err
 }
+
+const noError = quic.ApplicationErrorCode(http3.ErrCodeNoError)
 
 // streamLane is a lane on a byte stream.
 type streamLane struct {
@@ -74,5 +86,8 @@ func (s *streamLane) read(most int) (wire.Frame, error) {
 
 func (s *streamLane) write(frames []byte) error {
 	_, err := s.w.Write(frames)
+	if err != nil {
+		err = s.end(err)
+	}
 	return err
 }

@@ -117,6 +117,9 @@ func Open(c Config) (_ *Listener, err error) {
 // Port returns the port number, the same on UDP and TCP.
 func (l *Listener) Port() int { return l.port }
 
+// Addr returns the first address, host and port.
+func (l *Listener) Addr() string { return l.tcp[0].Addr().String() }
+
 // Hashes returns the base64 SHA-256 of the self-made certificates in use now
 // and next, for serverCertificateHashes; nil with a configured certificate.
 func (l *Listener) Hashes() []string {

@@ -88,7 +88,7 @@ func Open(c Config) (*Disk, error) {
 		c.Logger = slog.Default()
 	}
 	d := &Disk{slow: c.Slow, fatal: c.Fatal, failed: make(chan struct{})}
-	d.space = newSpaceFS(c.FS, c.Logger, d.fail)
+	d.space = newSpaceFS(c.FS, c.Logger, d.Fail)
 	db, err := pebble.Open(c.Dir, options(d, c.Logger))
 	if err != nil {
 		d.space.close()
@@ -101,7 +101,7 @@ func Open(c Config) (*Disk, error) {
 func options(d *Disk, log *slog.Logger) *pebble.Options {
 	o := &pebble.Options{
 		FS:                          d.space,
-		Logger:                      pebbleLog{log.With("part", "pebble"), d.fail},
+		Logger:                      pebbleLog{log.With("part", "pebble"), d.Fail},
 		CacheSize:                   cacheSize,
 		MemTableSize:                memTableSize,
 		MemTableStopWritesThreshold: memTables,
@@ -149,8 +149,10 @@ func (d *Disk) failure() error {
 	return d.err
 }
 
-// fail records the first failure and has the process end.
-func (d *Disk) fail(err error) {
+// Fail says that nothing may be acknowledged any more; the process is told to
+// end. Only the first reason counts. Whoever keeps state in DB calls it when
+// that state can no longer follow the log.
+func (d *Disk) Fail(err error) {
 	d.mu.Lock()
 	first := d.err == nil
 	if first {
@@ -207,7 +209,7 @@ func (w *watch) stop() {
 
 func (w *watch) overdue() {
 	if w.hangs() {
-		w.disk.fail(fmt.Errorf("the disk hangs: a durable write has taken more than %v", w.disk.slow))
+		w.disk.Fail(fmt.Errorf("the disk hangs: a durable write has taken more than %v", w.disk.slow))
 	}
 }
 
@@ -217,11 +219,11 @@ func (w *watch) hangs() bool {
 	if w.stopped {
 		return false
 	}
-	full := errors.Is(w.disk.Err(), ErrFull)
-	if full {
+	excused := w.disk.space.excuses(w.disk.slow)
+	if excused {
 		w.timer.Reset(w.disk.slow)
 	}
-	return !full
+	return !excused
 }
 
 // pebbleLog is Pebble's logger. Pebble ends the process in Fatalf; we do too,

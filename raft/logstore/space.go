@@ -27,7 +27,8 @@ type spaceFS struct {
 	vfs.FS
 	log     *slog.Logger
 	fail    func(error)
-	waiting atomic.Int64 // writes waiting for space
+	waiting atomic.Int64              // writes waiting for space
+	had     atomic.Pointer[time.Time] // when the last of them went on; nil: none ever waited
 
 	closeOnce sync.Once
 	closing   chan struct{}
@@ -50,6 +51,8 @@ func (s *spaceFS) retry(op func() error) error {
 		s.log.Error("the disk is full: nothing can be stored until there is space", "error", err)
 	}
 	defer func() {
+		now := time.Now()
+		s.had.Store(&now)
 		if s.waiting.Add(-1) == 0 {
 			s.log.Info("the disk has space again")
 		}
@@ -65,6 +68,13 @@ func (s *spaceFS) retry(op func() error) error {
 		}
 	}
 	return err
+}
+
+// excuses says whether a write that takes longer than limit may have waited for
+// space and not for the disk.
+func (s *spaceFS) excuses(limit time.Duration) bool {
+	had := s.had.Load()
+	return s.waiting.Load() > 0 || had != nil && time.Since(*had) < limit
 }
 
 func noSpace(err error) bool {

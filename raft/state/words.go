@@ -1,6 +1,7 @@
 package state
 
 import (
+	"slices"
 	"unicode"
 	"unicode/utf8"
 
@@ -14,13 +15,16 @@ import (
 const (
 	MaxWords   = 128 // distinct words of a message that can be found
 	MaxWordLen = 40  // bytes of a word, folded; what is longer is found by its beginning
+
+	maxFold = 3 // a character grows at most so many times by case folding (UAX #21)
 )
 
 // tokenizer splits text into words and folds them: NFKD, without marks, case
 // folded, so that "Õun", "õun" and "oun" are one word. For one goroutine.
 type tokenizer struct {
-	fold cases.Caser
-	buf  []byte
+	fold  cases.Caser
+	buf   []byte // the folded word
+	parts []byte // the word taken apart
 }
 
 func newTokenizer() tokenizer { return tokenizer{fold: cases.Fold()} }
@@ -67,13 +71,18 @@ func (t *tokenizer) folded(word string) []byte {
 }
 
 func (t *tokenizer) foldedUnicode(word string) []byte {
-	t.buf = t.buf[:0]
-	for _, r := range norm.NFKD.String(word) {
+	t.parts = norm.NFKD.AppendString(t.parts[:0], word)
+	letters := t.parts[:0]
+	for i := 0; i < len(t.parts); {
+		r, size := utf8.DecodeRune(t.parts[i:])
 		if !unicode.IsMark(r) {
-			t.buf = utf8.AppendRune(t.buf, r)
+			letters = append(letters, t.parts[i:i+size]...)
 		}
+		i += size
 	}
-	return cut(norm.NFC.Bytes(t.fold.Bytes(t.buf)))
+	t.buf = slices.Grow(t.buf[:0], maxFold*len(letters))
+	n, _, _ := t.fold.Transform(t.buf[:cap(t.buf)], letters, true) // cannot fail: there is room, and it is UTF-8
+	return cut(t.buf[:n])
 }
 
 // cut shortens a word to MaxWordLen bytes of whole characters.

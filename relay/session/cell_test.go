@@ -1,24 +1,23 @@
 package session
 
 import (
+	"errors"
 	"slices"
 
 	"kohe/relay"
 )
 
-// cell is the store's side of one session by the rules of state.Append,
-// state.Claim and state.EndSession.
+// cell is the store's side of one session by the rules of state.Append and
+// state.Claim.
 type cell struct {
 	epoch    uint32
 	messages []relay.Message
 	nonces   map[int]uint32 // claims by nonce: the same claim twice raises the epoch once
-	ended    bool
+	closed   bool           // ended, and the time to append is over
 }
 
-// gap is state.Gap.
-type gap struct{ have uint64 }
-
-func (g *gap) Error() string { return "gap" }
+// errGap is state.Gap.
+var errGap = errors.New("gap")
 
 func (c *cell) last() uint64 { return uint64(len(c.messages)) }
 
@@ -34,39 +33,30 @@ func (c *cell) claim(nonce int) uint32 {
 	return c.epoch
 }
 
+// append stores what it can: what precedes a message that is refused is stored.
 func (c *cell) append(epoch uint32, batch []relay.Message) (uint64, error) {
-	if epoch != c.epoch {
+	switch {
+	case c.closed:
+		return 0, relay.Errorf(relay.CodeGone, "ended")
+	case epoch != c.epoch:
 		return 0, relay.Errorf(relay.CodeStale, "epoch %d is stale (now %d)", epoch, c.epoch)
+	case len(batch) > 0 && batch[0].Seq > c.last()+1:
+		return 0, errGap
 	}
-	var fresh []relay.Message
 	for _, m := range batch {
-		if old, ok := c.find(m); ok {
-			if old.Text != m.Text || old.Kind != m.Kind {
-				return 0, relay.Errorf(relay.CodeConflict, "another body under %s", m.ID)
+		old, known := c.find(m)
+		switch {
+		case m.Seq <= c.last():
+			if at := c.messages[m.Seq-1]; at.ID != m.ID || at.Author != m.Author || at.Text != m.Text {
+				return 0, relay.Errorf(relay.CodeConflict, "another message has the place %d", m.Seq)
 			}
-			continue
+		case known:
+			return 0, relay.Errorf(relay.CodeConflict, "stored before, at place %d", old.Seq)
+		default:
+			c.messages = append(c.messages, m)
 		}
-		if c.ended {
-			return 0, relay.Errorf(relay.CodeGone, "ended")
-		}
-		if m.Seq != c.last()+uint64(len(fresh))+1 {
-			return 0, &gap{c.last()}
-		}
-		fresh = append(fresh, m)
 	}
-	c.messages = append(c.messages, fresh...)
 	return c.last(), nil
-}
-
-// end writes the last message itself, whatever the origin has announced.
-func (c *cell) end() {
-	if c.ended {
-		return
-	}
-	c.ended = true
-	c.messages = append(c.messages, relay.Message{
-		Epoch: c.epoch, Seq: c.last() + 1, Author: relay.Author{Role: relay.RoleSystem}, ID: "ended", Kind: relay.KindEnded, Text: "agent",
-	})
 }
 
 func (c *cell) find(m relay.Message) (relay.Message, bool) {
@@ -78,7 +68,9 @@ func (c *cell) find(m relay.Message) (relay.Message, bool) {
 }
 
 // after returns the transcript after a place.
-func (c *cell) after(seq uint64) []relay.Message { return slices.Clone(c.messages[min(seq, c.last()):]) }
+func (c *cell) after(seq uint64) []relay.Message {
+	return slices.Clone(c.messages[min(seq, c.last()):])
+}
 
 func (c *cell) state(epoch uint32, after uint64) State {
 	return State{Epoch: epoch, Stored: c.last(), Tail: c.after(after)}

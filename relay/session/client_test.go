@@ -46,10 +46,6 @@ func (c *client) placed() []relay.Message {
 	slices.SortFunc(all, func(a, b relay.Message) int {
 		return cmp.Or(cmp.Compare(a.Seq, b.Seq), -cmp.Compare(a.Epoch, b.Epoch))
 	})
-	if end := slices.IndexFunc(all, func(m relay.Message) bool { return m.Kind == relay.KindEnded }); end >= 0 {
-		last := all[end]
-		all = append(slices.DeleteFunc(all, func(m relay.Message) bool { return m.Seq >= last.Seq }), last)
-	}
 	var newest uint32
 	return slices.DeleteFunc(all, func(m relay.Message) bool {
 		lost := m.Epoch < newest

@@ -16,12 +16,8 @@ func (p Span) Empty() bool { return p.Until <= p.After }
 //
 //   - In the origin's own epoch, while it holds it: all of it, because a place
 //     of an epoch is never given twice.
-//   - Else up to the last place stored in the client's epoch or before. Beyond
+//   - Else up to the last place stored in the client's epoch or before: beyond
 //     it places were given anew.
-//   - Less the system's own messages at the end of that epoch: the cell may
-//     have written them (the end, say) where the origin had announced others.
-//     Nowhere before, because an origin that is crossed so stores nothing more
-//     in its epoch.
 func (s *Session) Resume(epoch uint32, seq uint64) (older Span, messages []relay.Message) {
 	trusted := min(seq, s.trusted(epoch))
 	first := s.stored - uint64(len(s.window)) + 1
@@ -44,13 +40,13 @@ func (s *Session) Resume(epoch uint32, seq uint64) (older Span, messages []relay
 // trusted returns the last place of which a client of that epoch cannot have
 // another idea than the transcript.
 func (s *Session) trusted(epoch uint32) uint64 {
-	if epoch == s.epoch && !s.lost && !s.ended {
+	if epoch == s.epoch && !s.lost {
 		return s.end()
 	}
 	end := s.stored
 	for i := len(s.steps) - 1; i >= 0; i-- {
 		if s.steps[i].epoch <= epoch {
-			return end - s.steps[i].own
+			return end
 		}
 		end = s.steps[i].seq - 1
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,8 +17,8 @@ import (
 var update = flag.Bool("update", false, "write what the scripts print into testdata")
 
 // script runs testdata/*.txt: a line is a command, the indented lines under it
-// are what it prints. There is one cell, the session at its origin, and a
-// second origin that may take it away.
+// are what it prints. There is a cell, the session at its origin, and a rival
+// origin that may take it away.
 type script struct {
 	cell  cell
 	s     *Session
@@ -71,23 +72,27 @@ func (sc *script) list(what string, messages []relay.Message) {
 
 func (sc *script) run(t *testing.T, words []string) {
 	commands := map[string]func(args []string){
-		"start":    func([]string) { sc.nonce++; sc.s = New(sc.cell.state(sc.cell.claim(sc.nonce), 0)) },
-		"cut-off":  func([]string) { sc.s = New(State{}) },
-		"reclaim":  func([]string) { sc.reclaim() },
-		"say":      func(a []string) { sc.say(author(a[0]), a[1], strings.Join(a[2:], " ")) },
-		"propose":  func([]string) { sc.propose() },
-		"store":    func([]string) { sc.answer(sc.cell.append(sc.s.epoch, sc.batch)) },
-		"unheard":  func([]string) { _, _ = sc.cell.append(sc.s.epoch, sc.batch); sc.answer(0, errTimeout) },
-		"timeout":  func([]string) { sc.answer(0, errTimeout) },
-		"conflict": func([]string) { sc.answer(0, relay.Errorf(relay.CodeConflict, "another body")) },
-		"follow":   func([]string) { sc.list("relay", sc.s.Committed(sc.cell.after(0))) },
-		"end":      func([]string) { sc.cell.end() },
-		"rival":    func(a []string) { sc.rival(t, a) },
-		"resume":   func(a []string) { sc.resume(number(t, a[0]), number(t, a[1])) },
-		"mark":     func(a []string) { sc.s.Mark(author(a[0]).Role, number(t, a[1]), number(t, a[2])) },
-		"due":      func(a []string) { sc.due(int64(number(t, a[0]))) },
-		"unsaved":  func(a []string) { sc.s.Unsaved(author(a[0]).Role) },
-		"orphans":  func([]string) { sc.list("orphans", sc.s.Orphans()) },
+		"start":   func([]string) { sc.nonce++; sc.s = New(sc.cell.state(sc.cell.claim(sc.nonce), 0)) },
+		"cut-off": func([]string) { sc.s = New(State{}) },
+		"reclaim": func([]string) { sc.reclaim() },
+		"say":     func(a []string) { sc.say(author(a[0]), a[1], strings.Join(a[2:], " ")) },
+		"propose": func([]string) { sc.propose() },
+		"store":   func([]string) { sc.answer(sc.cell.append(sc.s.epoch, sc.batch)) },
+		"unheard": func([]string) { _, _ = sc.cell.append(sc.s.epoch, sc.batch); sc.answer(0, errTimeout) },
+		"timeout": func([]string) { sc.answer(0, errTimeout) },
+		"gap":     func(a []string) { sc.answer(number(t, a[0]), errGap) },
+		"forbid":  func(a []string) { sc.forbid(a[0]) },
+		"follow":  func([]string) { sc.list("relay", sc.s.Committed(sc.cell.after(0))) },
+		"end": func([]string) {
+			sc.tell(sc.s.Say(relay.Author{Role: relay.RoleSystem}, "ended-0", relay.KindEnded, "agent", 1))
+		},
+		"close":   func([]string) { sc.cell.closed = true },
+		"rival":   func(a []string) { sc.rival(t, a) },
+		"resume":  func(a []string) { sc.resume(number(t, a[0]), number(t, a[1])) },
+		"mark":    func(a []string) { sc.s.Mark(author(a[0]).Role, number(t, a[1]), number(t, a[2])) },
+		"due":     func(a []string) { sc.due(int64(number(t, a[0]))) },
+		"unsaved": func(a []string) { sc.s.Unsaved(author(a[0]).Role) },
+		"orphans": func([]string) { sc.list("orphans", sc.s.Orphans()) },
 	}
 	f, ok := commands[words[0]]
 	if !ok {
@@ -115,7 +120,10 @@ func (sc *script) state() {
 }
 
 func (sc *script) say(a relay.Author, id, text string) {
-	m, fresh, err := sc.s.Say(a, id, relay.KindText, text, 1)
+	sc.tell(sc.s.Say(a, id, relay.KindText, text, 1))
+}
+
+func (sc *script) tell(m relay.Message, fresh bool, err error) {
 	switch {
 	case err != nil:
 		sc.print("%s", relay.CodeOf(err))
@@ -127,25 +135,37 @@ func (sc *script) say(a relay.Author, id, text string) {
 }
 
 func (sc *script) propose() {
-	sc.batch = sc.s.Propose()
-	if sc.batch == nil {
+	batch := sc.s.Propose()
+	if batch == nil {
 		sc.print("nothing to propose")
+		return
 	}
-	sc.list("propose", sc.batch)
+	sc.batch = batch
+	sc.list("propose", batch)
 }
 
 func (sc *script) answer(seq uint64, err error) {
-	var g *gap
 	switch {
 	case err == nil:
 		sc.s.Appended(sc.s.epoch, seq)
-	case errors.As(err, &g):
-		sc.print("gap, have %d", g.have)
-		sc.s.Gap(sc.s.epoch, g.have)
+	case errors.Is(err, errGap):
+		sc.print("gap")
+		sc.s.Gap(sc.s.epoch, seq)
 	default:
 		sc.print("%s", relay.CodeOf(err))
 		sc.s.Refused(sc.s.epoch, err)
 	}
+}
+
+// forbid refuses one message of the batch; those before it are stored.
+func (sc *script) forbid(id string) {
+	at := slices.IndexFunc(sc.batch, func(m relay.Message) bool { return m.ID == id })
+	if at < 0 {
+		sc.answer(sc.cell.append(sc.s.epoch, sc.batch))
+		return
+	}
+	_, _ = sc.cell.append(sc.s.epoch, sc.batch[:at])
+	sc.answer(0, relay.Errorf(relay.CodeForbidden, "not with you now"))
 }
 
 func (sc *script) reclaim() {

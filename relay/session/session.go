@@ -4,9 +4,8 @@
 //
 // What it promises:
 //
-//   - A place (epoch, seq) names one message for ever. When the cell turns out
-//     to hold something else at a place given here, the unstored messages lose
-//     their places and only a new claim gives them new ones, in their old order.
+//   - A place (epoch, seq) names one message for ever. Unstored messages that
+//     lose their places get new ones in a new epoch only, in their old order.
 //   - A message's identity is (session, author, the author's id). The same
 //     identity with the same body gets the same answer; with another body it is
 //     refused.
@@ -18,9 +17,9 @@
 // What clients do with the frames, so that all of them converge on the
 // transcript: for each identity the message with the greatest (epoch, seq)
 // counts. It has lost its place if a message with a greater epoch is known at
-// the same seq or before it, if a Stored frame with a greater epoch names a
-// lower seq, or if it stands at the place of the end or behind it. In its
-// resume a client names the last place with none missing before it.
+// the same seq or before it, or if a Stored frame with a greater epoch names a
+// lower seq. In its resume a client names the last place with none missing
+// before it.
 package session
 
 import (
@@ -60,6 +59,7 @@ type Session struct {
 	id    relay.ID
 	epoch uint32
 	lost  bool // the epoch is gone, or is of no more use: Reclaim
+	over  bool // the end was said: nothing new may follow it
 	ended bool // nothing can be stored any more
 
 	stored  uint64          // last stored seq
@@ -80,11 +80,10 @@ type Session struct {
 	agent    watermark
 }
 
-// step is the part of the stored prefix that one epoch stored.
+// step is the first stored place of an epoch.
 type step struct {
 	epoch uint32
 	seq   uint64 // its first place
-	own   uint64 // how many messages at its end are the system's
 }
 
 // sum is a truncated SHA-256: of an identity, or of a body.
@@ -153,6 +152,7 @@ func (s *Session) Say(a relay.Author, id string, kind relay.MessageKind, text st
 	s.pending = append(s.pending, m)
 	s.weight += size(m)
 	s.known[key] = entry{what, m.Epoch, m.Seq, m.At}
+	s.over = s.over || m.Kind == relay.KindEnded
 	return m, true, nil
 }
 
@@ -176,7 +176,7 @@ func (s *Session) admit(m relay.Message) error {
 		most, total = most+SystemReserve, total+SystemReserve
 	}
 	switch {
-	case s.ended:
+	case s.over, s.ended:
 		return relay.Errorf(relay.CodeGone, "This conversation has ended.")
 	case s.stored+uint64(len(s.pending)) >= uint64(total):
 		return relay.Errorf(relay.CodeInvalid, "This conversation is full. Please end it and start another.")
@@ -204,5 +204,5 @@ func (s *Session) Unstored() int { return len(s.pending) }
 // Lost reports whether the session needs a new epoch: claim, then Reclaim.
 func (s *Session) Lost() bool { return s.lost && !s.ended }
 
-// Ended reports whether the cell holds the session as ended.
+// Ended reports whether the cell stores nothing more in this session.
 func (s *Session) Ended() bool { return s.ended }

@@ -42,7 +42,7 @@ type world struct {
 	people []*reader
 	heard  map[string]string // place → identity, of all that was ever relayed or stored
 	acked  []relay.Message   // what a node has called stored
-	claims int
+	ended  bool              // the end was said
 }
 
 type proposal struct {
@@ -62,10 +62,9 @@ func (w *world) send(n *node, messages ...relay.Message) {
 	}
 }
 
-// unique checks that a place never names two messages, but for the one that
-// the cell wrote itself at the end.
+// unique checks that a place never names two messages.
 func (w *world) unique(m relay.Message) {
-	if m.Seq == 0 || m.Kind == relay.KindEnded {
+	if m.Seq == 0 {
 		return
 	}
 	key, id := place(m), string(m.Author.Role)+m.Author.ID+m.ID
@@ -108,7 +107,6 @@ func (w *world) follow(n *node, to uint64) {
 
 func (w *world) claim(n *node) {
 	w.nonce++
-	w.claims++
 	epoch := w.cell.claim(w.nonce)
 	_, have := n.s.Stored()
 	st := w.cell.state(epoch, have)
@@ -127,7 +125,6 @@ func (w *world) start(i int) {
 		}
 	}
 	w.nonce++
-	w.claims++
 	epoch := w.cell.claim(w.nonce)
 	n := &node{s: New(w.cell.state(epoch, 0)), seen: w.cell.last()}
 	if e, seq := n.s.Stored(); e != epoch || seq != w.cell.last() {
@@ -164,12 +161,11 @@ func (w *world) propose(n *node) {
 var errTimeout = &relay.Error{Code: relay.CodeUnavailable, Text: "no answer"}
 
 func (w *world) answer(n *node, epoch uint32, seq uint64, err error) {
-	var g *gap
 	switch {
 	case err == nil:
 		n.s.Appended(epoch, seq)
-	case errors.As(err, &g):
-		n.s.Gap(epoch, g.have)
+	case errors.Is(err, errGap):
+		n.s.Gap(epoch, w.cell.last())
 	default:
 		n.s.Refused(epoch, err)
 	}
@@ -204,7 +200,7 @@ func (w *world) say(p *reader, m relay.Message) {
 	}
 	got, fresh, err := p.at.s.Say(p.author, m.ID, relay.KindText, m.Text, 1)
 	switch {
-	case relay.CodeOf(err) == relay.CodeGone:
+	case relay.CodeOf(err) == relay.CodeGone: // the end was said
 	case err != nil:
 		w.t.Fatalf("say %s: %v", m.ID, err)
 	case fresh:
@@ -280,8 +276,13 @@ func (w *world) steps() map[string]func(*rapid.T) {
 			}
 		},
 		"end": func(t *rapid.T) {
-			if rapid.IntRange(0, 19).Draw(t, "rarely") == 0 {
-				w.cell.end()
+			n := anyNode()
+			if rapid.IntRange(0, 19).Draw(t, "rarely") > 0 {
+				return
+			}
+			w.ended = true
+			if m, fresh, err := n.s.Say(relay.Author{Role: relay.RoleSystem}, "ended-0", relay.KindEnded, "agent", 1); err == nil && fresh {
+				w.send(n, m)
 			}
 		},
 		"": func(*rapid.T) { w.check() },
@@ -368,7 +369,7 @@ func TestEveryClientConvergesOnTheTranscript(t *testing.T) {
 				t.Fatalf("client %d has\n%s\nthe transcript is\n%s", i, show(got), show(w.cell.messages))
 			}
 			for _, m := range p.unsaid {
-				if _, stored := w.cell.find(m); !stored && !w.cell.ended {
+				if _, stored := w.cell.find(m); !stored && !w.ended {
 					t.Fatalf("%s was said and is nowhere", m.ID)
 				}
 			}

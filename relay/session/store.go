@@ -46,29 +46,23 @@ func (s *Session) Appended(epoch uint32, seq uint64) bool {
 		m := s.take(0)
 		s.keep(m)
 	}
-	if s.stored < s.first { // accepted, yet not stored: it is stored elsewhere
-		s.stuck()
-	} else {
-		s.narrow = false
-	}
+	s.narrow = false
 	return s.stored > before
 }
 
-// Gap says that the batch was refused because it does not follow what is
-// stored, which ends at have.
+// Gap says that the batch was refused because it begins behind what is stored,
+// which ends at have. If it does not, by what is known here, it is repeated;
+// else the cell and this origin disagree, and only a claim tells what is true.
 func (s *Session) Gap(epoch uint32, have uint64) {
-	switch {
-	case !s.answered(epoch):
-	case have+1 == s.first:
-		s.stuck() // it does follow: one within the batch is stored elsewhere
-	case s.stored < s.last:
-		s.lose() // somebody else wrote there, or less is stored than was said
+	if s.answered(epoch) && have+1 < s.first {
+		s.lose()
 	}
 }
 
-// Refused says that the batch was refused. The error's code decides: stale
-// loses the epoch, gone ends the session, what may pass is repeated, and a
-// message that can never be stored is found and named in NotSaved.
+// Refused says that the batch was refused, perhaps after some of it was stored.
+// The error's code decides: stale loses the epoch, gone and not_found end the
+// session, what may pass is repeated, and a message that can never be stored is
+// found and named in NotSaved.
 func (s *Session) Refused(epoch uint32, err error) {
 	if !s.answered(epoch) {
 		return
@@ -76,9 +70,9 @@ func (s *Session) Refused(epoch uint32, err error) {
 	switch relay.CodeOf(err) {
 	case relay.CodeStale:
 		s.lose()
-	case relay.CodeGone:
+	case relay.CodeGone, relay.CodeNotFound:
 		s.finish()
-	case relay.CodeConflict, relay.CodeInvalid, relay.CodeTooLarge, relay.CodeMalformed, relay.CodeForbidden, relay.CodeNotFound:
+	case relay.CodeConflict, relay.CodeInvalid, relay.CodeTooLarge, relay.CodeMalformed, relay.CodeForbidden:
 		s.stuck()
 	}
 }
@@ -139,7 +133,9 @@ func (s *Session) keep(m relay.Message) {
 	s.stored = m.Seq
 	s.latest = max(s.latest, m.At)
 	s.known[identity(m.Author, m.ID)] = entry{body(m), m.Epoch, m.Seq, m.At}
-	s.count(m)
+	if n := len(s.steps); n == 0 || s.steps[n-1].epoch < m.Epoch {
+		s.steps = append(s.steps, step{m.Epoch, m.Seq})
+	}
 	s.window = append(s.window, m)
 	s.heavy += size(m)
 	old := 0
@@ -150,23 +146,7 @@ func (s *Session) keep(m relay.Message) {
 	if old > 0 {
 		s.window = slices.Delete(s.window, 0, old)
 	}
-	if m.Kind == relay.KindEnded && m.Author.Role == relay.RoleSystem {
-		s.finish()
-	}
-}
-
-// count keeps the steps.
-func (s *Session) count(m relay.Message) {
-	n := len(s.steps)
-	if n == 0 || s.steps[n-1].epoch < m.Epoch {
-		s.steps = append(s.steps, step{epoch: m.Epoch, seq: m.Seq})
-		n++
-	}
-	last := &s.steps[n-1]
-	last.own++
-	if m.Author.Role != relay.RoleSystem {
-		last.own = 0
-	}
+	s.over = s.over || m.Kind == relay.KindEnded
 }
 
 // find returns where in pending a message with m's identity is, -1 if nowhere.
@@ -251,6 +231,15 @@ func (s *Session) Reclaim(claimed State) (moved []relay.Message) {
 	s.visitor.load(claimed.Visitor)
 	s.agent.load(claimed.Agent)
 	return append(moved, s.pending...)
+}
+
+// Unclaimed says that a claim was refused. Gone and not_found end the session;
+// after any other error claim again, later.
+func (s *Session) Unclaimed(err error) {
+	switch relay.CodeOf(err) {
+	case relay.CodeGone, relay.CodeNotFound:
+		s.finish()
+	}
 }
 
 // forget empties the window, because what follows it is not known.

@@ -131,8 +131,10 @@ func tooLarge(k Kind, n uint64) error {
 func uvarint(b []byte) (v uint64, used int, err error) {
 	v, used = binary.Uvarint(b)
 	switch {
-	case used == 0:
+	case used == 0 && len(b) < binary.MaxVarintLen64:
 		return 0, 0, io.ErrUnexpectedEOF
+	case used == 0:
+		return 0, 0, relay.Errorf(relay.CodeMalformed, "A number in a frame header is too long.")
 	case used < 0, used > 1 && b[used-1] == 0:
 		return 0, 0, relay.Errorf(relay.CodeMalformed, "A number in a frame header is not a shortest uvarint.")
 	}

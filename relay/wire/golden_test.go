@@ -90,6 +90,7 @@ func vectors() golden {
 		{"a length in long form", "04800001", relay.CodeMalformed},
 		{"a sequence in long form", "04008100", relay.CodeMalformed},
 		{"a length of more than 64 bits", "04ffffffffffffffffff0201", relay.CodeMalformed},
+		{"a length that does not end in ten bytes", "04809f9f9f9f9f9f9f9faf", relay.CodeMalformed},
 		{"a length of eleven bytes", "0480808080808080808080800101", relay.CodeMalformed},
 		{"a sequence of more than 64 bits", "0400ffffffffffffffffff02", relay.CodeMalformed},
 		{"a control payload over its limit", hex.EncodeToString(AppendHeader(nil, Say, MaxControl+1, 1)), relay.CodeTooLarge},

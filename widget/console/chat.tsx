@@ -101,6 +101,7 @@ function ChatLines({ session }: { session: Session }) {
         ref={box}
         role="log"
         aria-label={t('chat.log', { name: session.name })}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scroller must be reachable by keyboard
         tabIndex={0}
         onScroll={() => (atEnd.value = endSeen(box.current))}
       >

@@ -25,11 +25,20 @@ export interface EdgeOptions {
 }
 
 export interface Mirror {
-  apply(message: Uint8Array): void;
-  pointer?(record: Uint8Array): void;
-  view(): HTMLElement | null;
-  close?(): void;
+  apply(message: Uint8Array): Promise<void>;
+  pointer(record: Uint8Array): void;
+  /** The name beside the visitor's pointer. */
+  setName(name: string): void;
+  /** The element whose box is the visitor's viewport, as wide and high as it is there. */
+  view(): HTMLElement;
+  close(): void;
 }
 
-/** Shows a visitor's page in a container. `src`: the mirror document of the site. */
-export type OpenMirror = (container: HTMLElement, options: { src: string }) => Mirror;
+export interface MirrorOptions {
+  src: string; // the mirror document of the site
+  title: string; // for screen readers
+  onGap: () => void; // messages are missing: ask for a snapshot
+}
+
+/** Shows a visitor's page in a container, scaled so that it fits. */
+export type OpenMirror = (container: HTMLElement, options: MirrorOptions) => Mirror;

@@ -145,7 +145,7 @@ function languageName(tag: string, language: string): string {
 /** The visitor's time zone and what time it is there; what is no time zone stays as it is. */
 function zone(name: string, now: number, language: string): string {
   try {
-    return `${name}, ${new Intl.DateTimeFormat(language, { timeZone: name, hour: '2-digit', minute: '2-digit' }).format(now)}`;
+    return `${name}, ${new Intl.DateTimeFormat(language, { timeZone: name, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(now)}`;
   } catch {
     return name;
   }

@@ -44,6 +44,7 @@ export function History() {
             <Icon name="search" />
             <input
               ref={field}
+              class="search-field"
               type="search"
               value={typed.value}
               aria-label={t('history.search')}

@@ -115,9 +115,9 @@ function Row({ session, place }: { session: Session; place: number }) {
           </span>
         </span>
         {place <= 9 && session.state === 'active' && (
-          <kbd class="row-key" aria-hidden="true">
+          <span class="key row-key" aria-hidden="true">
             {place}
-          </kbd>
+          </span>
         )}
       </button>
       {session.state === 'ended' && (

@@ -55,7 +55,11 @@ function OfferCard({ offer, first, floating }: { offer: Offer; first: boolean; f
           onClick={() => store.answer(offer, true)}
         >
           {t(busy ? 'offer.busy' : 'offer.accept')}
-          {first && !busy && <kbd aria-hidden="true">Alt A</kbd>}
+          {first && !busy && (
+            <span class="key" aria-hidden="true">
+              Alt A
+            </span>
+          )}
         </button>
         <button
           type="button"

@@ -14,7 +14,7 @@ export function PageView({ session }: { session: Session }) {
   const store = useStore();
   const t = store.t.value;
   const drawn = useSignal(false);
-  const frame = useRef<HTMLDivElement>(null);
+  const frame = useRef<HTMLElement>(null);
   const site = store.me.value?.sites.find(({ id }) => id === session.site);
   const state = mirrorState(
     session,
@@ -47,11 +47,9 @@ export function PageView({ session }: { session: Session }) {
         </span>
       </header>
       <div class="page-body">
-        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scroller must be reachable by keyboard */}
-        <div
+        <section
           class="mirror-frame"
           ref={frame}
-          role="region"
           aria-label={t('page.mirror', { name: session.name })}
           tabIndex={watching ? 0 : -1}
           hidden={!watching}
@@ -88,7 +86,7 @@ function NoPage({ state, name }: { state: MirrorState; name: string }) {
   const { t } = useStore();
   if (state === 'waiting') {
     return (
-      <div class="page-waiting" role="status">
+      <div class="page-coming" role="status">
         <span class="spinner" aria-hidden="true" />
         {t.value('page.waitingText')}
       </div>
@@ -103,53 +101,55 @@ function NoPage({ state, name }: { state: MirrorState; name: string }) {
 /** Watches the session's page and draws it in the frame, as wide as fits. */
 function useMirror(
   store: Store,
-  frame: { current: HTMLDivElement | null },
+  frame: { current: HTMLElement | null },
   session: Session,
   watching: boolean,
   drawn: Signal<boolean>,
 ): void {
-  const { id, site } = session;
+  const { id, site, name } = session;
   const opened = store.opened.value;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new connection asks for the page anew
   useEffect(() => {
     const box = frame.current;
     if (!watching || !box) return;
     const stage = document.createElement('div');
     stage.className = 'mirror-stage';
     box.replaceChildren(stage);
-    const mirror = store.parts.openMirror(stage, { src: `/kohe/mirror/${encodeURIComponent(site)}` });
-    const fit = () => fitWidth(box, stage, mirror.view());
-    const observer = new ResizeObserver(fit);
-    observer.observe(box);
-    observer.observe(stage);
-    store.pages.set(id, (message) => {
-      mirror.apply(message);
-      if (!drawn.value) drawn.value = true;
-      const view = mirror.view();
-      if (view) observer.observe(view);
+    const mirror = store.parts.openMirror(stage, {
+      src: `/kohe/mirror/${encodeURIComponent(site)}`,
+      title: store.t.peek()('page.mirror', { name }),
+      onGap: () => store.watch(id, true),
     });
-    store.pointers.set(id, (record) => mirror.pointer?.(record));
+    mirror.setName(name);
+    const observer = new ResizeObserver(() => fitWidth(box, stage, mirror.view()));
+    observer.observe(box);
+    observer.observe(mirror.view());
+    store.pages.set(id, (message) => {
+      void mirror.apply(message).then(() => {
+        drawn.value = true;
+      });
+    });
+    store.pointers.set(id, (record) => mirror.pointer(record));
     store.watch(id, true);
     return () => {
       store.watch(id, false);
       store.pages.delete(id);
       store.pointers.delete(id);
       observer.disconnect();
-      mirror.close?.();
+      mirror.close();
       stage.remove();
       drawn.value = false;
     };
   }, [id, site, watching, opened]);
 }
 
-/** Scales the stage so that the visitor's viewport is as wide as the frame, never larger than life. */
-function fitWidth(box: HTMLElement, stage: HTMLElement, view: HTMLElement | null): void {
-  const [width, height] = [view?.offsetWidth ?? 0, view?.offsetHeight ?? 0];
-  if (width === 0 || box.clientWidth === 0) return;
-  const scale = Math.min(1, box.clientWidth / width);
+/**
+ * Makes the stage as wide as the frame, never larger than life, and as high as the visitor's viewport is then: the
+ * mirror fits itself into it, and the frame scrolls.
+ */
+function fitWidth(box: HTMLElement, stage: HTMLElement, view: HTMLElement): void {
+  const { offsetWidth, offsetHeight } = view;
+  if (offsetWidth === 0 || box.clientWidth === 0) return;
+  const width = Math.min(box.clientWidth, offsetWidth);
   stage.style.width = `${width}px`;
-  stage.style.height = `${height}px`;
-  stage.style.transform = `scale(${scale})`;
-  stage.style.marginBottom = `${height * (scale - 1)}px`; // the frame scrolls by what is seen, not by the unscaled height
-  stage.style.marginLeft = `${Math.max(0, (box.clientWidth - width * scale) / 2)}px`;
+  stage.style.height = `${Math.round((width * offsetHeight) / offsetWidth)}px`;
 }

@@ -59,6 +59,7 @@ export function Switch(props: { label: string; hint?: string; on: boolean; onCha
       <input
         type="checkbox"
         role="switch"
+        aria-checked={props.on}
         checked={props.on}
         onChange={(event) => props.onChange(event.currentTarget.checked)}
       />

@@ -25,7 +25,7 @@ export function Side({ session }: { session: Session }) {
   };
   return (
     <section
-      class={`side side-${tab.value}`}
+      class={`side side-shows-${tab.value}`}
       ref={root}
       aria-label={t('side.label', { name: session.name })}
       style={share === null ? {} : { '--mirror': `${share}%` }}
@@ -60,7 +60,14 @@ export function Side({ session }: { session: Session }) {
         measure={() => 60}
         at={(event) => ((event.clientY - box().top) / Math.max(1, box().height)) * 100}
       />
-      <div class="side-visitor" id="panel-visitor" role="tabpanel" aria-label={t('nav.visitor')}>
+      <div
+        class="side-visitor"
+        id="panel-visitor"
+        role="tabpanel"
+        aria-label={t('nav.visitor')}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scroller must be reachable by keyboard
+        tabIndex={0}
+      >
         <Facts session={session} />
       </div>
     </section>

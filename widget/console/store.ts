@@ -65,7 +65,7 @@ export class Store {
   readonly answering: Signal<ReadonlySet<string>> = signal(new Set()); // sessions whose offer was answered
   readonly mirrors: Signal<ReadonlyMap<string, MirrorNote>> = signal(new Map());
   readonly route: Signal<Route> = signal(parseRoute(location.hash));
-  readonly pane: Signal<PhonePane> = signal('list');
+  readonly pane: Signal<PhonePane> = signal(parseRoute(location.hash).session ? 'chat' : 'list');
   readonly toasts: Signal<readonly Toast[]> = signal([]);
   readonly said = signal(''); // for screen readers
   readonly question: Signal<Question | null> = signal(null);

@@ -1,4 +1,6 @@
-// Times as people read them. All in ms since 1970 or ms of length.
+// Times as people read them. All in ms since 1970 or ms of length. The hours run to 23 in every language.
+
+const clock = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const;
 
 /** Returns a length as m:ss, or h:mm:ss from an hour on. Never negative. */
 export function clockLength(ms: number): string {
@@ -10,7 +12,7 @@ export function clockLength(ms: number): string {
 
 /** Returns the time of day. */
 export function timeOfDay(at: number, language: string): string {
-  return new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit' }).format(at);
+  return new Intl.DateTimeFormat(language, clock).format(at);
 }
 
 /** Returns the day, with its year unless that is now's. */
@@ -22,12 +24,7 @@ export function day(at: number, now: number, language: string): string {
 /** Returns the time of day for today, day and time otherwise. */
 export function moment(at: number, now: number, language: string): string {
   if (sameDay(at, now)) return timeOfDay(at, language);
-  return new Intl.DateTimeFormat(language, {
-    day: 'numeric',
-    month: 'short',
-    hour: '2-digit',
-    minute: '2-digit',
-  }).format(at);
+  return new Intl.DateTimeFormat(language, { day: 'numeric', month: 'short', ...clock }).format(at);
 }
 
 /** Reports whether two times fall on one day where the agent is. */

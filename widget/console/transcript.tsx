@@ -33,7 +33,7 @@ async function wholeTranscript(api: Api, id: string): Promise<{ session: Session
 function Read({ session, messages, query }: { session: Session; messages: readonly Message[]; query: string }) {
   const store = useStore();
   const t = store.t.value;
-  const box = useRef<HTMLDivElement>(null);
+  const box = useRef<HTMLElement>(null);
   const word = query.split(/\s+/)[0]?.toLowerCase() ?? '';
   const found =
     word === '' ? -1 : messages.findIndex(({ kind, text }) => kind === 'text' && text?.toLowerCase().includes(word));
@@ -72,10 +72,15 @@ function Read({ session, messages, query }: { session: Session; messages: readon
         )}
       </header>
       <div class="chat-lines">
-        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scroller must be reachable by keyboard */}
-        <div class="chat-scroll" ref={box} role="region" aria-label={t('history.transcript')} tabIndex={0}>
+        <section
+          class="chat-scroll"
+          ref={box}
+          aria-label={t('chat.log', { name: session.name })}
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: a scroller must be reachable by keyboard
+          tabIndex={0}
+        >
           {lines.length === 0 ? <Empty icon="chats" title={t('history.silent')} /> : <Lines lines={lines} />}
-        </div>
+        </section>
       </div>
     </article>
   );

@@ -111,7 +111,7 @@ class Visitor implements ChatHandle {
     this.link.on('Mirror', (mirror) => this.share.named(mirror));
     this.link.on('Welcome', ({ now, site }) => {
       this.startedAt = Math.min(this.startedAt, now);
-      if (site) this.shell.paint(site.color);
+      if (site) this.panel.paint(site.color);
     });
     this.link.onState((link) => {
       if (link.state !== 'open') this.share.lost();
@@ -187,7 +187,7 @@ class Visitor implements ChatHandle {
       this.heard = last.seq;
       if (unread.length && last.at > this.startedAt) this.sound(name);
     }
-    this.titleNews.show(document.hidden && unread.length ? this.t('title_news', { n: unread.length }) : null);
+    this.titleNews.show(document.hidden && unread.length ? `● ${this.t('unread', { n: unread.length })}` : null);
     if (!unread.length) say(this.spoken, '');
     return unread.length;
   }
@@ -209,7 +209,7 @@ class Visitor implements ChatHandle {
     }
     const place = session?.place ?? 1;
     const label = stage === 'waiting' ? t('waiting', { n: place }) : (session?.agent_name ?? t('chat'));
-    shell.launcher.chat({ label, unread });
+    shell.launcher.chat({ label, unread, news: unread ? t('unread', { n: unread }) : '' });
   }
 
   /** With the window closed and nothing left to say or hear, the quiet socket is enough. */

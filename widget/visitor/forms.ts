@@ -182,6 +182,11 @@ export class CardForm {
     );
   }
 
+  /** Fills in a name given before, where none is written yet. */
+  named(name: string): void {
+    this.first.value ||= name;
+  }
+
   update(closed: boolean, sending: boolean, departments: readonly DepartmentView[]): void {
     say(this.lead, this.t(closed ? 'card_closed' : 'card_open'));
     say(this.submit, this.t(sending ? 'card_sending' : 'card_send'));

@@ -1,16 +1,15 @@
 // The button in the page's corner. It says what is true now: someone can answer,
 // all are busy, or closed; and while the chat is minimised, what is new in it.
 
-import type { Translate } from '../i18n/index.ts';
-import type { Button } from '../wire/payload.ts';
-import type { ButtonText } from './button-texts.ts';
+import type { Button, ButtonState } from '../wire/payload.ts';
 import { h, icon, say, set } from './dom.ts';
 import * as icons from './icons.ts';
 
-/** How the button looks while a chat is on: a label (an agent's name, a place) and what is unread. */
+/** How the button looks while a chat is on: an agent's name or a place, and what is unread, also in words. */
 export interface ChatFace {
   label: string;
   unread: number;
+  news: string;
 }
 
 export class Launcher {
@@ -21,7 +20,7 @@ export class Launcher {
   private tone = '';
 
   constructor(
-    private readonly t: Translate<ButtonText>,
+    private readonly texts: Record<ButtonState | 'waiting', string>,
     press: () => void,
   ) {
     const words = h('span', { class: 'words' }, this.label, this.note);
@@ -31,20 +30,25 @@ export class Launcher {
 
   /** Draws what the node said last; null: it cannot be reached, so nothing is promised. */
   truth(button: Button | null): void {
-    const { state, waiting = 0 } = button ?? {};
+    const { state, waiting } = button ?? {};
     if (!state) this.hide();
-    else this.draw(state, this.t(state), state === 'busy' && waiting ? this.t('waiting', { n: waiting }) : '', 0);
+    else
+      this.draw(
+        state,
+        this.texts[state],
+        state === 'busy' && waiting ? this.texts.waiting.replace('{n}', `${waiting}`) : '',
+      );
   }
 
-  chat(face: ChatFace): void {
-    this.draw('chat', face.label, '', face.unread);
+  chat({ label, unread, news }: ChatFace): void {
+    this.draw('chat', label, '', unread, news);
   }
 
   hide(): void {
     this.element.hidden = true;
   }
 
-  private draw(tone: string, label: string, note: string, unread: number): void {
+  private draw(tone: string, label: string, note: string, unread = 0, news = ''): void {
     if (tone !== this.tone) {
       this.element.querySelector('svg')?.remove();
       this.element.prepend(icon(tone === 'closed' ? icons.letter : icons.bubble));
@@ -55,43 +59,34 @@ export class Launcher {
     say(this.note, note);
     this.badge.hidden = !unread;
     say(this.badge, unread > 99 ? '99+' : String(unread));
-    const news = unread ? this.t('unread', { n: unread }) : '';
     set(this.element, 'aria-label', [label, note, news].filter(Boolean).join(', '));
     this.element.hidden = false;
   }
 }
 
-/** The button's sheet; the colours come from palette(). */
+/** The button's sheet; --accent and --on-accent come from color.ts. */
 export const launcherStyle = `
 :host{all:initial!important;display:block!important;position:fixed!important;z-index:2147483647!important;
-inset:auto 0 0 auto!important;width:0!important;height:0!important;
-font:15px/1.4 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif!important}
+inset:auto 0 0 auto!important;font:15px/1.4 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif!important}
 *,::before,::after{box-sizing:border-box}
 [hidden]{display:none!important}
 .icon{width:24px;height:24px;flex:none;fill:none;stroke:currentColor;stroke-width:1.8;stroke-linecap:round;stroke-linejoin:round}
-.launcher{position:fixed;inset-block-end:calc(20px + env(safe-area-inset-bottom));inset-inline-end:20px;
-display:flex;align-items:center;gap:10px;min-height:52px;max-width:calc(100vw - 40px);padding:8px 20px 8px 16px;margin:0;
-border:1px solid transparent;border-radius:20px 20px 6px 20px;background:var(--accent);color:var(--on-accent);
-font:inherit;font-weight:600;text-align:start;cursor:pointer;box-shadow:0 6px 24px var(--shadow);
-animation:rise .28s cubic-bezier(.2,.8,.2,1);transition:background-color .15s,transform .15s}
+.launcher{position:fixed;bottom:calc(20px + env(safe-area-inset-bottom));inset-inline-end:20px;display:flex;align-items:center;gap:10px;
+min-height:52px;max-width:calc(100vw - 40px);padding:8px 20px 8px 16px;margin:0;border:1px solid transparent;
+border-radius:20px 20px 6px 20px;background:var(--accent);color:var(--on-accent);font:inherit;font-weight:600;
+cursor:pointer;box-shadow:0 6px 24px rgb(9 40 40/.3);animation:rise .28s cubic-bezier(.2,.8,.2,1)}
 .at-start .launcher{inset-inline:20px auto;border-radius:20px 20px 20px 6px}
-.launcher:hover{background:var(--accent-hover);transform:translateY(-1px)}
-.launcher:active{transform:none}
-:focus{outline:none}
-:focus-visible{outline:3px solid var(--accent-ink);outline-offset:2px}
-.launcher:focus-visible{box-shadow:0 0 0 2px var(--surface),0 6px 24px var(--shadow)}
+.launcher:hover{box-shadow:0 8px 30px rgb(9 40 40/.45)}
+.launcher:focus-visible{outline:3px solid var(--on-accent);outline-offset:-5px}
 .words{display:grid;overflow:hidden}
-.label,.note{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+.words>*{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .note{font-size:13px;font-weight:400}
 .note:empty{display:none}
-.badge{position:absolute;inset-block-start:-7px;inset-inline-start:-7px;min-width:22px;height:22px;padding:0 6px;border-radius:11px;
-background:var(--danger);color:var(--surface);font-size:12px;line-height:22px;text-align:center;box-shadow:0 0 0 2px var(--surface)}
+.badge{position:absolute;top:-7px;inset-inline-start:-7px;min-width:24px;padding:0 5px;border-radius:12px;
+border:2px solid #fff;background:#b3261e;color:#fff;font-size:12px;line-height:20px;text-align:center}
 @keyframes rise{from{opacity:0;transform:translateY(12px)}}
-@media(max-width:479.98px){.launcher{inset-inline-end:16px;inset-block-end:calc(16px + env(safe-area-inset-bottom))}
-.at-start .launcher{inset-inline-start:16px}
-.launcher:not([data-tone=closed]):not([data-tone=chat]){padding:13px}
-.launcher:not([data-tone=closed]):not([data-tone=chat]) .words{display:none}}
-@media(prefers-reduced-motion:reduce){*{animation:none!important;transition:none!important}}
-@media(forced-colors:active){.launcher,.badge{border-color:ButtonBorder;forced-color-adjust:auto}}
+@media(max-width:479.98px){[data-tone=open],[data-tone=busy]{padding:13px}
+[data-tone=open] .words,[data-tone=busy] .words{display:none}}
+@media(prefers-reduced-motion:reduce){*{animation:none!important}}
 @media print{:host{display:none!important}}
 `;

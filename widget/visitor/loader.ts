@@ -2,11 +2,10 @@
 // small (5 kB gzip with all it imports), asks for nothing but one quiet
 // WebSocket, and never throws into the page.
 
-import { translator } from '../i18n/index.ts';
 import type { Welcome } from '../wire/payload.ts';
 import { openQuiet } from '../wire/quiet.ts';
 import { buttonTexts } from './button-texts.ts';
-import { palette } from './color.ts';
+import { accents } from './color.ts';
 import { h } from './dom.ts';
 import { Launcher, launcherStyle } from './launcher.ts';
 import { settings } from './settings.ts';
@@ -48,7 +47,7 @@ class Loader implements Shell {
     this.store.memory = visit(forget(this.store.memory, Date.now()), Date.now());
     note(this.store, location.href, document.title, Date.now());
 
-    this.launcher = new Launcher(translator(buttonTexts, lang), () => this.open());
+    this.launcher = new Launcher(buttonTexts[lang], () => this.open());
     this.frame = h('div', { lang, dir: 'ltr', class: `kohe at-${position}` }, this.launcher.element);
     const host = document.createElement('kohe-widget');
     host.setAttribute('data-kohe-ui', '');
@@ -80,7 +79,7 @@ class Loader implements Shell {
   }
 
   paint(color: string | undefined): void {
-    this.colors.replaceSync(palette(this.settings.color || color, this.settings.theme));
+    this.colors.replaceSync(accents(this.settings.color || color));
   }
 
   rest(): void {

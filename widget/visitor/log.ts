@@ -1,7 +1,6 @@
 // The messages: drawn once, then changed only where something changed, so that
 // a screen reader hears each message once and the page does no work for the rest.
 
-import type { Language } from '../i18n/index.ts';
 import type { Line, Tick } from '../wire/conversation.ts';
 import type { Message } from '../wire/payload.ts';
 import { h, icon, say, set } from './dom.ts';
@@ -28,7 +27,7 @@ class Times {
   readonly day;
   readonly time;
 
-  constructor(locale: Language) {
+  constructor(locale: string) {
     this.day = new Intl.DateTimeFormat(locale, { dateStyle: 'full' });
     this.time = new Intl.DateTimeFormat(locale, { timeStyle: 'short' });
   }
@@ -122,10 +121,11 @@ export class Log {
   private readonly jump: HTMLButtonElement;
   private readonly rows = new Map<string, Row>();
   private readonly times: Times;
+  private follow = true; // the newest message is in view and stays so
 
   constructor(
     private readonly t: ChatTranslate,
-    locale: Language,
+    locale: string,
     private readonly again: (line: Line) => void,
   ) {
     this.times = new Times(locale);
@@ -140,7 +140,8 @@ export class Log {
       tabindex: 0,
     });
     this.scroller.append(this.typing);
-    this.scroller.addEventListener('scroll', () => this.showJump(), { passive: true });
+    this.scroller.addEventListener('scroll', () => this.scrolled(), { passive: true });
+    new ResizeObserver(() => this.follow && this.toEnd()).observe(this.scroller);
     this.jump = h('button', { type: 'button', class: 'jump', hidden: true }, icon(icons.down), t('newest'));
     this.jump.addEventListener('click', () => this.toEnd());
     this.element = h('div', { class: 'history' }, this.scroller, this.jump);
@@ -148,7 +149,6 @@ export class Log {
 
   /** Draws the lines that a person may read; the end is said by the window itself. */
   update(all: readonly Line[], typing: string): void {
-    const wasAtEnd = this.atEnd;
     const lines = all.filter(({ message }) => message.kind !== 'ended');
     const keys = new Set(lines.map(({ key }) => key));
     for (const [key, row] of this.rows) {
@@ -171,20 +171,23 @@ export class Log {
     }
     this.typing.hidden = !typing;
     say(this.typingText, typing ? this.t('typing', { name: typing }) : '');
-    if (wasAtEnd || mine) this.toEnd();
-    this.showJump();
+    if (this.follow || mine) this.toEnd();
+    this.jump.hidden = this.atEnd;
   }
 
+  /** Whether the newest message is in view. */
   get atEnd(): boolean {
     const { scrollHeight, scrollTop, clientHeight } = this.scroller;
     return scrollHeight - scrollTop - clientHeight < nearEnd;
   }
 
   toEnd(): void {
+    this.follow = true;
     this.scroller.scrollTop = this.scroller.scrollHeight;
   }
 
-  private showJump(): void {
-    this.jump.hidden = this.atEnd;
+  private scrolled(): void {
+    this.follow = this.atEnd;
+    this.jump.hidden = this.follow;
   }
 }

@@ -10,6 +10,7 @@ import type { Chat, Edge, Stage } from './session.ts';
 import type { Shell } from './shell.ts';
 import { panelStyle, sheetQuery } from './style.ts';
 import type { ChatText, ChatTranslate } from './texts.ts';
+import { palette } from './theme.ts';
 
 /** The connection may be gone this long before the visitor is told, ms. */
 const patience = 1500;
@@ -56,6 +57,7 @@ export class Panel {
   private readonly overText = h('p', { role: 'status' });
   private readonly again: HTMLButtonElement;
   private readonly sheet = matchMedia(sheetQuery);
+  private readonly colors = new CSSStyleSheet();
   private confirming = false;
   private lostAt = 0; // when the connection was lost, ms; 0 while it is there
   private ticker: ReturnType<typeof setTimeout> | undefined;
@@ -102,7 +104,7 @@ export class Panel {
       }),
     );
 
-    this.log = new Log(t, settings.lang, ({ key, message }) => chat.resend(key, message.text ?? ''));
+    this.log = new Log(t, localeOf(settings.lang), ({ key, message }) => chat.resend(key, message.text ?? ''));
     this.queueNote = h('p', {}, t('waiting_note'));
     const instead = this.button('plain', 'leave_instead', () => chat.writeCard(true));
     this.queue = h('div', { class: 'queue' }, this.place, this.queueNote, instead);
@@ -171,7 +173,8 @@ export class Panel {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(panelStyle);
     const view = new CSSStyleSheet();
-    root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet, view];
+    root.adoptedStyleSheets = [...root.adoptedStyleSheets, this.colors, sheet, view];
+    this.paint(store.memory.color);
     followViewport(view);
     frame.append(this.window, this.mark);
     for (const type of ['keydown', 'keyup', 'keypress', 'focusin', 'focusout'] as const) {
@@ -183,6 +186,13 @@ export class Panel {
 
   get open(): boolean {
     return this.shell.store.memory.open === true;
+  }
+
+  /** Draws everything in the site's colour. */
+  paint(color: string | undefined): void {
+    const { settings } = this.shell;
+    this.shell.paint(color);
+    this.colors.replaceSync(palette(settings.color || color, settings.theme));
   }
 
   /** Whether the newest message can be seen now. */
@@ -220,6 +230,7 @@ export class Panel {
     const wasHidden = this.window.hidden;
     const hadFocus = this.window.contains(this.shell.root.activeElement);
     this.window.hidden = !open;
+    set(this.window, 'data-form', stage === 'start' || stage === 'card' || stage === 'thanks');
     set(this.window, 'aria-modal', this.sheet.matches ? 'true' : undefined);
     this.drawHead(stage, name);
     this.drawStrip();
@@ -229,6 +240,7 @@ export class Panel {
     say(this.fault, chat.fault ? this.t(chat.fault) : '');
     if (stage !== this.shownStage) {
       this.shownStage = stage;
+      if (stage === 'card') this.card.named(this.shell.store.memory.name ?? '');
       this.composer.restore();
     }
     if (wasHidden && open) {
@@ -371,6 +383,11 @@ export class Panel {
   private stopButton(): HTMLButtonElement {
     return this.button('stop', 'stop', () => this.chat.consent(false));
   }
+}
+
+/** The browser's own way of writing times in the widget's language: en-GB and en-US differ. */
+function localeOf(lang: string): string {
+  return navigator.languages.find((tag) => tag.toLowerCase().startsWith(lang)) ?? (lang === 'en' ? 'en-GB' : lang);
 }
 
 function label(button: HTMLElement, text: string): void {

@@ -1,7 +1,8 @@
 // What the script tag says. README.md is its documentation.
 
 import { type Language, pickLanguage } from '../i18n/index.ts';
-import type { Theme } from './color.ts';
+
+export type Theme = 'auto' | 'light' | 'dark';
 
 export interface Settings {
   node: string; // origin of the node that the script came from

@@ -123,16 +123,14 @@ export class Share {
   /** The newest record wins; 30 a second are enough for a cursor. */
   private point(record: Uint8Array): void {
     this.pointer = record;
-    if (this.pointerTimer) return;
-    this.sendPointer();
-    this.pointerTimer = setTimeout(() => {
-      this.pointerTimer = undefined;
-      this.sendPointer();
-    }, pointerPause);
+    if (!this.pointerTimer) this.sendPointer();
   }
 
   private sendPointer(): void {
-    if (this.pointer && this.wanted) this.edge.sendPointer(this.wanted, this.pointer);
+    this.pointerTimer = undefined;
+    if (!this.pointer || !this.wanted) return;
+    this.edge.sendPointer(this.wanted, this.pointer);
     this.pointer = null;
+    this.pointerTimer = setTimeout(() => this.sendPointer(), pointerPause);
   }
 }

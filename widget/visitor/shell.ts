@@ -14,7 +14,7 @@ export interface Shell {
   readonly launcher: Launcher;
   /** The quiet socket's welcome, if it came before the click. */
   readonly welcome: Welcome | null;
-  /** Draws everything in the site's colour. */
+  /** Draws the button in the site's colour. */
   paint(color: string | undefined): void;
   /** The chat is closed and no session is on: the quiet socket takes over. */
   rest(): void;

@@ -66,8 +66,7 @@ export class Store {
   constructor(private readonly site: string) {}
 
   get memory(): Memory {
-    const value = this.load('localStorage', '');
-    return typeof value === 'object' && value !== null ? (value as Memory) : {};
+    return Object(this.load('localStorage', '')) as Memory;
   }
 
   set memory(memory: Memory) {
@@ -81,53 +80,36 @@ export class Store {
 
   /** Reads a part of its own; undefined if there is none or it is not JSON. */
   load(area: Area, name: string): unknown {
+    const key = this.key(name);
     try {
-      return JSON.parse(this.text(area, this.key(name)) ?? '') as unknown;
+      return JSON.parse(this.fallback.get(key) ?? window[area].getItem(key) ?? '') as unknown;
     } catch {
       return undefined;
     }
   }
 
-  /** Writes a part; undefined removes it. A full or refused storage costs only what it would have kept. */
+  /** Writes a part; undefined removes it. */
   save(area: Area, name: string, value: unknown): void {
     const key = this.key(name);
-    const text = value === undefined ? undefined : JSON.stringify(value);
+    const text = JSON.stringify(value) as string | undefined;
+    this.fallback.delete(key);
     try {
-      if (text === undefined) window[area].removeItem(key);
-      else window[area].setItem(key, text);
-      this.fallback.delete(key);
+      if (text) window[area].setItem(key, text);
+      else window[area].removeItem(key);
     } catch {
-      if (text === undefined) this.fallback.delete(key);
-      else this.fallback.set(key, text);
+      if (text) this.fallback.set(key, text);
     }
   }
 
   /** Calls f when another tab changed a part of this site's. */
-  watch(f: (name: string) => void): () => void {
-    const changed = (event: StorageEvent): void => {
-      const [base, name = ''] = event.key === null ? [this.key('')] : splitKey(event.key, this.key(''));
-      if (base === this.key('')) f(name);
-    };
-    addEventListener('storage', changed);
-    return () => removeEventListener('storage', changed);
+  watch(f: (name: string) => void): void {
+    addEventListener('storage', ({ key }) => {
+      const [base, site, name = ''] = (key ?? `kohe:${this.site}`).split(':');
+      if (base === 'kohe' && site === this.site) f(name);
+    });
   }
 
   private key(name: string): string {
-    return name ? `kohe:${this.site}:${name}` : `kohe:${this.site}`;
+    return `kohe:${this.site}${name && `:${name}`}`;
   }
-
-  private text(area: Area, key: string): string | null {
-    const kept = this.fallback.get(key);
-    if (kept !== undefined) return kept;
-    try {
-      return window[area].getItem(key);
-    } catch {
-      return null;
-    }
-  }
-}
-
-function splitKey(key: string, base: string): [string, string?] {
-  if (key === base) return [base];
-  return key.startsWith(`${base}:`) ? [base, key.slice(base.length + 1)] : [key];
 }

@@ -9,7 +9,10 @@ export const panelStyle = `
 inline-size:384px;max-inline-size:calc(100vw - 40px);block-size:min(640px,100vh - 40px);block-size:min(640px,100dvh - 40px);overflow:hidden;
 background:var(--surface);color:var(--ink);border:1px solid var(--line);border-radius:22px 22px 6px 22px;
 box-shadow:0 2px 6px var(--shadow),0 18px 48px var(--shadow);animation:rise .24s cubic-bezier(.2,.8,.2,1)}
+.window[data-form]{block-size:auto;min-block-size:280px;max-block-size:min(640px,100vh - 40px);max-block-size:min(640px,100dvh - 40px)}
 .at-start .window{inset-inline:20px auto;border-end-start-radius:6px;border-end-end-radius:22px}
+:focus{outline:none}
+:focus-visible{outline:3px solid var(--accent-ink);outline-offset:2px}
 h2,h3,p,form{margin:0}
 h2,h3{font:inherit;font-weight:650;letter-spacing:-.005em}
 button,input,select,textarea{font:inherit;color:inherit;margin:0}
@@ -73,6 +76,7 @@ background:var(--accent-soft);color:var(--accent-ink)}
 .thanks .done .icon{inline-size:32px;block-size:32px}
 .talk{flex:1;min-block-size:0;display:flex;flex-direction:column}
 .queue{padding:14px 16px;background:var(--accent-soft);border-block-end:1px solid var(--line);display:grid;gap:4px;font-size:14px}
+.queue .plain{justify-self:start}
 .queue .place{color:var(--accent-ink);font-size:16px;font-weight:650}
 .history{flex:1;min-block-size:0;position:relative;display:flex}
 .log{flex:1;overflow-y:auto;overscroll-behavior:contain;padding:14px 16px;display:flex;flex-direction:column}
@@ -130,7 +134,7 @@ font-size:14px;font-weight:600;box-shadow:0 4px 18px var(--shadow);pointer-event
 .stop{min-block-size:34px;padding:4px 14px;border:1px solid transparent;border-radius:13px;background:var(--accent);color:var(--on-accent);font-weight:600;font-size:14px}
 .stop:hover{background:var(--accent-hover)}
 @media ${sheetQuery}{
-.window,.at-start .window{inset:var(--view-top,0) 0 auto 0;inline-size:100vw;max-inline-size:none;block-size:var(--view-height,100dvh);border:0;border-radius:0;
+.window,.window[data-form],.at-start .window{inset:var(--view-top,0) 0 auto 0;inline-size:100vw;max-inline-size:none;block-size:var(--view-height,100dvh);max-block-size:none;border:0;border-radius:0;
 padding:env(safe-area-inset-top) env(safe-area-inset-right) env(safe-area-inset-bottom) env(safe-area-inset-left)}
 .tool{inline-size:44px;block-size:44px}
 .head{padding-inline:14px 6px;gap:0}

@@ -58,7 +58,7 @@ export class ScriptedEdge implements Edge {
   private open(): void {
     const busy = this.scene !== 'empty';
     const sessions = busy ? live : [];
-    this.emit('Welcome', {
+    this.deliver('Welcome', {
       v: 1,
       link: 'dev',
       now: started,
@@ -66,15 +66,15 @@ export class ScriptedEdge implements Edge {
       node: 'demo-1',
       sessions: sessions.map((s) => s.id),
     });
-    this.emit('Desk', desk(this.scene === 'break' ? 'break' : 'service', busy));
+    this.deliver('Desk', desk(this.scene === 'break' ? 'break' : 'service', busy));
     for (const session of sessions) {
-      this.emit('Session', session);
-      for (const message of transcripts.get(session.id) ?? []) this.emit('Message', message);
+      this.deliver('Session', session);
+      for (const message of transcripts.get(session.id) ?? []) this.deliver('Message', message);
       this.numbers.set(session.id, session.stored);
     }
     if (this.scene === 'busy') {
-      this.emit('Offer', { session: offered, assignment: 3, expires_at: started + 14_000 });
-      this.emit('Typing', {
+      this.deliver('Offer', { session: offered, assignment: 3, expires_at: started + 14_000 });
+      this.deliver('Typing', {
         session: live[2]?.id ?? '',
         by: { role: 'visitor', id: live[2]?.visitor ?? '' },
         on: true,
@@ -93,35 +93,35 @@ export class ScriptedEdge implements Edge {
   private heard(kind: ControlKind, payload: Payloads[ControlKind], ref: number): void {
     if (kind === 'Say') this.number(payload as Payloads['Say']);
     if (kind === 'State')
-      this.emit('Desk', { ...desk('service', this.scene !== 'empty'), ...(payload as Payloads['State']) });
+      this.deliver('Desk', { ...desk('service', this.scene !== 'empty'), ...(payload as Payloads['State']) });
     if (kind === 'Watch' && (payload as Payloads['Watch']).on) this.showPage((payload as Payloads['Watch']).session);
     if (kind === 'Answer') this.answered(payload as Payloads['Answer']);
     if (kind === 'End') this.ended((payload as Payloads['End']).session);
-    if (kind === 'End' || kind === 'State' || kind === 'Block' || kind === 'Answer') this.emit('OK', { ref });
+    if (kind === 'End' || kind === 'State' || kind === 'Block' || kind === 'Answer') this.deliver('OK', { ref });
   }
 
   private number({ session, id }: Payloads['Say']): void {
     if (this.scene === 'lost') {
-      this.emit('Error', { code: 'not_saved', text: '', session, id });
+      this.deliver('Error', { code: 'not_saved', text: '', session, id });
       return;
     }
     const seq = (this.numbers.get(session) ?? 0) + 1;
     this.numbers.set(session, seq);
-    this.emit('Sent', { session, id, epoch: 1, seq, at: Date.now() });
-    this.emit('Stored', { session, epoch: 1, seq, index: seq });
-    this.emit('Mark', { session, by: 'visitor', delivered: seq, read: seq });
+    this.deliver('Sent', { session, id, epoch: 1, seq, at: Date.now() });
+    this.deliver('Stored', { session, epoch: 1, seq, index: seq });
+    this.deliver('Mark', { session, by: 'visitor', delivered: seq, read: seq });
   }
 
   private showPage(session: string): void {
     if (this.scene === 'waiting') return;
-    this.emit('Mirror', { session, tab: 'dev', on: true, frozen: this.scene === 'frozen' });
+    this.deliver('Mirror', { session, tab: 'dev', on: true, frozen: this.scene === 'frozen' });
     for (const f of this.pageListeners) f(session, new Uint8Array());
   }
 
   private answered({ session, assignment, accept }: Payloads['Answer']): void {
-    this.emit('OfferEnd', { session, assignment, why: accept ? 'accepted' : 'declined' });
+    this.deliver('OfferEnd', { session, assignment, why: accept ? 'accepted' : 'declined' });
     if (accept)
-      this.emit('Session', {
+      this.deliver('Session', {
         ...offered,
         state: 'active',
         accepted_at: Date.now(),
@@ -132,10 +132,11 @@ export class ScriptedEdge implements Edge {
 
   private ended(session: string): void {
     const found = [...live, offered].find((s) => s.id === session);
-    if (found) this.emit('Session', { ...found, state: 'ended', ended_by: 'agent', ended_at: Date.now() });
+    if (found) this.deliver('Session', { ...found, state: 'ended', ended_by: 'agent', ended_at: Date.now() });
   }
 
-  private emit<K extends ControlKind>(kind: K, payload: Payloads[K]): void {
+  /** Lets the console hear a frame. */
+  deliver<K extends ControlKind>(kind: K, payload: Payloads[K]): void {
     for (const f of this.listeners.get(kind) ?? []) f(payload as never, 0);
   }
 

@@ -3,7 +3,7 @@
 import type { Mirror } from '../edge.ts';
 
 const sheet = `
-  .shop { width: 1280px; min-height: 900px; font: 16px/1.5 sans-serif; background: #fff; color: #222; }
+  .shop { width: 1280px; height: 900px; transform-origin: 0 0; font: 16px/1.5 sans-serif; background: #fff; color: #222; }
   header { display: flex; gap: 32px; padding: 24px 64px; background: #22313f; color: #fff; }
   main { padding: 40px 64px; max-width: 760px; }
   h2 { font-size: 32px; margin: 0 0 24px; }
@@ -31,8 +31,13 @@ export function openScriptedMirror(container: HTMLElement): Mirror {
   };
   const shop = document.createElement('div');
   shop.className = 'shop';
+  root.append(shop);
+  const fit = new ResizeObserver(() => {
+    shop.style.transform = `scale(${container.clientWidth / shop.offsetWidth})`;
+  });
+  fit.observe(container);
   return {
-    apply: () => {
+    apply: async () => {
       shop.replaceChildren();
       const top = add(shop, 'header');
       for (const text of ['Demo shop', 'Cars', 'Loan', 'Test drive', 'Basket']) add(top, 'span', text);
@@ -46,9 +51,13 @@ export function openScriptedMirror(container: HTMLElement): Mirror {
       add(main, 'p', 'Personal code');
       add(main, 'div', '•••••••••••', 'box');
       add(main, 'span', 'Calculate', 'go');
-      root.append(shop);
     },
-    view: () => (shop.isConnected ? shop : null),
-    close: () => host.remove(),
+    pointer: () => undefined,
+    setName: () => undefined,
+    view: () => shop,
+    close: () => {
+      fit.disconnect();
+      host.remove();
+    },
   };
 }

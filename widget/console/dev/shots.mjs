@@ -18,9 +18,9 @@ const only = process.argv[3];
 const csp =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; frame-src 'self'";
 
-const loan = 'loan'.padEnd(25, 'q') + 'a';
-const basket = 'basket'.padEnd(25, 'q') + 'a';
-const past = 'pastb'.padEnd(25, 'q') + 'a';
+const loan = `${'loan'.padEnd(25, 'q')}a`;
+const basket = `${'basket'.padEnd(25, 'q')}a`;
+const past = `${'pastb'.padEnd(25, 'q')}a`;
 const phone = async (page, name) => {
   const button = page.locator('.nav-panes').getByRole('button', { name });
   if (await button.isVisible()) await button.click();
@@ -153,9 +153,9 @@ for (const scene of scenes.filter(({ name }) => !only || only.split(',').include
       const [query, hash] = scene.at.split('#');
       await page.goto(`${origin}/?scene=${query}${hash ? `#${hash}` : ''}`);
       await page.waitForSelector('h1', { state: 'attached' });
-      await page.waitForTimeout(250);
+      await page.waitForTimeout(150);
       await scene.act?.(page);
-      await page.waitForTimeout(450);
+      await page.waitForTimeout(300);
       await page.screenshot({ path: join(pictures, `${name}.png`) });
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       if (wide > 0) complain(`${wide} px wider than the window`);

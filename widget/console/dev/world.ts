@@ -6,7 +6,7 @@ import type { Card, Hit } from '../api.ts';
 
 export const started = Date.now();
 const ago = (minutes: number, seconds = 0) => started - (minutes * 60 + seconds) * 1000;
-const id = (head: string) => head.padEnd(25, 'q') + 'a';
+const id = (head: string) => `${head.padEnd(25, 'q')}a`;
 
 const departments = [
   { id: 'sales', name: 'Sales' },
@@ -97,6 +97,7 @@ const basket = session('basket', 'wx3d', 'Mari', {
   accepted_at: ago(5, 50),
   agent_marks: { delivered: 4, read: 2 },
   lang: 'en',
+  away_since: ago(0, 20),
 });
 const booking = session('booking', 'f5te', 'Андрей', {
   url: 'http://127.0.0.1:8080/shop/booking',
@@ -107,7 +108,6 @@ const booking = session('booking', 'f5te', 'Андрей', {
   agent_marks: { delivered: 2, read: 2 },
   lang: 'ru',
   facts: { visits: 1, first_seen: ago(5), user_agent: iphone, screen: '390x844', time_zone: 'Europe/Tallinn' },
-  away_since: ago(0, 20),
 });
 const ended = session('ended', 'ozeb', 'Jānis', {
   state: 'ended',

@@ -55,6 +55,8 @@ export class DevEdge {
   pageFrames = 0;
   /** Control frames that came, by kind; those of pings left out. */
   readonly heard: { kind: ControlKind; payload: unknown }[] = [];
+  /** More attributes for the shop's script tag. */
+  attributes = '';
   /** Whether new connections are refused, as when the node is away. */
   away = false;
   private readonly peers = new Set<Peer>();
@@ -243,7 +245,11 @@ export class DevEdge {
         'content-type': types[extname(path)] ?? 'text/plain',
         'content-security-policy': `default-src 'self'; script-src 'self' ${node}; style-src 'self'; connect-src ${node} ${node.replace('http', 'ws')}; require-trusted-types-for 'script'; object-src 'none'; base-uri 'none'`,
       });
-      response.end(page ? bytes.toString().replaceAll('{{node}}', node) : bytes);
+      response.end(
+        page
+          ? bytes.toString().replace('{{node}}', node).replace(' data-site', ` ${this.attributes} data-site`)
+          : bytes,
+      );
     } catch {
       response.writeHead(404).end();
     }

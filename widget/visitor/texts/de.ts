@@ -33,8 +33,8 @@ export const de: ChatTexts = {
   typing: '{name} schreibt…',
   newest: 'Neueste Nachrichten',
   log: 'Nachrichten',
+  unread: { one: '{n} neue Nachricht', other: '{n} neue Nachrichten' },
   arrived: 'Neue Nachricht von {name}',
-  title_news: { one: '({n}) Neue Nachricht', other: '({n}) Neue Nachrichten' },
 
   tick_sending: 'Wird gesendet',
   tick_sent: 'Gesendet',

@@ -33,8 +33,8 @@ export const en = {
   typing: '{name} is typing…',
   newest: 'Newest messages',
   log: 'Messages',
+  unread: { one: '{n} new message', other: '{n} new messages' },
   arrived: 'New message from {name}',
-  title_news: { one: '({n}) New message', other: '({n}) New messages' },
 
   tick_sending: 'Sending',
   tick_sent: 'Sent',

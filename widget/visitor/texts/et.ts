@@ -33,8 +33,8 @@ export const et: ChatTexts = {
   typing: '{name} kirjutab…',
   newest: 'Uusimad sõnumid',
   log: 'Sõnumid',
+  unread: { one: '{n} uus sõnum', other: '{n} uut sõnumit' },
   arrived: 'Uus sõnum: {name}',
-  title_news: { one: '({n}) Uus sõnum', other: '({n}) Uut sõnumit' },
 
   tick_sending: 'Saadan',
   tick_sent: 'Saadetud',

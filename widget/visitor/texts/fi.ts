@@ -33,8 +33,8 @@ export const fi: ChatTexts = {
   typing: '{name} kirjoittaa…',
   newest: 'Uusimmat viestit',
   log: 'Viestit',
+  unread: { one: '{n} uusi viesti', other: '{n} uutta viestiä' },
   arrived: 'Uusi viesti: {name}',
-  title_news: { one: '({n}) Uusi viesti', other: '({n}) Uutta viestiä' },
 
   tick_sending: 'Lähetetään',
   tick_sent: 'Lähetetty',

@@ -33,8 +33,8 @@ export const lt: ChatTexts = {
   typing: '{name} rašo…',
   newest: 'Naujausios žinutės',
   log: 'Žinutės',
+  unread: { one: '{n} nauja žinutė', few: '{n} naujos žinutės', other: '{n} naujų žinučių' },
   arrived: 'Nauja žinutė: {name}',
-  title_news: { one: '({n}) Nauja žinutė', few: '({n}) Naujos žinutės', other: '({n}) Naujų žinučių' },
 
   tick_sending: 'Siunčiama',
   tick_sent: 'Išsiųsta',

@@ -33,8 +33,8 @@ export const lv: ChatTexts = {
   typing: '{name} raksta…',
   newest: 'Jaunākās ziņas',
   log: 'Ziņas',
+  unread: { zero: '{n} jaunu ziņu', one: '{n} jauna ziņa', other: '{n} jaunas ziņas' },
   arrived: 'Jauna ziņa: {name}',
-  title_news: { zero: '({n}) Jaunas ziņas', one: '({n}) Jauna ziņa', other: '({n}) Jaunas ziņas' },
 
   tick_sending: 'Sūta',
   tick_sent: 'Nosūtīta',

@@ -1,0 +1,268 @@
+package dom
+
+import "fmt"
+
+// Applied says what became of a message.
+type Applied struct {
+	From, To uint64 // versions of the page's own count
+	Snapshot bool
+	Filtered bool // what is shown is not what came: forward Delta(before) instead
+	Ops      int
+}
+
+// Apply applies one message. After an error other than ErrGap the tree waits
+// for a snapshot.
+func (t *Tree) Apply(msg []byte) (Applied, error) {
+	msg, err := inflate(msg)
+	if err != nil {
+		return Applied{}, err
+	}
+	r := &reader{b: msg}
+	a, err := t.head(r)
+	if err != nil {
+		return a, err
+	}
+	if a.Snapshot {
+		t.Reset()
+		t.epoch++
+	}
+	t.to = a.To
+	t.filtered, t.fresh = false, t.high
+	for !r.done() && err == nil {
+		first := a.Snapshot && a.Ops == 0
+		a.Ops++
+		if err = t.op(r, first); err == nil {
+			err = r.err
+		}
+	}
+	if err == nil && a.Snapshot && a.Ops == 0 {
+		err = fmt.Errorf("%w: an empty snapshot", ErrMalformed)
+	}
+	if err != nil {
+		t.Reset()
+		return a, err
+	}
+	a.Filtered = t.filtered
+	return a, nil
+}
+
+// head reads what comes before the operations.
+func (t *Tree) head(r *reader) (a Applied, err error) {
+	head := r.byte()
+	if head&^headKnown != 0 {
+		r.fail("head %#x", head)
+	}
+	a.Snapshot = head&headSnapshot != 0
+	if head&headSpan != 0 {
+		a.From, a.To = uint64(r.uint()), uint64(r.uint())
+	} else {
+		low := r.byte()
+		a.From, a.To = t.to, t.to+1
+		if byte(a.To) != low {
+			a.From = a.To // of another message: a gap
+		}
+	}
+	if a.Snapshot && r.byte() != Format {
+		r.fail("another format than %d", Format)
+	}
+	if head&headHash != 0 {
+		for range 8 {
+			r.byte()
+		}
+	}
+	switch {
+	case r.err != nil:
+		return a, r.err
+	case a.Snapshot && (a.From != 0 || a.To == 0), a.To <= a.From && !a.Snapshot && a.From == t.to, a.Snapshot && head&headSpan == 0:
+		return a, fmt.Errorf("%w: versions %d to %d", ErrMalformed, a.From, a.To)
+	case !a.Snapshot && (t.to == 0 || a.From != t.to):
+		return a, fmt.Errorf("%w: have version %d", ErrGap, t.to)
+	}
+	t.partial = head&headPartial != 0
+	return a, nil
+}
+
+// op reads and applies one operation.
+func (t *Tree) op(r *reader, first bool) error {
+	b := r.byte()
+	code, k := Code(b&31), b>>5
+	if first && code != OpPage {
+		r.fail("a snapshot begins with page")
+		return nil
+	}
+	switch code {
+	case OpPage:
+		t.page = page{flags: r.uint(), url: r.plain(), title: r.plain()}
+		t.pageVer = t.to
+	case OpViewport:
+		t.view = viewport{r.uint(), r.uint(), r.uint(), r.uint(), r.uint()}
+		t.viewVer = t.to
+	case OpInsert:
+		return t.insert(r, k == 1)
+	case OpRemove:
+		for _, id := range r.set() {
+			if n := t.nodes[id]; n != nil {
+				t.remove(n)
+			}
+		}
+	case OpMove:
+		return t.moves(r, k == 1)
+	case OpFocus:
+		t.focus, t.visible, t.focusVer = r.ref(), k == 1, t.to
+	case OpHover:
+		t.hover, t.hoverVer = r.ref(), t.to
+	case OpFreeze:
+		t.frozen, t.frozeVer = k == 1, t.to
+	case OpSheet, OpRule, OpAdopt:
+		return t.sheetOp(r, code, k)
+	default:
+		return t.nodeOp(r, code, k)
+	}
+	return nil
+}
+
+func (t *Tree) sheetOp(r *reader, code Code, k uint8) error {
+	id := r.ref()
+	switch code {
+	case OpSheet:
+		rules := make([]string, r.count())
+		for i := range rules {
+			rules[i] = r.plain()
+		}
+		if r.err == nil {
+			return t.setSheet(id, rules)
+		}
+	case OpRule:
+		index, text := r.uint(), ""
+		if k != ruleDelete {
+			text = r.plain()
+		}
+		if k > ruleReplace {
+			r.fail("rule change %d", k)
+		}
+		if r.err == nil {
+			return t.setRule(id, k, index, text)
+		}
+	default:
+		if ids := r.refs(); r.err == nil {
+			return t.adopt(id, ids)
+		}
+	}
+	return nil
+}
+
+// nodeOp applies an operation on what one node holds. On a node that is not
+// there it does nothing.
+func (t *Tree) nodeOp(r *reader, code Code, k uint8) error {
+	n := t.nodes[r.ref()]
+	var name string
+	if code == OpAttr || code == OpUnset {
+		name = r.attrName()
+	}
+	var c splice
+	if code == OpText || code == OpAttr || code == OpValue {
+		c = r.splice(k, code == OpAttr)
+	}
+	var a, b int
+	switch code {
+	case OpState:
+		a = int(r.uint())
+	case OpScroll:
+		a, b = r.int(), r.int()
+	case OpText, OpAttr, OpUnset, OpValue:
+	default:
+		r.fail("operation %d", code)
+	}
+	if r.err != nil || n == nil {
+		return nil
+	}
+	return t.setNode(n, code, name, c, a, b)
+}
+
+func (t *Tree) setNode(n *Node, code Code, name string, c splice, a, b int) error {
+	if code == OpText {
+		if n.kind == KindText {
+			return t.setText(n, c.edit(n.text))
+		}
+		return nil
+	}
+	if code == OpScroll {
+		if n.kind == KindElement || n.kind == KindDocument {
+			m := n.ext()
+			m.x, m.y, m.scrollVer = a, b, t.to
+			t.change(n)
+		}
+		return nil
+	}
+	if n.kind != KindElement {
+		return nil
+	}
+	switch code {
+	case OpAttr:
+		before, _ := n.Attr(name)
+		return t.setAttr(n, name, c.edit(before))
+	case OpUnset:
+		t.unsetAttr(n, name)
+	case OpValue:
+		before := ""
+		if n.more != nil && n.more.value != nil {
+			before = *n.more.value
+		}
+		return t.setValue(n, c.edit(before))
+	case OpState:
+		t.setState(n, uint32(a))
+	}
+	return nil
+}
+
+// splice reads a change of a string.
+func (r *reader) splice(k uint8, inTable bool) splice {
+	c := splice{k: k}
+	switch k {
+	case spliceAt:
+		c.start, c.remove = int(r.uint()), int(r.uint())
+	case spliceInsert:
+		c.start = int(r.uint())
+	case spliceTail:
+		c.remove = int(r.uint())
+	case spliceAppend:
+	case spliceSet:
+		if inTable {
+			c.text = r.str()
+			return c
+		}
+	default:
+		r.fail("splice %d", k)
+	}
+	c.text = r.plain()
+	return c
+}
+
+// moves applies a move: known nodes, in this order, after a sibling.
+func (t *Tree) moves(r *reader, sorted bool) error {
+	parent, after := t.nodes[r.ref()], r.ref()
+	var ids []uint32
+	if sorted {
+		ids = r.permutation()
+	} else {
+		ids = r.refs()
+	}
+	if r.err != nil || parent == nil || parent.kind == KindText {
+		return nil
+	}
+	at := t.place(parent, after)
+	for _, id := range ids {
+		n := t.nodes[id]
+		if n == nil || n == at {
+			continue
+		}
+		ok, err := t.move(n, parent, at)
+		if err != nil {
+			return err
+		}
+		if ok {
+			at = n
+		}
+	}
+	return nil
+}

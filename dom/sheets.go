@@ -1,0 +1,129 @@
+package dom
+
+import "fmt"
+
+// nothing stands where a rule is not shown, so that the others keep their
+// places.
+const nothing = "@media not all{}"
+
+// rulesOf returns where the rules of a sheet are kept: with its element, or
+// with the constructed sheet. nil if there is neither.
+func (t *Tree) rulesOf(id uint32) (*Node, *sheet) {
+	if n := t.nodes[id]; n != nil {
+		if n.kind == KindElement && (n.isStyle() || n.tag == "link") {
+			return n, nil
+		}
+		return nil, nil
+	}
+	return nil, t.sheets[id]
+}
+
+func (t *Tree) rule(text string) string {
+	if t.filter.CSS(text) {
+		return text
+	}
+	t.filtered = true
+	return nothing
+}
+
+// setSheet replaces a sheet. An id that is neither an element's nor was ever
+// used is a constructed sheet's.
+func (t *Tree) setSheet(id uint32, rules []string) error {
+	if len(rules) > MaxRules {
+		return fmt.Errorf("%w: over %d rules", ErrTooLarge, MaxRules)
+	}
+	for i := range rules {
+		rules[i] = t.rule(rules[i])
+	}
+	n, s := t.rulesOf(id)
+	switch {
+	case n != nil:
+		return t.putRules(n, nil, rules)
+	case s == nil && id <= t.fresh:
+		return nil // a sheet or node that is gone
+	case s == nil:
+		if len(t.sheets) >= MaxSheets {
+			return fmt.Errorf("%w: over %d sheets", ErrTooLarge, MaxSheets)
+		}
+		s = &sheet{born: t.to}
+		t.sheets[id] = s
+		t.high = max(t.high, id)
+	}
+	return t.putRules(nil, s, rules)
+}
+
+func (t *Tree) putRules(n *Node, s *sheet, rules []string) error {
+	cost := rulesCost(rules)
+	if n != nil {
+		m := n.ext()
+		if m.sheet != nil {
+			cost -= rulesCost(*m.sheet)
+		}
+		m.sheet, m.sheetVer = &rules, t.to
+		t.change(n)
+	} else {
+		cost -= rulesCost(s.rules)
+		s.rules, s.ver = rules, t.to
+	}
+	return t.grow(cost)
+}
+
+// setRule changes one rule of a sheet that came as rules.
+func (t *Tree) setRule(id uint32, k uint8, index uint32, text string) error {
+	n, s := t.rulesOf(id)
+	var rules *[]string
+	switch {
+	case s != nil:
+		rules = &s.rules
+	case n != nil && n.more != nil:
+		rules = n.more.sheet
+	}
+	i := int(index)
+	if rules == nil || i > len(*rules) || (k != ruleInsert && i == len(*rules)) {
+		return nil
+	}
+	if k == ruleInsert && len(*rules) >= MaxRules {
+		return fmt.Errorf("%w: over %d rules", ErrTooLarge, MaxRules)
+	}
+	cost := 0
+	if k != ruleInsert {
+		cost -= ruleCost + len((*rules)[i])
+	}
+	if k != ruleDelete {
+		text = t.rule(text)
+		cost += ruleCost + len(text)
+	}
+	switch k {
+	case ruleInsert:
+		*rules = append(*rules, "")
+		copy((*rules)[i+1:], (*rules)[i:])
+		(*rules)[i] = text
+	case ruleDelete:
+		*rules = append((*rules)[:i], (*rules)[i+1:]...)
+	case ruleReplace:
+		(*rules)[i] = text
+	}
+	if n != nil {
+		n.more.sheetVer = t.to
+		t.change(n)
+	} else {
+		s.ver = t.to
+	}
+	return t.grow(cost)
+}
+
+// adopt sets the constructed sheets that a document or shadow root adopts.
+func (t *Tree) adopt(id uint32, sheets []uint32) error {
+	n := t.nodes[id]
+	if n == nil || (n.kind != KindDocument && n.kind != KindShadow) {
+		return nil
+	}
+	if len(sheets) > MaxAdopted {
+		return fmt.Errorf("%w: over %d adopted sheets", ErrTooLarge, MaxAdopted)
+	}
+	m := n.ext()
+	t.bytes += 4 * (len(sheets) - len(m.adopted))
+	m.adopted, m.adoptedVer = sheets, t.to
+	t.change(n)
+	return nil
+}

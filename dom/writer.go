@@ -1,0 +1,110 @@
+package dom
+
+import "encoding/binary"
+
+// writer builds a message.
+type writer struct {
+	b     []byte
+	last  uint32
+	table map[string]int
+	next  int64 // id that the next new node would have without saying so
+
+	since   uint64 // what a reader of this version has is not written
+	longest int    // strings of more bytes are left out
+}
+
+func (w *writer) clip(s string) string {
+	if len(s) > w.longest {
+		return ""
+	}
+	return s
+}
+
+func (w *writer) uint(n uint32) { w.b = binary.AppendUvarint(w.b, uint64(n)) }
+
+func (w *writer) int(n int) { w.uint(uint32(n)<<1 ^ uint32(n>>31)) }
+
+func (w *writer) op(c Code, k uint8) { w.b = append(w.b, byte(c)|k<<5) }
+
+func (w *writer) ref(id uint32) {
+	w.int(int(id) - int(w.last))
+	w.last = id
+}
+
+func (w *writer) plain(s string) {
+	w.uint(uint32(len(s)))
+	w.b = append(w.b, s...)
+}
+
+func (w *writer) str(s string) {
+	if i, ok := valueCodes[s]; ok {
+		w.uint(uint32(i)<<1 | 1)
+		return
+	}
+	if i, ok := w.table[s]; ok {
+		w.uint(uint32(len(valueTexts)+i)<<1 | 1)
+		return
+	}
+	w.uint(uint32(len(s)) << 1)
+	w.b = append(w.b, s...)
+	if tabled(s) && len(w.table) < maxTable {
+		if w.table == nil {
+			w.table = map[string]int{}
+		}
+		w.table[s] = len(w.table)
+	}
+}
+
+func (w *writer) attrName(name string) {
+	if i, ok := attrCodes[name]; ok {
+		w.uint(uint32(i) + 1)
+		return
+	}
+	w.uint(0)
+	w.str(name)
+}
+
+// set writes ascending ids as runs of a constant stride.
+func (w *writer) set(ids []uint32) {
+	type run struct{ first, n, stride uint32 }
+	var runs []run
+	for i := 0; i < len(ids); {
+		r := run{first: ids[i], n: 1}
+		if i+1 < len(ids) {
+			r.stride = ids[i+1] - ids[i]
+		}
+		for i+int(r.n) < len(ids) && ids[i+int(r.n)]-ids[i+int(r.n)-1] == r.stride {
+			r.n++
+		}
+		if r.n == 2 { // a run of two is longer than two alone
+			r.n = 1
+		}
+		runs = append(runs, r)
+		i += int(r.n)
+	}
+	w.uint(uint32(len(runs)))
+	for _, r := range runs {
+		w.ref(r.first)
+		w.uint(r.n - 1)
+		if r.n > 1 {
+			w.uint(r.stride)
+			w.last = r.first + r.stride*(r.n-1)
+		}
+	}
+}
+
+func (w *writer) refs(ids []uint32) {
+	w.uint(uint32(len(ids)))
+	for _, id := range ids {
+		w.ref(id)
+	}
+}
+
+func (w *writer) head(bits byte, from, to uint64) {
+	w.b = append(w.b, bits|headSpan)
+	w.uint(uint32(from))
+	w.uint(uint32(to))
+	if bits&headSnapshot != 0 {
+		w.b = append(w.b, Format)
+	}
+}

@@ -1,0 +1,28 @@
+package page
+
+import (
+	"kohe/dom"
+	"kohe/dom/mask"
+	"kohe/dom/sanitize"
+)
+
+// filter joins what must not arrive and what must not be seen.
+type filter struct{ masks mask.Rules }
+
+func (filter) Tag(tag string) string { return sanitize.Tag(tag) }
+
+func (filter) Attr(el *dom.Node, name, value string) (string, bool) {
+	return sanitize.Attr(el, name, value)
+}
+
+func (filter) Related(el *dom.Node, name string) bool { return sanitize.Related(el, name) }
+
+func (filter) CSS(text string) bool { return sanitize.CSS(text) }
+
+func (f filter) Masks(el *dom.Node) bool { return f.masks.Masks(el) }
+
+func (f filter) MaskedBy(el *dom.Node, name string) bool { return f.masks.MaskedBy(el, name) }
+
+func (f filter) Masked(el *dom.Node, name, value string) (string, bool) {
+	return f.masks.Masked(el, name, value)
+}

@@ -1,0 +1,108 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/hashicorp/raft"
+
+	"kohe/raft/logstore"
+	"kohe/raft/node"
+	"kohe/raft/state"
+)
+
+// The spans of the first cell in the database. A node that is a member of more
+// cells gives each a number of its own.
+const (
+	raftPrefix  = "c1/r/"
+	statePrefix = "c1/s/"
+)
+
+// Config says what the member of a cell in this process is made of.
+type Config struct {
+	Dir       string         // of the database; made if missing
+	NodeID    string         // for all time
+	Transport raft.Transport // to the other members; nil: a cell of one
+	Timing    node.Timing
+	Fatal     func(error)  // see logstore.Config; should end the process; nil panics
+	Logger    *slog.Logger // nil: slog.Default
+	FS        vfs.FS       // nil: the operating system's
+}
+
+// Cell is a client whose member runs in this process, with its database.
+type Cell struct {
+	*Client
+	disk  *logstore.Disk
+	state *state.State
+	node  *node.Node
+}
+
+// Open opens the database, the state and the member in c.Dir. An empty folder
+// becomes a cell of one.
+func Open(c Config) (*Cell, error) {
+	disk, err := logstore.Open(logstore.Config{Dir: c.Dir, FS: c.FS, Fatal: c.Fatal, Logger: c.Logger})
+	if err != nil {
+		return nil, fmt.Errorf("open cell: %w", err)
+	}
+	s, err := state.Open(disk.DB, []byte(statePrefix))
+	if err != nil {
+		return nil, fmt.Errorf("open cell: %w", errors.Join(err, disk.Close()))
+	}
+	f := newFeed()
+	n, err := node.Open(node.Config{
+		ID: c.NodeID, Disk: disk, Prefix: []byte(raftPrefix), Machine: machine{s, disk, f},
+		Transport: c.Transport, Timing: c.Timing, Logger: c.Logger,
+	})
+	if err != nil {
+		f.close()
+		return nil, fmt.Errorf("open cell: %w", errors.Join(err, disk.Close()))
+	}
+	return &Cell{Client: newClient(n, disk.Err, s.Read(), f), disk: disk, state: s, node: n}, nil
+}
+
+// Ready is closed once the state here holds all that was ever acknowledged.
+func (c *Cell) Ready() <-chan struct{} { return c.node.Ready() }
+
+// Err returns nil while commands can be settled here, or why not.
+func (c *Cell) Err() error { return c.node.Err() }
+
+// Applied returns the index of the last command in the state.
+func (c *Cell) Applied() uint64 { return c.state.Applied() }
+
+// Close turns proposals away, waits for those under way, stops the member and
+// closes the database. Readers must not be used after it.
+func (c *Cell) Close() error {
+	c.refuse()
+	return errors.Join(c.node.Close(), c.disk.Close())
+}
+
+// machine is the state as a node drives it.
+type machine struct {
+	*state.State
+	disk *logstore.Disk
+	feed *feed
+}
+
+// Apply implements node.Machine.
+func (m machine) Apply(entries []node.Entry) []any {
+	commands := make([]state.Entry, len(entries))
+	for i, e := range entries {
+		commands[i] = state.Entry(e)
+	}
+	results, changes := m.ApplyBatch(commands)
+	if err := m.Err(); err != nil {
+		// What was not applied is in the log; the next process applies it.
+		m.disk.Fail(err)
+	}
+	m.feed.push(changes)
+	answers := make([]any, len(results))
+	for i, r := range results {
+		answers[i] = r
+	}
+	return answers
+}
+
+// Tick implements node.Machine.
+func (m machine) Tick(at int64) []byte { return state.Encode(state.Tick{At: at}) }

@@ -1,0 +1,202 @@
+// The store on the scripted edge of dev/: what is sent, and what an agent sees.
+
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'node:test';
+import type { ControlKind, Payloads } from '../wire/payload.ts';
+import type { Alerts } from './alerts.ts';
+import { Api } from './api.ts';
+import { ScriptedEdge } from './dev/edge.ts';
+import { answer, live, offered } from './dev/world.ts';
+import type { EdgeOptions } from './edge.ts';
+import { Settings } from './settings.ts';
+import { Store } from './store.ts';
+
+class MemoryStorage implements Storage {
+  private readonly held = new Map<string, string>();
+  [name: string]: unknown;
+  get length() {
+    return this.held.size;
+  }
+  key(i: number) {
+    return [...this.held.keys()][i] ?? null;
+  }
+  getItem(key: string) {
+    return this.held.get(key) ?? null;
+  }
+  setItem(key: string, value: string) {
+    this.held.set(key, value);
+  }
+  removeItem(key: string) {
+    this.held.delete(key);
+  }
+  clear() {
+    this.held.clear();
+  }
+}
+
+type Sent = { [K in ControlKind]: { kind: K; payload: Payloads[K] } }[ControlKind];
+
+class RecordingEdge extends ScriptedEdge {
+  readonly sent: Sent[] = [];
+  override send<K extends ControlKind>(kind: K, payload: Payloads[K]): number {
+    this.sent.push({ kind, payload } as Sent);
+    return super.send(kind, payload);
+  }
+  of<K extends ControlKind>(kind: K): Payloads[K][] {
+    return this.sent.filter((s) => s.kind === kind).map((s) => s.payload as Payloads[K]);
+  }
+}
+
+const page = { hidden: false, focused: true };
+const [loan, basket] = live.map((s) => s.id) as [string, string];
+
+beforeEach(() => {
+  Object.assign(page, { hidden: false, focused: true });
+  const document = {
+    get hidden() {
+      return page.hidden;
+    },
+    hasFocus: () => page.focused,
+  };
+  Object.assign(globalThis, { location: { hash: '', origin: 'http://localhost' }, document });
+});
+
+async function open(scene: string, storage: Storage = new MemoryStorage()) {
+  const edges: RecordingEdge[] = [];
+  const connect = (options: EdgeOptions) => {
+    edges.push(new RecordingEdge(scene, options));
+    return edges.at(-1) as RecordingEdge;
+  };
+  const heard: string[] = [];
+  const alerts = {
+    play: (tune: string) => heard.push(tune),
+    notify: (title: string) => heard.push(title),
+  } as unknown as Alerts;
+  const api = new Api(async (input, init) => {
+    const { status, body } = answer(scene, init?.method ?? 'GET', new URL(String(input), 'http://localhost'));
+    return new Response(JSON.stringify(body), { status });
+  });
+  const openMirror = () => assert.fail('no mirror here');
+  const store = new Store({ api, connect, openMirror, settings: new Settings(storage), alerts, storage });
+  await store.start();
+  await settle();
+  return { store, edge: edges[0] as RecordingEdge, heard, storage };
+}
+
+const settle = () => new Promise((done) => setImmediate(done));
+
+test('without a session the agent is asked to sign in', async () => {
+  const { store } = await open('sign-in');
+  assert.equal(store.phase.value, 'out');
+  await assert.rejects(store.signIn('liis', 'wrong'), { code: 'auth' });
+});
+
+test('a node that cannot answer is said so, and start can be tried again', async () => {
+  const { store } = await open('failed');
+  assert.equal(store.phase.value, 'failed');
+  assert.equal(store.why.value, 'error.internal');
+});
+
+test('delivered is told for every conversation, read only for the one looked at', async () => {
+  const { store, edge } = await open('frozen');
+  edge.sent.length = 0;
+  assert.equal(store.unreadOf(basket), 2);
+  page.focused = false;
+  store.select(basket);
+  assert.ok(!edge.of('Mark').some((m) => m.session === basket && m.read === 4), 'not focused: not read');
+  page.focused = true;
+  store.look();
+  assert.deepEqual(edge.of('Mark').at(-1), { session: basket, delivered: 4, read: 4 });
+  assert.equal(store.unreadOf(basket), 0);
+  assert.equal(store.unreadOf(loan), 0);
+});
+
+test('an accepted offer opens by itself', async () => {
+  const { store, edge, heard } = await open('busy');
+  const offer = store.offers.value[0];
+  assert.ok(offer);
+  assert.ok(heard.includes('offer'));
+  store.answer(offer, true);
+  store.answer(offer, true);
+  assert.equal(edge.of('Answer').length, 1, 'a second key stroke does not answer twice');
+  await settle();
+  assert.equal(store.offers.value.length, 0);
+  assert.equal(store.selected.value?.id, offered.id);
+});
+
+test('a declined offer goes away and opens nothing', async () => {
+  const { store } = await open('busy');
+  store.answer(store.offers.value[0] as never, false);
+  await settle();
+  assert.equal(store.offers.value.length, 0);
+  assert.equal(store.selected.value, null);
+});
+
+test('what is not stored is said again on the next connection and survives a reload', async () => {
+  const storage = new MemoryStorage();
+  const first = await open('offline', storage);
+  first.store.say(loan, 'Are you there?');
+  const second = await open('frozen', storage);
+  assert.deepEqual(
+    second.edge.of('Say').map((s) => s.text),
+    ['Are you there?'],
+  );
+  assert.equal(second.edge.of('Say')[0]?.id, first.edge.of('Say')[0]?.id, 'the same identity');
+  await settle();
+  assert.equal(second.store.talk(loan).lines.value.at(-1)?.tick, 'read');
+});
+
+test('drafts belong to one conversation, survive a reload and go with sign-out', async () => {
+  const storage = new MemoryStorage();
+  const first = await open('frozen', storage);
+  first.store.write(loan, 'half a sent');
+  const second = await open('frozen', storage);
+  assert.equal(second.store.talk(loan).draft.value, 'half a sent');
+  assert.equal(second.store.talk(basket).draft.value, '');
+  await second.store.signOut();
+  const third = await open('frozen', storage);
+  assert.equal(third.store.talk(loan).draft.value, '');
+});
+
+test('typing is told at once and then seldom, and taken back when the box is emptied', async () => {
+  const { store, edge } = await open('frozen');
+  for (const text of ['H', 'He', 'Hel']) store.write(loan, text);
+  store.write(loan, '');
+  store.write(loan, '');
+  assert.deepEqual(
+    edge.of('Typing').map((t) => t.on),
+    [true, false],
+  );
+});
+
+test('a message that nobody can store is shown as not saved', async () => {
+  const { store } = await open('lost');
+  store.say(loan, 'gone');
+  await settle();
+  assert.equal(store.talk(loan).lines.value.at(-1)?.tick, 'not_saved');
+});
+
+test('without a connection a request is refused at once, with a word', async () => {
+  const { store, edge } = await open('offline');
+  edge.sent.length = 0;
+  store.setState('break');
+  assert.equal(edge.of('State').length, 0);
+  assert.equal(store.toasts.value.at(-1)?.bad, true);
+});
+
+test('being revoked ends it all and says so', async () => {
+  const { store, edge } = await open('frozen');
+  edge.deliver('Error', { code: 'revoked', text: '' });
+  assert.equal(store.phase.value, 'out');
+  assert.equal(store.why.value, 'signIn.revoked');
+  assert.equal(store.sessions.value.size, 0);
+  assert.equal(edge.state, 'closed');
+});
+
+test('a supervisor sees the sessions of others and marks none of them', async () => {
+  const { store, edge } = await open('supervisor');
+  assert.equal(store.own.value.length, 0);
+  assert.equal(store.others.value.length, 3);
+  store.select(basket);
+  assert.equal(edge.of('Mark').length, 0);
+});

@@ -1,0 +1,151 @@
+// The visitor's page on the agent's screen: a document that is filled from
+// outside, without scripts, that cannot be clicked, typed into or navigated.
+import { Cursor } from './cursor.ts';
+import { base } from './css.ts';
+import { inflated, Reader } from './reader.ts';
+import { type Host, Tree, type Viewport, type Where } from './tree.ts';
+
+export interface Options {
+  /** Address of the mirror document (/kohe/mirror/SITE), which brings its own CSP. Without: a blank document. */
+  src?: string;
+  /** Scale the page so that it fits into the container (default: with src). */
+  fit?: boolean;
+  title?: string; // the frame's accessible name
+  /** Messages are missing or one cannot be read: ask for a snapshot. */
+  onGap?: () => void;
+  onPage?: (where: { url: string; title: string }) => void;
+  onFreeze?: (frozen: boolean) => void;
+}
+
+export interface Mirror {
+  /** Takes one page message; resolves when it is in the document. */
+  apply(message: Uint8Array): Promise<void>;
+  /** The element whose box is the visitor's viewport. */
+  view(): HTMLIFrameElement;
+  /** Resolves when what the page loads is loaded (at most 2 s) and painted. */
+  settle(): Promise<void>;
+  /** Draws the visitor's pointer. */
+  pointer(record: Uint8Array): void;
+  /** The name beside the pointer; empty for none. */
+  setName(name: string): void;
+  /** Fits the page into the container again. It does so by itself when the container changes size. */
+  fit(): void;
+  readonly scale: number;
+  close(): void;
+}
+
+const frames = (n: number): Promise<void> =>
+  new Promise((done) => {
+    const step = (left: number): unknown => (left === 0 ? done() : requestAnimationFrame(() => step(left - 1)));
+    step(n);
+  });
+
+export function create(container: HTMLElement, options: Options = {}): Mirror {
+  const fit = options.fit ?? options.src !== undefined;
+  const frame = document.createElement('iframe');
+  frame.setAttribute('sandbox', 'allow-same-origin');
+  frame.setAttribute('referrerpolicy', 'no-referrer');
+  frame.tabIndex = -1;
+  frame.inert = true;
+  frame.title = options.title ?? '';
+  frame.style.cssText = 'border:0;display:block;pointer-events:none;background:#fff;transform-origin:0 0;width:1024px;height:768px;flex:none';
+  const cursor = new Cursor();
+  container.append(frame, cursor.element);
+
+  let viewport: Viewport = { width: 1024, height: 768, bar: 0, zoom: 100, ratio: 100 };
+  let scale = 1;
+  const size = (): void => {
+    const width = viewport.width - viewport.bar;
+    frame.style.width = `${width}px`;
+    frame.style.height = `${viewport.height}px`;
+    if (!fit || !container.clientWidth || !container.clientHeight) return;
+    scale = Math.min(container.clientWidth / width, container.clientHeight / viewport.height);
+    const left = Math.round((container.clientWidth - width * scale) / 2);
+    const top = Math.round((container.clientHeight - viewport.height * scale) / 2);
+    frame.style.position = 'absolute';
+    frame.style.transform = `translate(${left}px,${top}px) scale(${scale})`;
+    cursor.place(left, top, scale);
+  };
+  const watcher = new ResizeObserver(size);
+  if (fit) {
+    if (getComputedStyle(container).position === 'static') container.style.position = 'relative';
+    container.style.overflow = 'hidden';
+    watcher.observe(container);
+  }
+
+  const host: Host = {
+    blank: (where) => blank(frame, where),
+    viewport: (v) => {
+      viewport = { ...v, width: clamp(v.width), height: clamp(v.height) };
+      size();
+    },
+    page: ({ url, title }) => options.onPage?.({ url, title }),
+    frozen: (on) => options.onFreeze?.(on),
+  };
+  let tree: Tree | null = null;
+  const ready = options.src === undefined ? Promise.resolve() : new Promise<void>((done) => {
+    frame.addEventListener('load', () => done(), { once: true });
+    frame.src = options.src as string;
+  });
+  let turn = ready.then(() => {
+    tree = new Tree(host, frame.contentDocument as Document);
+  });
+
+  const applyNow = (message: Uint8Array): void => {
+    const focused = document.activeElement;
+    try {
+      if (!tree?.apply(new Reader(inflated(message)))) options.onGap?.();
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      options.onGap?.();
+    }
+    if (document.activeElement === frame) (focused as HTMLElement | null)?.focus(); // a dialog in the mirror takes no focus
+  };
+
+  return {
+    apply(message) {
+      if (tree) applyNow(message);
+      else turn = turn.then(() => applyNow(message));
+      return turn;
+    },
+    view: () => frame,
+    async settle() {
+      await turn;
+      const doc = frame.contentDocument as Document;
+      const until = performance.now() + 2000;
+      const loading = (): boolean =>
+        [...doc.images].some((i) => !i.complete) || [...doc.querySelectorAll('link[rel=stylesheet][href]')].some((l) => !(l as HTMLLinkElement).sheet);
+      while (loading() && performance.now() < until) await frames(1);
+      await frames(2);
+      tree?.scroll();
+      await frames(1);
+    },
+    pointer: (record) => cursor.show(new Reader(record)),
+    setName: (name) => cursor.name(name),
+    fit: size,
+    get scale() {
+      return scale;
+    },
+    close() {
+      watcher.disconnect();
+      frame.remove();
+      cursor.element.remove();
+    },
+  };
+}
+
+const clamp = (n: number): number => Math.min(Math.max(n, 50), 10_000);
+
+/** Empties the frame's document and gives it the wanted mode. Its CSP stays. */
+function blank(frame: HTMLIFrameElement, where: Where): Document {
+  const doc = frame.contentDocument as Document;
+  doc.open();
+  doc.write(where.quirks ? '<html></html>' : '<!doctype html><html></html>');
+  doc.close();
+  doc.documentElement?.remove();
+  const window = doc.defaultView as Window & typeof globalThis;
+  const sheet = new window.CSSStyleSheet();
+  sheet.replaceSync(base);
+  doc.adoptedStyleSheets = [sheet];
+  return doc;
+}

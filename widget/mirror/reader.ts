@@ -1,0 +1,116 @@
+import { inflateSync } from 'fflate';
+import { Head, Limit } from '../capture/format.ts';
+import { attrs, tags, values } from '../capture/names.ts';
+
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+
+const mostInflated = 32 << 20; // bytes
+
+/** Returns a message as it was before the edge deflated it. */
+export function inflated(message: Uint8Array): Uint8Array {
+  const head = message[0] ?? 0;
+  if (!(head & Head.deflated)) return message;
+  const r = new Reader(message);
+  r.byte();
+  const n = r.u();
+  if (n > mostInflated) throw new RangeError('page message: over the limit');
+  const out = new Uint8Array(n + 1);
+  try {
+    const body = inflateSync(message.subarray(r.at), { out: out.subarray(1) });
+    if (body.length !== n) throw new RangeError('page message: another length than announced');
+  } catch (error) {
+    throw new RangeError(`page message: ${(error as Error).message}`);
+  }
+  out[0] = head & ~Head.deflated;
+  return out;
+}
+
+/** Reads one message. Whatever is not there throws a RangeError with its offset. */
+export class Reader {
+  at = 0;
+  #last = 0;
+  readonly #table: string[] = [];
+
+  constructor(readonly bytes: Uint8Array) {}
+
+  get done(): boolean {
+    return this.at >= this.bytes.length;
+  }
+
+  #fail(what: string): never {
+    throw new RangeError(`page message: ${what} at byte ${this.at}`);
+  }
+
+  byte(): number {
+    return this.bytes[this.at++] ?? this.#fail('the end comes too early');
+  }
+
+  u(): number {
+    let n = 0;
+    for (let scale = 1; scale <= 2 ** 28; scale *= 128) {
+      const b = this.byte();
+      n += (b & 127) * scale;
+      if (b < 128) return n > 0xffffffff ? this.#fail('a number over 32 bits') : n;
+    }
+    return this.#fail('a number over 32 bits');
+  }
+
+  z(): number {
+    const n = this.u();
+    return n % 2 === 0 ? n / 2 : -(n + 1) / 2;
+  }
+
+  ref(): number {
+    this.#last += this.z();
+    return this.#last;
+  }
+
+  #take(n: number): string {
+    const end = this.at + n;
+    if (end > this.bytes.length) this.#fail('a string that is cut off');
+    const s = utf8.decode(this.bytes.subarray(this.at, end));
+    this.at = end;
+    return s;
+  }
+
+  plain(): string {
+    return this.#take(this.u());
+  }
+
+  /** The text of a text node whose header was h. */
+  text(h: number): string {
+    return this.#take(Math.floor(h / 4));
+  }
+
+  str(): string {
+    const n = this.u();
+    const index = Math.floor(n / 2);
+    if (n % 2 === 1) return values[index] ?? this.#table[index - values.length] ?? this.#fail('a string that is not in the table');
+    const s = this.#take(index);
+    if (index > 0 && index + (index < 64 ? 1 : 2) <= Limit.tabled && this.#table.length < Limit.table) this.#table.push(s);
+    return s;
+  }
+
+  tag(code: number): string {
+    return code === 0 ? this.str() : (tags[code - 1] ?? this.#fail('an unknown tag'));
+  }
+
+  attrName(): string {
+    const code = this.u();
+    return code === 0 ? this.str() : (attrs[code - 1] ?? this.#fail('an unknown attribute'));
+  }
+
+  /** Ascending ids written as runs. */
+  set(): number[] {
+    const ids: number[] = [];
+    for (let runs = this.u(); runs > 0; runs--) {
+      const first = this.ref();
+      const more = this.u();
+      if (ids.length + more > Limit.nodes) this.#fail('too many ids');
+      const stride = more > 0 ? this.u() : 0;
+      for (let i = 0; i <= more; i++) ids.push(first + i * stride);
+      this.#last = first + more * stride;
+    }
+    return ids;
+  }
+}
