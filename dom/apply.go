@@ -6,6 +6,7 @@ import "fmt"
 type Applied struct {
 	From, To uint64 // versions of the page's own count
 	Snapshot bool
+	Partial  bool // slices of the snapshot, or of long strings, are still to come
 	Filtered bool // what is shown is not what came: forward Delta(before) instead
 	Ops      int
 }
@@ -26,7 +27,7 @@ func (t *Tree) Apply(msg []byte) (Applied, error) {
 		t.Reset()
 		t.epoch++
 	}
-	t.to = a.To
+	t.to, t.partial = a.To, a.Partial
 	t.filtered, t.fresh = false, t.high
 	for !r.done() && err == nil {
 		first := a.Snapshot && a.Ops == 0
@@ -78,7 +79,7 @@ func (t *Tree) head(r *reader) (a Applied, err error) {
 	case !a.Snapshot && (t.to == 0 || a.From != t.to):
 		return a, fmt.Errorf("%w: have version %d", ErrGap, t.to)
 	}
-	t.partial = head&headPartial != 0
+	a.Partial = head&headPartial != 0
 	return a, nil
 }
 

@@ -4,17 +4,14 @@ import "sync/atomic"
 
 // Counters are what an edge has done since it started.
 type Counters struct {
-	Messages     atomic.Uint64 // numbered and relayed
-	NotSaved     atomic.Uint64 // messages that nobody could store
-	PagesRefused atomic.Uint64 // page frames over a bound or not readable
+	Messages atomic.Uint64 // numbered and relayed
+	NotSaved atomic.Uint64 // messages that nobody could store
 }
 
 // Census is what an edge holds now.
 type Census struct {
 	Visitors, Agents, Sessions int
 	Messages, NotSaved         uint64
-	PagesRefused               uint64
-	PageBytes                  int64 // held by page trees
 }
 
 // Census counts.
@@ -23,7 +20,6 @@ func (e *Edge) Census() Census {
 	defer e.mu.Unlock()
 	return Census{
 		Visitors: len(e.visitors), Agents: len(e.agents), Sessions: len(e.lives),
-		Messages: e.Count.Messages.Load(), NotSaved: e.Count.NotSaved.Load(), PagesRefused: e.Count.PagesRefused.Load(),
-		PageBytes: e.pages.Bytes(),
+		Messages: e.Count.Messages.Load(), NotSaved: e.Count.NotSaved.Load(),
 	}
 }

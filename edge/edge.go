@@ -14,6 +14,7 @@ package edge
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"maps"
 	"slices"
@@ -62,6 +63,7 @@ type Config struct {
 	Store   Store
 	Key     *auth.Key
 	Tickets *auth.Tickets
+	Pages   *page.Pages
 	Log     *slog.Logger
 	Now     func() time.Time
 	// Reach returns this node's WebTransport address and the certificate hashes
@@ -81,17 +83,17 @@ const (
 
 // Bounds of what one node holds.
 const (
-	maxTabs     = 16     // links of one visitor
-	maxConsoles = 16     // links of one agent
-	historyMost = 300    // messages sent when a client joins a session; older ones by the API
-	maxLive     = 50_000 // sessions loaded
+	maxTabs     = 16      // links of one visitor
+	maxConsoles = 16      // links of one agent
+	historyMost = 300     // messages sent when a client joins a session; older ones by the API
+	chatBytes   = 8 << 20 // queued for one reader: a supervisor joins many sessions at once
+	maxLive     = 50_000  // sessions loaded
 )
 
 // Edge is one node facing people.
 type Edge struct {
 	Config
 	hub     *hub.Hub
-	pages   *page.Pages
 	opens   *auth.Limiter
 	desk    *desk
 	stop    context.CancelFunc
@@ -114,12 +116,13 @@ func Open(ctx context.Context, c Config) (*Edge, error) {
 		c.Now = time.Now
 	}
 	e := &Edge{
-		Config: c, hub: hub.New(), pages: page.NewPages(page.Limits{}),
+		Config: c, hub: hub.New(),
 		opens:    auth.NewLimiter(time.Minute/time.Duration(c.OpensPerMinute), c.OpensPerMinute),
 		visitors: make(map[relay.ID]map[*client]bool),
 		agents:   make(map[string]map[*client]bool),
 		lives:    make(map[relay.ID]*live),
 	}
+	e.hub.Limits.Chat = chatBytes
 	if _, err := c.Cell.Propose(ctx, state.StartEdge{Node: c.Node, At: e.at()}); err != nil {
 		return nil, err
 	}
@@ -147,6 +150,9 @@ func (e *Edge) Drain(over time.Duration) {
 		c.push(wire.GoAway, wire.ErrorPayload{Code: relay.CodeDraining, Text: "This server is being restarted.", RetryMS: retry.Milliseconds()})
 	}
 }
+
+// Drops returns how many frames did not reach a reader, by class and reason.
+func (e *Edge) Drops() iter.Seq2[hub.Drop, uint64] { return e.hub.Drops.All() }
 
 // WaitEmpty returns when every client has left, after the given time at most.
 func (e *Edge) WaitEmpty(ctx context.Context, most time.Duration) {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"kohe/dom/mask"
 	"kohe/edge/page"
 	"kohe/raft/state"
 	"kohe/relay"
@@ -18,10 +17,14 @@ type mirror struct {
 	topic    *hub.Topic
 	page     *page.Page // nil before the first frame
 	watchers map[*client]bool
-	lead     *client // the tab that is captured
-	told     string  // what the tabs and watchers were last told
+	lead     *client   // the tab that is captured
+	told     string    // what the tabs and watchers were last told
+	asked    time.Time // when the tab was last asked for a whole snapshot
 	linger   *time.Timer
 }
+
+// snapshotAgain is how often a tab is asked for a whole snapshot at most.
+const snapshotAgain = time.Second
 
 // watch lets an agent see the page, or ends that. Someone who comes late gets
 // the page from the edge's tree; the visitor's browser does nothing. Watching
@@ -34,9 +37,6 @@ func (l *live) watch(c *client, on bool) {
 		l.lead()
 		return
 	}
-	if l.mirror.watchers[c] { // its mirror lost the thread
-		l.mirror.topic.Unsubscribe(c.queue)
-	}
 	if l.mirror.watchers == nil {
 		l.mirror.watchers = make(map[*client]bool)
 	}
@@ -45,9 +45,7 @@ func (l *live) watch(c *client, on bool) {
 		l.mirror.linger.Stop()
 		l.mirror.linger = nil
 	}
-	if l.mirror.page != nil {
-		l.mirror.topic.SubscribePage(c.queue, l, 0)
-	}
+	l.mirror.topic.SubscribePage(c.queue, l, 0)
 	l.lead()
 	c.push(wire.Mirror, l.mirrorState())
 }
@@ -86,9 +84,6 @@ func (l *live) dropPage() {
 	if l.mirror.page != nil {
 		l.mirror.page.Close()
 		l.mirror.page = nil
-		for c := range l.mirror.watchers {
-			l.mirror.topic.Unsubscribe(c.queue)
-		}
 	}
 	l.mirror.lead, l.mirror.told = nil, ""
 }
@@ -215,14 +210,11 @@ func (l *live) openPage() error {
 	if !ok {
 		return relay.Errorf(relay.CodeGone, "This site is not served here any more.")
 	}
-	rules, err := mask.Parse(site.Mask)
-	if err != nil {
-		return fmt.Errorf("masks of site %s: %w", site.ID, err)
+	var err error
+	if l.mirror.page, err = l.edge.Pages.Open(l.id, page.Rules{Mask: site.Mask}); err != nil {
+		return fmt.Errorf("page of a session on site %s: %w", site.ID, err)
 	}
-	l.mirror.page = l.edge.pages.Open(l.id, page.Rules{Mask: rules})
-	for w := range l.mirror.watchers {
-		l.mirror.topic.SubscribePage(w.queue, l, 0)
-	}
+	l.mirror.topic.Renew()
 	return nil
 }
 
@@ -231,17 +223,23 @@ func (l *live) ofSession(msg []byte) []byte {
 	return append(wire.AppendSession(make([]byte, 0, len(l.id)+len(msg)), l.id), msg...)
 }
 
-// pageRefused asks the tab for a whole new snapshot when its diffs do not fit
-// the tree any more, and ends capture when the page is too much. mu is held.
+// pageRefused asks the tab for a whole new snapshot, once in a while, when its
+// messages do not fit the tree any more, and ends the connection of a tab that
+// sends what no page of ours sends. mu is held.
 func (l *live) pageRefused(c *client, err error) error {
-	l.edge.Count.PagesRefused.Add(1)
-	if relay.CodeOf(err) == relay.CodeStale {
-		p := l.mirrorState()
-		p.Full = true
-		c.push(wire.Mirror, p)
+	if !page.Lost(err) {
+		return err
+	}
+	now := l.edge.Now()
+	wait := max(snapshotAgain, relay.AsError(err).Retry)
+	if now.Sub(l.mirror.asked) < wait {
 		return nil
 	}
-	return err
+	l.mirror.asked = now
+	p := l.mirrorState()
+	p.Full = true
+	c.push(wire.Mirror, p)
+	return nil
 }
 
 // Delta implements hub.Puller: what a watcher lacks who has version since.

@@ -116,11 +116,18 @@ func (l *live) storeAll() {
 		} else {
 			err = l.append(epoch, batch)
 		}
-		if code := relay.CodeOf(err); code == relay.CodeUnavailable || code == relay.CodeInternal {
+		if err != nil && (lost || !final(err)) {
 			l.edge.Log.Warn("messages not stored yet", "session", l.id.String(), "err", err)
 			l.edge.wait(storeAgain)
 		}
 	}
+}
+
+// final reports whether an error says what became of a batch; else it is
+// proposed again after a pause.
+func final(err error) bool {
+	code := relay.CodeOf(err)
+	return code != relay.CodeUnavailable && code != relay.CodeInternal
 }
 
 // append stores one batch and tells the session what came of it.
@@ -146,11 +153,13 @@ func (l *live) append(epoch uint32, batch []relay.Message) error {
 // reclaim asks for a new epoch and numbers what is not stored anew.
 func (l *live) reclaim() error {
 	result, err := l.edge.propose(state.Claim{Session: l.id, Node: l.edge.Node, Nonce: relay.NewID(), At: l.edge.at()})
-	if err != nil {
-		return err
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if err != nil {
+		l.core.Unclaimed(err)
+		l.notSaved()
+		return err
+	}
 	_, have := l.core.Stored()
 	claimed, err := l.claimed(result.(state.Claimed), have)
 	if err != nil {
@@ -159,6 +168,7 @@ func (l *live) reclaim() error {
 	for _, m := range l.core.Reclaim(claimed) {
 		l.relay(m)
 	}
+	l.publish(wire.Stored, wire.StoredPayload{Session: l.id, Epoch: claimed.Epoch, Seq: claimed.Stored}) // voids places of older epochs
 	l.notSaved()
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/quic-go/webtransport-go"
 	"golang.org/x/sync/errgroup"
 
@@ -23,6 +24,7 @@ import (
 	"kohe/edge/auth"
 	"kohe/edge/link"
 	"kohe/edge/listen"
+	"kohe/edge/page"
 	"kohe/raft/client"
 	"kohe/widget"
 )
@@ -40,11 +42,12 @@ type node struct {
 	public   string
 	ready    atomic.Bool
 	metrics  link.Metrics
+	registry *prometheus.Registry
 }
 
 // openNode starts a node. The caller closes it.
 func openNode(ctx context.Context, c config, demo bool, logTo io.Writer) (_ *node, err error) {
-	n := &node{config: c, log: c.logger(logTo)}
+	n := &node{config: c, log: c.logger(logTo), registry: prometheus.NewRegistry()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.close(context.Background()))
@@ -68,7 +71,7 @@ func openNode(ctx context.Context, c config, demo bool, logTo io.Writer) (_ *nod
 	store := n.cell.Read()
 	if n.edge, err = edge.Open(ctx, edge.Config{
 		Node: c.Node, Cell: n.cell, Store: store, Key: key, Tickets: tickets, Log: n.log, Reach: n.reach,
-		Ping: link.DefaultPing, OpensPerMinute: c.Opens,
+		Pages: page.New(0, page.NewMetrics(n.registry)), Ping: link.DefaultPing, OpensPerMinute: c.Opens,
 	}); err != nil {
 		return nil, err
 	}

@@ -23,9 +23,8 @@ func (n *node) operations(mux *http.ServeMux) {
 		}
 		_, _ = w.Write([]byte("ready\n"))
 	})
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), figures{n})
-	metrics := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), figures{n})
+	metrics := promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{})
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
 		if !n.allowed(r) {
 			http.Error(w, "metrics are for loopback and the networks that the configuration lists", http.StatusForbidden)
@@ -46,8 +45,8 @@ var (
 	descAgents   = prometheus.NewDesc("kohe_agents", "Agents connected now.", nil, nil)
 	descSessions = prometheus.NewDesc("kohe_sessions", "Sessions whose origin this node is now.", nil, nil)
 	descMessages = prometheus.NewDesc("kohe_messages_total", "Messages numbered and relayed.", nil, nil)
-	descPages    = prometheus.NewDesc("kohe_pages_refused_total", "Page messages over a bound or unreadable.", nil, nil)
-	descBytes    = prometheus.NewDesc("kohe_page_bytes", "Memory held by page trees.", nil, nil)
+	descNotSaved = prometheus.NewDesc("kohe_messages_not_saved_total", "Messages that nobody could store.", nil, nil)
+	descDropped  = prometheus.NewDesc("kohe_frames_dropped_total", "Frames that did not reach a reader, by class and reason.", []string{"class", "reason"}, nil)
 )
 
 // Describe implements prometheus.Collector; the descriptions come with Collect.
@@ -73,6 +72,8 @@ func (f figures) Collect(out chan<- prometheus.Metric) {
 	gauge(descAgents, float64(c.Agents))
 	gauge(descSessions, float64(c.Sessions))
 	counter(descMessages, float64(c.Messages))
-	counter(descPages, float64(c.PagesRefused))
-	gauge(descBytes, float64(c.PageBytes))
+	counter(descNotSaved, float64(c.NotSaved))
+	for drop, count := range f.n.edge.Drops() {
+		counter(descDropped, float64(count), drop.Class.String(), drop.Reason.String())
+	}
 }

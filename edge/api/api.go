@@ -158,7 +158,7 @@ func read(r *http.Request, v any) error {
 	return nil
 }
 
-func page(r *http.Request) (before int64, limit int, err error) {
+func bounds(r *http.Request) (before int64, limit int, err error) {
 	if before, err = number(r, "before"); err != nil {
 		return 0, 0, err
 	}

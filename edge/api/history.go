@@ -9,7 +9,7 @@ import (
 )
 
 func (a *API) sessions(r *http.Request, agent state.Agent) (any, error) {
-	before, limit, err := page(r)
+	before, limit, err := bounds(r)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func (a *API) messages(r *http.Request, agent state.Agent) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, limit, err := page(r)
+	_, limit, err := bounds(r)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ type hitView struct {
 }
 
 func (a *API) search(r *http.Request, agent state.Agent) (any, error) {
-	before, limit, err := page(r)
+	before, limit, err := bounds(r)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func (a *API) search(r *http.Request, agent state.Agent) (any, error) {
 }
 
 func (a *API) cards(r *http.Request, agent state.Agent) (any, error) {
-	before, limit, err := page(r)
+	before, limit, err := bounds(r)
 	if err != nil {
 		return nil, err
 	}

@@ -13,8 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"kohe/dom/mask"
 	"kohe/edge/auth"
+	"kohe/edge/page"
 	"kohe/raft/state"
 	"kohe/relay"
 	"kohe/relay/wire"
@@ -262,7 +262,7 @@ func (l *Local) addSite(r *http.Request, in LocalSite) (any, error) {
 			return nil, relay.Errorf(relay.CodeInvalid, "%q is not an origin; write it like https://shop.example.", o)
 		}
 	}
-	if _, err := mask.Parse(in.Mask); err != nil {
+	if err := page.CheckMasks(in.Mask); err != nil {
 		return nil, err
 	}
 	if in.Name == "" {

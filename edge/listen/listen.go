@@ -222,6 +222,8 @@ func bindOnce(addrs []string) (sockets []socket, free bool, err error) {
 		free = free || p == "0"
 		if port == "" {
 			port = p
+		} else if p != "0" && p != port {
+			return sockets, false, fmt.Errorf("listen on %s: the other addresses have port %s", addr, port)
 		}
 		s, err := bindPair(net.JoinHostPort(host, port))
 		if err != nil {

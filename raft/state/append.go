@@ -107,7 +107,7 @@ func (t *txn) store(s *session, m relay.Message) *relay.Error {
 	t.set(identity, m.Seq)
 	t.set(t.messageKey(s.ID, m.Seq), messageRow{Epoch: m.Epoch, Author: m.Author, ID: m.ID, Kind: m.Kind, Text: m.Text, At: m.At})
 	if m.Kind == relay.KindText {
-		t.addWords(s, m)
+		t.postpone(s, m)
 	}
 	s.Stored = m.Seq
 	return nil

@@ -25,6 +25,7 @@ const (
 	tableMessage    = 't'
 	tableIdentity   = 'i'
 	tableWord       = 'x'
+	tablePending    = 'p'
 	tableByCustomer = 'h'
 	tableByVisitor  = 'u'
 	tableByAgent    = 'g'

@@ -19,6 +19,7 @@ const (
 	MinPrefix     = 2      // bytes of a last word that is found by its beginning; a shorter one must be the whole word
 	MaxExpand     = 64     // different words that such a beginning stands for, the first by alphabet
 	MaxSteps      = 20_000 // places looked at; past that, what was found is the answer
+	MaxFresh      = 2_000  // messages not indexed yet that are looked through
 	SnippetRunes  = 160    // characters of a hit's snippet
 )
 
@@ -182,12 +183,17 @@ func (s *search) common(from place) (place, bool) {
 	return at, true
 }
 
+// run returns hits from the index and from what is not in it yet.
 func (s *search) run() (hits []Hit, err error) {
 	var at place
 	if s.query.Before > 0 {
 		copy(at[:], key(nil).newest(s.query.Before-1))
 	}
-	for limit := pageOf(s.query.Limit); len(hits) < limit; at.next() {
+	if hits, err = s.fresh(at); err != nil {
+		return nil, err
+	}
+	limit := pageOf(s.query.Limit)
+	for found := len(hits); len(hits) < found+limit; at.next() {
 		var ok bool
 		if at, ok = s.common(at); !ok {
 			break
@@ -199,7 +205,62 @@ func (s *search) run() (hits []Hit, err error) {
 	for _, p := range slices.Concat(s.lists...) {
 		err = cmp.Or(err, p.it.Error())
 	}
+	slices.SortFunc(hits, func(a, b Hit) int {
+		x, y := placeOf(a.Message), placeOf(b.Message)
+		return bytes.Compare(x[:], y[:])
+	})
+	return hits[:min(len(hits), limit)], err
+}
+
+func placeOf(m relay.Message) (p place) {
+	copy(p[:], key(nil).newest(m.At).id(m.Session).num(m.Seq))
+	return p
+}
+
+// fresh returns the messages from a place on that are found but not indexed
+// yet, of the MaxFresh that have waited longest.
+func (s *search) fresh(from place) (hits []Hit, err error) {
+	tokens, looked := newTokenizer(), 0
+	base := s.state.key(tablePending)
+	err = walk(s.snap, base, base.end(), func(k, value []byte) (bool, error) {
+		var row pendingRow
+		if err := decoder.Unmarshal(value, &row); err != nil {
+			return false, err
+		}
+		looked++
+		var m messageRow
+		seq := seqAt(tail(k, 8))
+		if ok, err := get(s.snap, s.state.messageKey(row.Session, seq), &m); !ok || err != nil {
+			return false, err
+		}
+		at := placeOf(m.message(row.Session, seq))
+		if row.Customer == s.query.Customer && bytes.Compare(at[:], from[:]) >= 0 && s.matches(&tokens, m.Text) {
+			hits, err = s.add(hits, at)
+		}
+		return looked < MaxFresh, err
+	})
 	return hits, err
+}
+
+// matches reports whether text has all words.
+func (s *search) matches(tokens *tokenizer, text string) bool {
+	found := make([]bool, len(s.words))
+	tokens.each(text, func(word []byte, _, _ int) bool {
+		for i := range s.words {
+			found[i] = found[i] || isWord(s.words, i, word)
+		}
+		return true
+	})
+	return !slices.Contains(found, false)
+}
+
+// isWord reports whether a folded word is the i-th of words, or begins with it
+// if that is the last.
+func isWord(words []string, i int, word []byte) bool {
+	if i == len(words)-1 && len(words[i]) >= MinPrefix {
+		return bytes.HasPrefix(word, []byte(words[i]))
+	}
+	return string(word) == words[i]
 }
 
 // next makes p the place that follows it.
@@ -235,14 +296,16 @@ func (s *search) add(hits []Hit, at place) ([]Hit, error) {
 
 // snippet returns the part of text around the first word that was searched for.
 func snippet(text string, words []string) string {
-	from, last := 0, len(words)-1
+	from := 0
 	tokens := newTokenizer()
 	tokens.each(text, func(word []byte, start, _ int) bool {
-		found := slices.Contains(words, string(word)) || len(words[last]) >= MinPrefix && bytes.HasPrefix(word, []byte(words[last]))
-		if found {
-			from = start
+		for i := range words {
+			if isWord(words, i, word) {
+				from = start
+				return false
+			}
 		}
-		return !found
+		return true
 	})
 	for lead := SnippetRunes / 4; from > 0 && lead > 0; lead-- { // some of what came before it
 		_, size := utf8.DecodeLastRuneInString(text[:from])

@@ -28,6 +28,14 @@ func (w *world) search(q SearchQuery, text string) string {
 	return strings.Join(found, " ")
 }
 
+// indexed lets Ticks enter everything in the index.
+func (w *world) indexed() {
+	w.t.Helper()
+	for due, ok := w.state.Deadline(); ok && due <= w.now+IndexDelay; due, ok = w.state.Deadline() {
+		w.must(Tick{At: w.now})
+	}
+}
+
 func TestSearchFindsMessages(t *testing.T) {
 	w := newWorld(t)
 	w.open(1, "sales")
@@ -45,7 +53,7 @@ func TestSearchFindsMessages(t *testing.T) {
 	say(1, "Tere! Mu õunad ei jõudnud kohale.", "Tellimus nr 12345-A, laenu summa 300 €", "ÕUNAPUU")
 	say(2, "Здравствуйте, ёлка ещё есть?", "Straße, STRASSE, ﬁnal", "õunad ja pirnid, õunad ja ploomid")
 	w.must(EndSession{Session: sid(2), By: "visitor", At: w.now})
-	for _, c := range []struct{ query, want string }{
+	cases := []struct{ query, want string }{
 		{"tere", "1.1"},
 		{"TERE", "1.1"},
 		{"õun", "2.3 1.3 1.1"},           // newest first, by its beginning
@@ -69,14 +77,25 @@ func TestSearchFindsMessages(t *testing.T) {
 		{"straße", "2.2"},
 		{"final", "2.2"},
 		{"puudub", ""},
-	} {
-		if got := w.search(everything, c.query); got != c.want {
-			t.Errorf("%q: %q; want %q", c.query, got, c.want)
+	}
+	check := func(when string) {
+		for _, c := range cases {
+			if got := w.search(everything, c.query); got != c.want {
+				t.Errorf("%s: %q: %q; want %q", when, c.query, got, c.want)
+			}
 		}
 	}
+	check("fresh")
+	say(1, "veel üks")
+	w.must(Tick{At: w.now})
+	check("indexed")
+	if _, waits := w.state.Deadline(); waits {
+		t.Error("something waits to be indexed")
+	}
 	w.reopen()
-	if got := w.search(everything, "õun"); got != "2.3 1.3 1.1" {
-		t.Errorf("after a restart: %q", got)
+	check("after a restart")
+	if got := w.search(everything, "veel"); got != "1.4" {
+		t.Errorf("%q", got)
 	}
 }
 
@@ -116,6 +135,12 @@ func TestSearchComesInPages(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	w.indexed()
+	for i := uint64(8); i <= 9; i++ {
+		if _, err := w.append(1, 1, text(1, i, visitor(1), fmt.Sprint(i), "sama jutt")); err != nil {
+			t.Fatal(err)
+		}
+	}
 	q := everything
 	q.Limit = 3
 	var pages []string
@@ -129,8 +154,35 @@ func TestSearchComesInPages(t *testing.T) {
 			q.Before = noon + seq
 		}
 	}
-	if got := strings.Join(pages, ","); got != "1.7 1.6 1.5,1.4 1.3 1.2,1.1," {
+	if got := strings.Join(pages, ","); got != "1.9 1.8 1.7,1.6 1.5 1.4,1.3 1.2 1.1," {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestTheIndexCatchesUp: one Tick enters so much, and the next one is due at
+// once until all is entered, also after a restart.
+func TestTheIndexCatchesUp(t *testing.T) {
+	w := newWorld(t)
+	w.open(1, "sales")
+	const messages = 2*IndexPerTick + 1
+	for i := uint64(1); i <= messages; i++ {
+		if _, err := w.append(1, 1, text(1, i, visitor(1), fmt.Sprint(i), "sama jutt")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for left := messages; left > 0; left -= IndexPerTick {
+		due, ok := w.state.Deadline()
+		if !ok || due != noon+IndexDelay {
+			t.Fatalf("%d left, deadline %d %v", left, due, ok)
+		}
+		if got := len(strings.Fields(w.search(SearchQuery{Customer: "acme", Sites: []string{"shop"}, Departments: []string{"sales"}, Limit: MaxPage}, "sama"))); got != messages {
+			t.Errorf("%d left, %d found", left, got)
+		}
+		w.must(Tick{At: due})
+		w.reopen()
+	}
+	if due, ok := w.state.Deadline(); ok {
+		t.Errorf("deadline %d", due)
 	}
 }
 
@@ -158,6 +210,7 @@ func TestAMessageIsFoundByItsFirstWords(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	w.must(Tick{At: w.now})
 	for query, want := range map[string]string{
 		fmt.Sprintf("sona%03d", MaxWords-1): "1.1",
 		fmt.Sprintf("sona%03d", MaxWords):   "",

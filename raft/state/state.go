@@ -51,6 +51,9 @@ type State struct {
 	work        *desk.Desk
 	live        map[relay.ID]*session
 	liveOf      map[relay.ID]*session // by visitor
+
+	pendingFrom  key   // nothing that waits for the search index is before it
+	pendingSince int64 // since when the first of it waits, ms; 0: nothing does
 }
 
 // Entry is a committed command and its place in the log.
@@ -143,6 +146,9 @@ func (s *State) load() error {
 	}
 	s.work = desk.Restore(m.Clock, agents, sessions)
 	s.clock = m.Clock
+	if err := s.loadPending(); err != nil {
+		return err
+	}
 	s.applied.Store(m.Applied)
 	s.setDeadline()
 	return nil
@@ -179,7 +185,12 @@ func (s *State) fail(err error) error {
 }
 
 func (s *State) setDeadline() {
-	at, _ := s.work.Deadline()
+	at, ok := s.work.Deadline()
+	if s.pendingSince != 0 {
+		if index := s.pendingSince + IndexDelay; !ok || index < at {
+			at = index
+		}
+	}
 	s.deadline.Store(at)
 }
 

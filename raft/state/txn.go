@@ -101,6 +101,7 @@ func (t *txn) do(cmd Command) (any, error) {
 		return nil, t.setPassword(c)
 	case Tick:
 		t.did(t.work.Tick(t.now(c.At)))
+		t.indexPending()
 		return nil, nil
 	default:
 		return nil, relay.Errorf(relay.CodeInternal, "No rule for a command %T.", cmd)

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"slices"
 	"unicode"
 	"unicode/utf8"
@@ -15,6 +16,9 @@ import (
 const (
 	MaxWords   = 128 // distinct words of a message that can be found
 	MaxWordLen = 40  // bytes of a word, folded; what is longer is found by its beginning
+
+	IndexPerTick       = 50    // messages that one Tick enters
+	IndexDelay   int64 = 1_000 // ms that a message waits for that at least
 
 	maxFold = 3 // a character grows at most so many times by case folding (UAX #21)
 )
@@ -97,10 +101,74 @@ func cut(word []byte) []byte {
 	return word[:n]
 }
 
+// pendingRow is a message that is not in the search index yet. Its key is its
+// place in the log: the Raft index and the message's number.
+type pendingRow struct {
+	Session  relay.ID `cbor:"1,keyasint"`
+	Customer string   `cbor:"2,keyasint"`
+	Since    int64    `cbor:"3,keyasint"` // ms by the state's clock
+}
+
+// postpone leaves a message to be indexed by a Tick to come: entering 30 words
+// costs ten times what storing the message does.
+func (t *txn) postpone(s *session, m relay.Message) {
+	t.set(t.key(tablePending).num(t.index).num(m.Seq), pendingRow{Session: m.Session, Customer: s.Customer, Since: t.clock})
+	if t.pendingSince == 0 {
+		t.pendingSince = t.clock
+	}
+}
+
+// indexPending enters the longest waiting messages, at most IndexPerTick, in
+// the search index.
+func (t *txn) indexPending() {
+	if t.pendingSince == 0 {
+		return
+	}
+	done := 0
+	var keys []key
+	var since int64
+	err := walk(t.rows, t.pendingFrom, t.key(tablePending).end(), func(k, value []byte) (bool, error) {
+		var row pendingRow
+		if err := decoder.Unmarshal(value, &row); err != nil {
+			return false, err
+		}
+		if done == IndexPerTick {
+			since = row.Since
+			return false, nil
+		}
+		done++
+		keys = append(keys, bytes.Clone(k))
+		seq := seqAt(tail(k, 8))
+		if m, ok := t.message(row.Session, seq); ok {
+			t.addWords(row.Customer, m.message(row.Session, seq))
+		}
+		return true, nil
+	})
+	if err != nil {
+		t.fail(err)
+	}
+	for _, k := range keys {
+		t.unset(k)
+		t.pendingFrom = k
+	}
+	t.pendingSince = since
+}
+
+// loadPending finds the message that has waited longest to be indexed.
+func (s *State) loadPending() error {
+	s.pendingFrom = s.key(tablePending)
+	return walk(s.db, s.pendingFrom, s.pendingFrom.end(), func(_, value []byte) (bool, error) {
+		var row pendingRow
+		err := decoder.Unmarshal(value, &row)
+		s.pendingSince = row.Since
+		return false, err
+	})
+}
+
 // addWords enters a message's words in the search index.
-func (t *txn) addWords(s *session, m relay.Message) {
+func (t *txn) addWords(customer string, m relay.Message) {
 	clear(t.seen)
-	base := t.key(tableWord).name(s.Customer)
+	base := t.key(tableWord).name(customer)
 	t.tokens.each(m.Text, func(word []byte, _, _ int) bool {
 		if t.seen[string(word)] {
 			return true

@@ -131,6 +131,11 @@ test('a visitor waits since the first message nobody answered', () => {
   assert.equal(waitingSince(a, [line('visitor', 10), line('agent', 15)]), null);
   assert.equal(waitingSince(a, [line('visitor', 10), line('agent', 15), line('visitor', 30)]), 30);
   assert.equal(waitingSince(a, [line('visitor', 10), line('system', 15, { kind: 'consent', text: 'on' })]), 10);
+  assert.equal(
+    waitingSince(a, [line('visitor', 10), { ...line('agent', 15), tick: 'not_saved' }]),
+    10,
+    'the answer was lost',
+  );
   assert.equal(waitingSince(session('a', { state: 'ended' }), [line('visitor', 10)]), null);
 });
 

@@ -69,8 +69,8 @@ export function waitingSince(session: Session, lines: readonly Line[]): number |
   if (session.state !== 'active') return null;
   let since: number | null = null;
   let said = false;
-  for (const { message } of lines) {
-    if (message.kind !== 'text') continue;
+  for (const { message, tick } of lines) {
+    if (message.kind !== 'text' || tick === 'not_saved') continue; // an answer that was lost is none
     said = true;
     if (message.author.role !== 'visitor') since = null;
     else since ??= message.at;

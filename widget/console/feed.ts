@@ -93,6 +93,7 @@ function sessionCame(store: Store, session: Session): void {
     if (before && store.isMine(before)) store.tell('toast.returned', { name: session.name });
     return;
   }
+  if (!before) store.sayAgain([store.talk(session.id)]);
   if (session.state === 'active' && before?.state !== 'active' && answered) store.select(session.id);
   if (session.state === 'ended' && before?.state === 'active')
     store.announce(store.t.value('say.ended', { name: session.name }));

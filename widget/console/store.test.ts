@@ -1,7 +1,7 @@
 // The store on the scripted edge of dev/: what is sent, and what an agent sees.
 
 import assert from 'node:assert/strict';
-import { beforeEach, test } from 'node:test';
+import { beforeEach, mock, test } from 'node:test';
 import type { ControlKind, Payloads } from '../wire/payload.ts';
 import type { Alerts } from './alerts.ts';
 import { Api } from './api.ts';
@@ -50,6 +50,8 @@ class RecordingEdge extends ScriptedEdge {
 const page = { hidden: false, focused: true };
 const [loan, basket] = live.map((s) => s.id) as [string, string];
 
+mock.timers.enable({ apis: ['setTimeout'] });
+
 beforeEach(() => {
   Object.assign(page, { hidden: false, focused: true });
   const document = {
@@ -58,7 +60,11 @@ beforeEach(() => {
     },
     hasFocus: () => page.focused,
   };
-  Object.assign(globalThis, { location: { hash: '', origin: 'http://localhost' }, document });
+  Object.assign(globalThis, {
+    location: { hash: '', origin: 'http://localhost' },
+    document,
+    navigator: { languages: ['en'] },
+  });
 });
 
 async function open(scene: string, storage: Storage = new MemoryStorage()) {

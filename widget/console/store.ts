@@ -257,9 +257,9 @@ export class Store {
     this.edge?.send('Say', said);
   }
 
-  /** Says again everything that no node has stored yet. */
-  sayAgain(): void {
-    for (const talk of this.talks.values()) for (const said of talk.pending()) this.edge?.send('Say', said);
+  /** Says again what no node is known to have stored: on a new connection, and after a reload as sessions come. */
+  sayAgain(talks: Iterable<Talk> = this.talks.values()): void {
+    for (const talk of talks) for (const said of talk.pending()) this.edge?.send('Say', said);
   }
 
   write(session: string, draft: string): void {

@@ -56,7 +56,7 @@ function mutate(seed) {
     () => { pick().textContent = word(); },
     () => { const e = pick(); e.normalize(); },
     () => { const e = pick(); if (e.parentNode) { const p = e.parentNode; const s = e.nextSibling; e.remove(); e.append(word()); p.insertBefore(e, s); } },
-    () => { const e = pick().cloneNode(true); pick().append(e); },
+    () => { const e = pick(); if (!/sees|nobody/.test(e.textContent)) pick().append(e.cloneNode(true)); }, // a copy outside the mask is not masked
   ];
   for (let i = 1 + random(12); i > 0; i--) steps[random(steps.length)]();
   if (all().length > 400) main.querySelector('ul')?.remove();

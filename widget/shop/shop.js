@@ -263,7 +263,7 @@
 
   function booking() {
     const form = byId('booking');
-    const { item, from, to } = form.elements;
+    const [item, from, to] = ['b-item', 'b-from', 'b-to'].map(byId);
     item.append(...items.map(({ id, name, tagline }) => make('option', { value: id }, `${name}: ${tagline.toLowerCase()}`)));
     const preset = new URLSearchParams(location.search).get('item');
     if (itemOf(preset)) item.value = preset;

@@ -11,6 +11,7 @@ import { DevEdge } from './dev/edge.ts';
 
 const axe = readFileSync(new URL('../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+const narrow = { ...phone, viewport: { width: 320, height: 640 }, colorScheme: 'dark' } as const;
 const pages = ['index', 'product', 'booking', 'loan', 'basket', 'account'];
 
 let browser: Browser;
@@ -47,11 +48,15 @@ async function begin(page: Page): Promise<void> {
 }
 
 async function accessible(page: Page, state: string): Promise<void> {
-  await page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => {}))));
+  await page.evaluate(() =>
+    Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => {}))),
+  );
   if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/${state.replaceAll(' ', '-')}.png` });
   await page.evaluate(axe);
   const violations = await page.evaluate(async () => {
-    const { axe } = window as unknown as { axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } };
+    const { axe } = window as unknown as {
+      axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+    };
     return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`);
   });
   assert.deepEqual(violations, [], state);
@@ -76,7 +81,7 @@ for (const [name, options] of [
   ['desk light', {}],
   ['desk dark', { colorScheme: 'dark' }],
   ['phone light', phone],
-  ['narrow dark', { ...phone, viewport: { width: 320, height: 640 }, colorScheme: 'dark' }],
+  ['narrow dark', narrow],
 ] as const) {
   test(`axe finds nothing in any state of the widget, ${name}`, async () => {
     const { page, clean } = await shop('index.html', options);
@@ -103,7 +108,10 @@ for (const [name, options] of [
     await check('5 chat');
     edge.away = true;
     edge.drop();
-    await page.getByText(/Reconnecting|No connection/).first().waitFor({ state: 'attached' });
+    await page
+      .getByText(/Reconnecting|No connection/)
+      .first()
+      .waitFor({ state: 'attached' });
     await check('6 lost');
     edge.away = false;
     await page.evaluate(() => dispatchEvent(new Event('online')));
@@ -132,11 +140,15 @@ for (const [name, options] of [
 }
 
 test('axe finds nothing on the pages of the shop, and they allow the widget nothing inline', async () => {
-  for (const options of [{}, { ...phone, colorScheme: 'dark' } as const]) {
+  const looks: [string, BrowserContextOptions][] = [
+    ['desk', {}],
+    ['narrow dark', narrow],
+  ];
+  for (const [look, options] of looks) {
     for (const path of pages) {
       const { page, clean } = await shop(`${path}.html`, options);
       await launcher(page).waitFor();
-      await accessible(page, `shop ${path} ${options.viewport ? 'phone dark' : 'desk'}`);
+      await accessible(page, `shop ${path} ${look}`);
       clean();
       await page.context().close();
     }
@@ -160,7 +172,10 @@ test('a page load keeps the window, the messages, the draft and the shared page,
   assert.equal(resumed.resume[0]?.seq, 2, 'what was seen is not sent again');
   await page.locator('.pill').getByRole('button', { name: 'Stop' }).click();
   await page.locator('.mark').waitFor({ state: 'hidden' });
-  assert.deepEqual(edge.heard.filter(({ kind }) => kind === 'Consent').map(({ payload }) => (payload as { on: boolean }).on), [true, false]);
+  assert.deepEqual(
+    edge.heard.filter(({ kind }) => kind === 'Consent').map(({ payload }) => (payload as { on: boolean }).on),
+    [true, false],
+  );
   clean();
 });
 
@@ -219,10 +234,16 @@ test('the keyboard does it all, and the page’s own shortcuts hear nothing of i
   await page.keyboard.type('two');
   await page.keyboard.press('Enter');
   await page.locator('.bubble').waitFor();
-  assert.equal((edge.heard.find(({ kind }) => kind === 'Say')?.payload as { text: string }).text, 'one\ntwo');
+  assert.equal(
+    (edge.heard.find(({ kind }) => kind === 'Say')?.payload as { text?: string } | undefined)?.text,
+    'one\ntwo',
+  );
   await page.keyboard.press('Escape');
   await page.locator('.window').waitFor({ state: 'hidden' });
-  assert.equal(await page.evaluate(() => document.querySelector('kohe-widget')?.shadowRoot?.activeElement?.className), 'launcher');
+  assert.equal(
+    await page.evaluate(() => document.querySelector('kohe-widget')?.shadowRoot?.activeElement?.className),
+    'launcher',
+  );
   assert.equal(await page.title(), 'Boats & bikes · Pood');
   clean();
 });
@@ -242,7 +263,16 @@ test('a day after the end only the token and counters are left in the browser', 
   });
   await page.reload();
   await launcher(page).waitFor();
-  const kept = await page.evaluate(() => ({ keys: Object.keys(localStorage).filter((key) => key.startsWith('kohe:')), memory: localStorage.getItem('kohe:demo') }));
+  const kept = await page.evaluate(() => ({
+    keys: Object.keys(localStorage).filter((key) => key.startsWith('kohe:')),
+    memory: localStorage.getItem('kohe:demo'),
+  }));
   assert.deepEqual(kept.keys, ['kohe:demo']);
-  assert.deepEqual(Object.keys(JSON.parse(kept.memory ?? '')).sort(), ['firstSeen', 'lastSeen', 'token', 'visitor', 'visits']);
+  assert.deepEqual(Object.keys(JSON.parse(kept.memory ?? '')).sort(), [
+    'firstSeen',
+    'lastSeen',
+    'token',
+    'visitor',
+    'visits',
+  ]);
 });

@@ -99,10 +99,8 @@ class Visitor implements ChatHandle {
     const hadFocus = this.panel.window.contains(this.shell.root.activeElement);
     store.patch({ open: false });
     if (this.chat.thanked !== null || this.chat.stage === 'ended') this.chat.dismiss();
-    this.panel.render();
-    this.changed();
+    this.draw();
     if (hadFocus) launcher.element.focus();
-    this.restIfOver();
   }
 
   private listen(): void {

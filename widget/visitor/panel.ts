@@ -81,7 +81,7 @@ export class Panel {
     label(down, t('minimise'));
     label(this.leave, t('end'));
     const who = h('div', { class: 'who' }, this.title, this.state);
-    const head = h('header', { class: 'head' }, this.face, who, this.eye, this.mute, this.leave, down);
+    const head = h('div', { class: 'head' }, this.face, who, this.eye, this.mute, this.leave, down);
 
     this.retry = this.button('plain', 'try_now', () => edge.kick());
     this.strip = h('div', { class: 'strip', hidden: true }, this.stripText, this.stripCount, this.retry);

@@ -69,7 +69,13 @@ function load(): void {
   edge = new TestEdge();
   const me = { site: 'demo', lang: 'en', department: '', tab: 'tab' };
   const tab = { url: 'https://shop.example/', title: 'Shop', visible: true, focused: true };
-  chat = new Chat(edge, store, me, () => tab, () => ({ visits: 1, first_seen: 0 }));
+  chat = new Chat(
+    edge,
+    store,
+    me,
+    () => tab,
+    () => ({ visits: 1, first_seen: 0 }),
+  );
   edge.start();
 }
 
@@ -77,7 +83,16 @@ function session(changes: Partial<Session> = {}): Session {
   const marks = { delivered: 0, read: 0 };
   const id = store.memory.session ?? '';
   const rest = { epoch: 1, stored: 0, opened_at: 0, consent: false, visitor_marks: marks, agent_marks: marks };
-  return { id, site: 'demo', department: 'sales', state: 'waiting', visitor: 'visitor', name: 'Ott', ...rest, ...changes };
+  return {
+    id,
+    site: 'demo',
+    department: 'sales',
+    state: 'waiting',
+    visitor: 'visitor',
+    name: 'Ott',
+    ...rest,
+    ...changes,
+  };
 }
 
 function open(): void {
@@ -118,7 +133,10 @@ test('a message said while cut off is kept over the page load and said when the 
   assert.equal(edge.said('Say').length, 0);
   load();
   assert.equal(chat.stage, 'resuming');
-  assert.deepEqual(chat.lines.map(({ message, tick }) => [message.text, tick]), [['still there?', 'sending']]);
+  assert.deepEqual(
+    chat.lines.map(({ message, tick }) => [message.text, tick]),
+    [['still there?', 'sending']],
+  );
   edge.welcome([store.memory.session ?? '']);
   const [said] = edge.said('Say');
   assert.equal(said?.text, 'still there?');
@@ -138,7 +156,10 @@ test('the transcript is there on the next page before the node answers, and is n
   chat.keep();
   load();
   assert.equal(chat.stage, 'active');
-  assert.deepEqual(chat.lines.map(({ message }) => message.text), ['Hello']);
+  assert.deepEqual(
+    chat.lines.map(({ message }) => message.text),
+    ['Hello'],
+  );
   assert.deepEqual(chat.hello().resume, [{ session: id, epoch: 1, seq: 1 }]);
 });
 
@@ -242,7 +263,10 @@ test('a message that nobody could save is offered again and its lost copy goes',
   const lost = chat.lines[0];
   assert.equal(lost?.tick, 'not_saved');
   chat.resend(lost?.key ?? '', 'hello');
-  assert.deepEqual(chat.lines.map(({ tick }) => tick), ['sending']);
+  assert.deepEqual(
+    chat.lines.map(({ tick }) => tick),
+    ['sending'],
+  );
   assert.notEqual(edge.said('Say')[1]?.id, id);
 });
 
@@ -256,7 +280,10 @@ test('typing is told at most once in three seconds, and its end at once', (t) =>
   chat.typed(true);
   chat.typed(false);
   chat.typed(false);
-  assert.deepEqual(edge.said('Typing').map(({ on }) => on), [true, true, false]);
+  assert.deepEqual(
+    edge.said('Typing').map(({ on }) => on),
+    [true, true, false],
+  );
 });
 
 test('a text over the limit is sent in parts, whole characters each', () => {

@@ -23,7 +23,12 @@ function fixture() {
     sendPointer: (_: string, record: Uint8Array) => seen.pointers.push(record[0] ?? 0),
     pageBacklog: () => seen.backlog,
   };
-  const share = new Share(edge, 'me', () => Promise.resolve(capture), () => ['.secret']);
+  const share = new Share(
+    edge,
+    'me',
+    () => Promise.resolve(capture),
+    () => ['.secret'],
+  );
   const emit = () => sink(new Uint8Array(1));
   const point = (n: number) => options?.onPointer(new Uint8Array([n]));
   return { seen, share, emit, point, options: () => options };

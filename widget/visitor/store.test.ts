@@ -8,7 +8,16 @@ page();
 const pending = (id: string, session = 's') => ({ session, id, text: id, at: 0 });
 
 test('a day after the end nothing of the chat is remembered, only the token and counters', () => {
-  const ended = { token: 't', visitor: 'v', session: 's', name: 'Ott', department: 'd', declined: 's', endedAt: 1000, visits: 2 };
+  const ended = {
+    token: 't',
+    visitor: 'v',
+    session: 's',
+    name: 'Ott',
+    department: 'd',
+    declined: 's',
+    endedAt: 1000,
+    visits: 2,
+  };
   assert.equal(forget(ended, 1000 + forgetAfter - 1), ended);
   assert.deepEqual(forget(ended, 1000 + forgetAfter), { token: 't', visitor: 'v', visits: 2 });
 });
@@ -48,7 +57,10 @@ test('an unsent message outlives the page, and a tab without any does not take i
   other.save([pending('c')]);
   first.save([pending('b')]); // a is stored
   const next = new Outbox(store, 's');
-  assert.deepEqual(next.load().map(({ id }) => id), ['c', 'b']);
+  assert.deepEqual(
+    next.load().map(({ id }) => id),
+    ['c', 'b'],
+  );
   next.save([]);
   assert.equal(localStorage.getItem('kohe:box:out'), null);
   assert.deepEqual(new Outbox(store, 'another').load(), []);

@@ -5,7 +5,11 @@ import { buttonTexts } from './button-texts.ts';
 import { type ChatText, texts } from './texts.ts';
 
 const forms = (text: Text): string[] => (typeof text === 'string' ? [text] : Object.values(text));
-const placeholders = (text: string): string => [...text.matchAll(/\{\w+\}/g)].map(([found]) => found).sort().join();
+const placeholders = (text: string): string =>
+  [...text.matchAll(/\{\w+\}/g)]
+    .map(([found]) => found)
+    .sort()
+    .join();
 
 test('every language has every text, with the same placeholders and all its plural forms', () => {
   for (const [key, english] of Object.entries(texts.en)) {
@@ -27,6 +31,7 @@ test('every language has every text, with the same placeholders and all its plur
 test('the button has its texts in every language', () => {
   for (const language of languages) {
     assert.ok(buttonTexts[language].waiting.includes('{n}'), language);
-    for (const text of Object.values(buttonTexts[language])) assert.ok(text.length <= 26, `${text} is too long for a button`);
+    for (const text of Object.values(buttonTexts[language]))
+      assert.ok(text.length <= 26, `${text} is too long for a button`);
   }
 });

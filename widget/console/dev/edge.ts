@@ -51,7 +51,9 @@ export class ScriptedEdge implements Edge {
 
   send<K extends ControlKind>(kind: K, payload: Payloads[K]): number {
     const seq = ++this.seq;
-    if (this.state === 'open') queueMicrotask(() => this.heard(kind, payload as Payloads[ControlKind], seq));
+    queueMicrotask(() => {
+      if (this.state === 'open') this.heard(kind, payload as Payloads[ControlKind], seq);
+    });
     return seq;
   }
 

@@ -1,0 +1,153 @@
+package dom
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"os"
+	"testing"
+)
+
+// session returns the messages of a recorded capture (roundtrip.check.mjs).
+func session(tb testing.TB) [][]byte {
+	tb.Helper()
+	text, err := os.ReadFile("testdata/session.json")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var encoded []string
+	if err := json.Unmarshal(text, &encoded); err != nil {
+		tb.Fatal(err)
+	}
+	msgs := make([][]byte, len(encoded))
+	for i, e := range encoded {
+		if msgs[i], err = base64.StdEncoding.DecodeString(e); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return msgs
+}
+
+func apply(tb testing.TB, t *Tree, msg []byte) Applied {
+	tb.Helper()
+	a, err := t.Apply(msg)
+	if err != nil {
+		tb.Fatalf("version %d: %v", t.to, err)
+	}
+	return a
+}
+
+// copyOf returns a tree made from another one's snapshot.
+func copyOf(tb testing.TB, t *Tree) *Tree {
+	tb.Helper()
+	c := NewTree(Open{})
+	apply(tb, c, t.Snapshot())
+	return c
+}
+
+func TestLateViewerHasWhatTheTreeHas(t *testing.T) {
+	tree := NewTree(Open{})
+	for i, msg := range session(t) {
+		apply(t, tree, msg)
+		if got := copyOf(t, tree).Snapshot(); !bytes.Equal(got, tree.Snapshot()) {
+			t.Fatalf("after message %d a snapshot's snapshot is another one", i)
+		}
+	}
+	if tree.Nodes() < 50 {
+		t.Fatalf("only %d nodes: the recording is too small", tree.Nodes())
+	}
+}
+
+func TestDeltaLeadsFromEveryVersionToNow(t *testing.T) {
+	msgs := session(t)
+	for _, stride := range []int{1, 2, 5, 17} {
+		tree, viewer := NewTree(Open{}), NewTree(Open{})
+		apply(t, tree, msgs[0])
+		apply(t, viewer, tree.Snapshot())
+		since := tree.Version()
+		for i, msg := range msgs[1:] {
+			apply(t, tree, msg)
+			if i%stride != 0 {
+				continue
+			}
+			if d := tree.Delta(since); d != nil {
+				apply(t, viewer, d)
+			}
+			since = tree.Version()
+			if !bytes.Equal(viewer.Snapshot(), tree.Snapshot()) {
+				t.Fatalf("stride %d, message %d: the viewer has another page", stride, i+1)
+			}
+		}
+	}
+}
+
+func TestDeflatedMessageIsTheSame(t *testing.T) {
+	tree, deflated := NewTree(Open{}), NewTree(Open{})
+	for _, msg := range session(t) {
+		apply(t, tree, msg)
+		apply(t, deflated, Deflate(msg))
+	}
+	if !bytes.Equal(tree.Snapshot(), deflated.Snapshot()) {
+		t.Fatal("deflated messages lead elsewhere")
+	}
+}
+
+func TestGapIsSeenAndHarmless(t *testing.T) {
+	msgs := session(t)
+	tree := NewTree(Open{})
+	if _, err := tree.Apply(msgs[1]); !errors.Is(err, ErrGap) {
+		t.Fatalf("a difference before any snapshot: %v", err)
+	}
+	apply(t, tree, msgs[0])
+	before := tree.Snapshot()
+	if _, err := tree.Apply(msgs[2]); !errors.Is(err, ErrGap) {
+		t.Fatalf("a message left out: %v", err)
+	}
+	if !bytes.Equal(tree.Snapshot(), before) {
+		t.Fatal("the message after the gap changed the tree")
+	}
+	apply(t, tree, msgs[1])
+}
+
+func TestBytesAreCountedBackToTheStart(t *testing.T) {
+	tree := NewTree(Open{})
+	for _, msg := range session(t) {
+		apply(t, tree, msg)
+		want := 0
+		tree.walk(tree.doc, func(n *Node) {
+			if n != tree.doc {
+				want += n.cost()
+			}
+		})
+		for _, s := range tree.sheets {
+			want += rulesCost(s.rules)
+		}
+		if tree.Bytes() != want {
+			t.Fatalf("version %d: counted %d bytes, there are %d", tree.to, tree.Bytes(), want)
+		}
+	}
+}
+
+func FuzzApply(f *testing.F) {
+	for _, msg := range session(f) {
+		f.Add(msg)
+	}
+	base := session(f)[0]
+	f.Fuzz(func(t *testing.T, msg []byte) {
+		tree := NewTree(Open{})
+		apply(t, tree, base)
+		for range 2 { // as a difference, then on what that left
+			if _, err := tree.Apply(msg); err != nil && !errors.Is(err, ErrGap) && !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrTooLarge) {
+				t.Fatal(err)
+			}
+		}
+		if tree.Empty() {
+			return
+		}
+		c := NewTree(Open{})
+		if _, err := c.Apply(tree.Snapshot()); err != nil {
+			t.Fatalf("the snapshot of what a message left: %v", err)
+		}
+	})
+}
