@@ -69,6 +69,7 @@ const (
 	StateModal
 	StatePopover
 	StateDisabledSheet
+	StateUserInvalid
 )
 
 // Bits of a page.

@@ -104,9 +104,13 @@ func (l *live) load(c state.Claimed) error {
 	if err != nil {
 		return l.fail(err)
 	}
+	row := c.Session
+	if stored, ok := l.edge.Store.Session(l.id); ok {
+		row = stored // a claim's answer has no facts
+	}
 	l.mu.Lock()
 	l.core = session.New(claimed)
-	l.row = c.Session
+	l.row = row
 	l.waitIdle()
 	l.mu.Unlock()
 	close(l.ready)
@@ -190,9 +194,14 @@ func (l *live) join(c *client, from wire.Resume) {
 	l.history(c, from)
 	l.topics[side(c.who.Role)].Subscribe(c.queue)
 	l.lead()
+	tab, _ := c.tabState()
+	moved := c.who.Role == relay.RoleVisitor && tab.Visible && (tab.URL != l.row.URL || tab.Title != l.row.Title)
 	l.mu.Unlock()
 	if first {
 		l.online(true)
+	}
+	if moved {
+		l.pageView(tab)
 	}
 }
 

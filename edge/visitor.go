@@ -203,7 +203,7 @@ func (c *client) tabChanged(p wire.TabPayload, _ uint64) error {
 	c.setTab(clean(p))
 	for _, l := range c.sessions() {
 		l.tabChanged(c)
-		if p.URL != was.URL || p.Title != was.Title {
+		if p.Visible && (p.URL != was.URL || p.Title != was.Title || !was.Visible) {
 			l.pageView(p)
 		}
 	}

@@ -41,7 +41,7 @@ for (const file of [loader, chat, capture, ...consoleFiles, ...harness]) {
   const bytes = readFileSync(dist + file);
   console.log(`${file.padEnd(28)} ${String(bytes.length).padStart(8)} B ${String(gzipSync(bytes, { level: 9 }).length).padStart(8)} B gzip`);
 }
-const budget = 9 * 1000; // the button at first load: 5 kB gzip
+const budget = 5 * 1000; // the button at first load: 5 kB gzip
 const size = gzipSync(readFileSync(dist + loader), { level: 9 }).length;
 if (size > budget) {
   console.error(`kohe.js is ${size} B gzip; its budget is ${budget} B. Move code into chat.ts.`);

@@ -20,19 +20,20 @@ const clientQueue = 256
 // doubles, drops second copies and pings as a browser does, but never connects
 // again by itself. Send may be called by many goroutines; Recv too.
 type Client struct {
-	t       transport
-	welcome wire.WelcomePayload
-	frames  chan wire.Frame
-	ctx     context.Context
-	cancel  context.CancelFunc
-	turn    chan struct{} // guards window
-	window  window
-	control *sender
-	pulse   *time.Timer
-	sent    atomic.Int64 // when something was last sent or heard, ns since 1970
-	readers sync.WaitGroup
-	metrics Metrics
-	pointed uint64 // last cursor sequence; owned by who reads the cursor lane
+	t        transport
+	welcome  wire.WelcomePayload
+	frames   chan wire.Frame
+	ctx      context.Context
+	cancel   context.CancelFunc
+	turn     chan struct{} // guards window
+	window   window
+	control  *sender
+	pulse    *time.Timer
+	sent     atomic.Int64 // when something was last sent or heard, ns since 1970
+	readers  sync.WaitGroup
+	welcomed atomic.Bool // before it, any Error is the end
+	metrics  Metrics
+	pointed  uint64 // last cursor sequence; owned by who reads the cursor lane
 
 	mu   sync.Mutex // guards what follows
 	page *sender
@@ -292,12 +293,14 @@ func (c *Client) take(f wire.Frame, state freshness) error {
 	case f.Kind == wire.Ping:
 		c.add(c.control, wire.Outgoing{Kind: wire.Pong, Payload: f.Payload})
 		return nil
+	case f.Kind == wire.Welcome:
+		c.welcomed.Store(true)
 	case f.Kind == wire.Error:
 		var e wire.ErrorPayload
 		if err := wire.Decode(f, &e); err != nil {
 			return err
 		}
-		if e.Code.Fatal() || e.Ref == 0 {
+		if e.Code.Fatal() || e.Ref == 0 && (e.Code == relay.CodeInternal || !c.welcomed.Load()) {
 			return &relay.Error{Code: e.Code, Text: e.Text, Retry: time.Duration(e.RetryMS) * time.Millisecond}
 		}
 	}

@@ -163,9 +163,7 @@ func TestDoublingTakesTheLossOutOfTheTail(t *testing.T) {
 	}
 }
 
-// TestAnIdleConnectionIsCheap holds idle connections to their budget. The
-// clients' half is in the same process and taken off by counting what it costs
-// against a server that does not speak our protocol.
+// The test's source has to be waited for; with a Notifier it is one goroutine.
 func TestAnIdleWebSocketHasTwoGoroutinesAtMost(t *testing.T) {
 	const connections = 200
 	p := openPort(t, Config{})

@@ -16,7 +16,6 @@ type Metrics struct {
 	Duplicates          atomic.Uint64              // second copies dropped
 	Early               atomic.Uint64              // datagrams before Welcome, dropped
 	Ahead               atomic.Uint64              // datagrams too far ahead of the stream, dropped
-	Garbled             atomic.Uint64              // datagrams that are no frame, dropped
 	Limited             atomic.Uint64              // cursor frames over their rate or out of date, dropped
 
 	open   [3]atomic.Int64

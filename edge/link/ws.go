@@ -130,7 +130,7 @@ func (l *wsLane) close(ctx context.Context, code relay.Code) {
 // wsEnd makes the other end's clean close an io.EOF.
 func wsEnd(err error) error {
 	switch websocket.CloseStatus(err) {
-	case websocket.StatusNormalClosure, websocket.StatusGoingAway:
+	case websocket.StatusNormalClosure, websocket.StatusGoingAway, websocket.StatusNoStatusRcvd:
 		return io.EOF
 	}
 	return err

@@ -42,7 +42,7 @@ var ErrFull = errors.New("the disk is full: writes wait until there is space")
 
 // Config says where a Disk is and whom it tells.
 type Config struct {
-	Dir  string        // of the database; made if missing
+	Dir  string        // of the database; made if missing, for this user alone
 	FS   vfs.FS        // nil: the operating system's
 	Slow time.Duration // how long a durable write may take; 0: DefaultSlow
 
@@ -89,7 +89,11 @@ func Open(c Config) (*Disk, error) {
 	}
 	d := &Disk{slow: c.Slow, fatal: c.Fatal, failed: make(chan struct{})}
 	d.space = newSpaceFS(c.FS, c.Logger, d.Fail)
-	db, err := pebble.Open(c.Dir, options(d, c.Logger))
+	var db *pebble.DB
+	err := d.space.MkdirAll(c.Dir, 0o700)
+	if err == nil {
+		db, err = pebble.Open(c.Dir, options(d, c.Logger))
+	}
 	if err != nil {
 		d.space.close()
 		return nil, fmt.Errorf("open database %s: %w", c.Dir, err)

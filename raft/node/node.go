@@ -72,8 +72,7 @@ type Config struct {
 	Logger    *slog.Logger // nil: slog.Default
 }
 
-// Errors of Apply besides hashicorp/raft's. None of them says that the command
-// is not committed, or ever will be.
+// ErrClosed is the error of a node that takes no more commands.
 var ErrClosed = errors.New("the node is shutting down")
 
 // Node is a running member.

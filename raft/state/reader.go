@@ -13,8 +13,8 @@ import (
 // Pages of lists.
 const (
 	DefaultPage = 50
-	MaxPage     = 500 // rows in one answer
-	MaxScan     = 20_000
+	MaxPage     = 500    // rows in one answer
+	MaxScan     = 20_000 // rows looked at for it; past that, what was found is the answer
 )
 
 // Reader reads the state as of the last ApplyBatch. Its methods may be called

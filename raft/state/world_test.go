@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"kohe/relay"
@@ -26,7 +27,11 @@ const noon int64 = 1_700_000_000_000
 
 func openDB(t testing.TB, fs vfs.FS) *pebble.DB {
 	t.Helper()
-	db, err := pebble.Open("db", &pebble.Options{FS: fs, Logger: quiet{}})
+	o := &pebble.Options{FS: fs, Logger: quiet{}, MemTableSize: 16 << 20}
+	for i := range o.Levels {
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10) // as raft/logstore has it
+	}
+	db, err := pebble.Open("db", o)
 	if err != nil {
 		t.Fatal(err)
 	}

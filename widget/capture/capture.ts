@@ -187,7 +187,7 @@ export class Capture {
     const of = (target: EventTarget, types: string): void => {
       for (const type of types.split(' ')) target[set](type, this.#event, listened);
     };
-    of(document, 'scroll focusin focusout pointerover pointerleave mouseleave input change reset load toggle close');
+    of(document, 'scroll focusin focusout pointerover pointerleave mouseleave input change invalid reset load toggle close');
     of(window, 'resize popstate hashchange');
     if (visualViewport) of(visualViewport, 'resize');
     if (this.options.onPointer) of(document, 'pointermove pointerdown pointerup');
@@ -197,7 +197,7 @@ export class Capture {
   readonly #event = (event: Event): void => {
     const target = event.composedPath()[0] as Element;
     switch (event.type) {
-      case 'input': case 'change': case 'toggle': case 'close':
+      case 'input': case 'change': case 'invalid': case 'toggle': case 'close':
         if (target.nodeType === 1) this.#states.touch(target.localName === 'option' ? (target.closest('select') ?? target) : target);
         break;
       case 'reset':

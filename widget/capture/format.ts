@@ -21,7 +21,7 @@ export const Rule = { insert: 0, delete: 1, replace: 2 } as const;
 export const Special = { end: 0, shadow: 1, existing: 2, document: 3, shadowManual: 4 } as const;
 
 /** Bits of state. */
-export const State = { checked: 1, selected: 2, indeterminate: 4, modal: 8, popover: 16, disabledSheet: 32 } as const;
+export const State = { checked: 1, selected: 2, indeterminate: 4, modal: 8, popover: 16, disabledSheet: 32, userInvalid: 64 } as const;
 
 /** Bits of page. */
 export const Page = { quirks: 1 } as const;

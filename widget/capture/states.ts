@@ -147,6 +147,7 @@ function bitsOf(el: Element): number {
     const input = el as HTMLInputElement;
     if (input.checked) bits |= State.checked;
     if (input.indeterminate) bits |= State.indeterminate;
+    if (input.willValidate && !input.validity.valid && matches(input, ':user-invalid')) bits |= State.userInvalid;
   } else if (el.localName === 'dialog') {
     if (matches(el, ':modal')) bits |= State.modal;
   } else if (el.localName === 'style' || el.localName === 'link') {

@@ -35,6 +35,9 @@ export class ApiError extends Error {
   }
 }
 
+/** A Go node writes an empty list as null. */
+type List<T> = T[] | null;
+
 /** How long an answer may take, ms. */
 const patience = 15_000;
 
@@ -56,20 +59,25 @@ export class Api {
   ticket() {
     return this.post<Ticket>('/ticket', {});
   }
-  sessions(query: { before?: number; limit?: number; visitor?: string }) {
-    return this.get<{ sessions: Session[]; more: boolean }>('/sessions', query);
+  async sessions(query: { before?: number; limit?: number; visitor?: string }) {
+    const { sessions, more } = await this.get<{ sessions: List<Session>; more: boolean }>('/sessions', query);
+    return { sessions: sessions ?? [], more };
   }
   session(id: string) {
     return this.get<{ session: Session }>(`/sessions/${encodeURIComponent(id)}`);
   }
-  messages(id: string, query: { after?: number; limit?: number }) {
-    return this.get<{ messages: Message[]; more: boolean }>(`/sessions/${encodeURIComponent(id)}/messages`, query);
+  async messages(id: string, query: { after?: number; limit?: number }) {
+    const path = `/sessions/${encodeURIComponent(id)}/messages`;
+    const { messages, more } = await this.get<{ messages: List<Message>; more: boolean }>(path, query);
+    return { messages: messages ?? [], more };
   }
-  search(query: { q: string; before?: number }) {
-    return this.get<{ hits: Hit[]; more: boolean }>('/search', query);
+  async search(query: { q: string; before?: number }) {
+    const { hits, more } = await this.get<{ hits: List<Hit>; more: boolean }>('/search', query);
+    return { hits: hits ?? [], more };
   }
-  cards() {
-    return this.get<{ cards: Card[] }>('/cards');
+  async cards(query: { before?: number }) {
+    const { cards, more } = await this.get<{ cards: List<Card>; more?: boolean }>('/cards', query);
+    return { cards: cards ?? [], more: more ?? false };
   }
   solve(card: string, solved: boolean) {
     return this.post<unknown>(`/cards/${encodeURIComponent(card)}`, { solved });

@@ -10,12 +10,25 @@ export function Cards() {
   const store = useStore();
   const t = store.t.value;
   const shown = useSignal<'open' | 'solved'>('open');
-  const { got, again, put } = useLoad('cards', async () => (await store.parts.api.cards()).cards);
+  const { got, again, put } = useLoad('cards', () => store.parts.api.cards({}));
+  const adding = useSignal(false);
+  const addMore = async () => {
+    if (got.state !== 'ready' || adding.value) return;
+    const { cards: known } = got.value;
+    adding.value = true;
+    try {
+      const next = await store.parts.api.cards({ before: Math.min(...known.map(({ at }) => at)) });
+      put({ cards: [...known, ...next.cards], more: next.more });
+    } catch (error) {
+      store.tellError({ code: codeOf(error) });
+    }
+    adding.value = false;
+  };
 
   const solve = async (card: Card, solved: boolean) => {
     if (got.state !== 'ready') return;
     const all = got.value;
-    put(all.map((c) => (c.id === card.id ? { ...c, solved } : c)));
+    put({ ...all, cards: all.cards.map((c) => (c.id === card.id ? { ...c, solved } : c)) });
     try {
       await store.parts.api.solve(card.id, solved);
       store.announce(t(solved ? 'cards.nowSolved' : 'cards.nowOpen', { name: card.name }));
@@ -26,7 +39,7 @@ export function Cards() {
   };
   const cards =
     got.state === 'ready'
-      ? got.value.filter((card) => card.solved === (shown.value === 'solved')).sort((a, b) => b.at - a.at)
+      ? got.value.cards.filter((card) => card.solved === (shown.value === 'solved')).sort((a, b) => b.at - a.at)
       : [];
   return (
     <main class="cards">
@@ -53,6 +66,11 @@ export function Cards() {
           <CardView key={card.id} card={card} onSolve={(solved) => void solve(card, solved)} />
         ))}
       </ul>
+      {got.state === 'ready' && got.value.more && (
+        <button type="button" class="button results-more" aria-disabled={adding.value} onClick={() => void addMore()}>
+          {t('history.more')}
+        </button>
+      )}
     </main>
   );
 }

@@ -174,18 +174,21 @@ test('a shared name is one that two visitors carry, whatever its case', () => {
   assert.deepEqual([...shared], ['mari']);
 });
 
-test('the mirror says why there is nothing to see', () => {
+test('the mirror says why there is nothing to see, and whether what is seen moves', () => {
   const on = line('system', 1, { kind: 'consent', text: 'on' });
   const shared = session('a', { consent: true });
   const note = { session: 'a', tab: 't', on: true };
-  assert.equal(mirrorState(session('a'), true, undefined, [], false), 'none');
-  assert.equal(mirrorState(session('a'), true, undefined, [on], false), 'stopped');
-  assert.equal(mirrorState(session('a'), false, undefined, [], false), 'off');
-  assert.equal(mirrorState(shared, true, undefined, [on], false), 'waiting');
-  assert.equal(mirrorState(shared, true, note, [on], true), 'live');
-  assert.equal(mirrorState(shared, true, { ...note, frozen: true }, [on], true), 'frozen');
-  assert.equal(mirrorState({ ...shared, away_since: 5 }, true, note, [on], true), 'frozen');
-  assert.equal(mirrorState({ ...shared, state: 'ended' }, true, note, [on], true), 'ended');
+  const view = { cobrowse: true, linked: true, note, lines: [on], drawn: true };
+  assert.equal(mirrorState(session('a'), { ...view, lines: [], drawn: false }), 'none');
+  assert.equal(mirrorState(session('a'), view), 'stopped');
+  assert.equal(mirrorState(shared, { ...view, cobrowse: false }), 'off');
+  assert.equal(mirrorState(shared, { ...view, drawn: false }), 'waiting');
+  assert.equal(mirrorState(shared, view), 'live');
+  assert.equal(mirrorState(shared, { ...view, note: { ...note, frozen: true } }), 'frozen');
+  assert.equal(mirrorState(shared, { ...view, note: { ...note, on: false } }), 'frozen');
+  assert.equal(mirrorState(shared, { ...view, linked: false }), 'frozen');
+  assert.equal(mirrorState({ ...shared, away_since: 5 }, view), 'frozen');
+  assert.equal(mirrorState({ ...shared, state: 'ended' }, view), 'ended');
 });
 
 test('stepping goes around the ends', () => {

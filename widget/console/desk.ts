@@ -108,20 +108,24 @@ export function sharedNames(sessions: Iterable<Session>): Set<string> {
 
 export type MirrorState = 'off' | 'none' | 'waiting' | 'live' | 'frozen' | 'stopped' | 'ended';
 
-/** Returns what there is to see of a visitor's page. `drawn`: something of it is on the screen. */
-export function mirrorState(
-  session: Session,
-  cobrowse: boolean,
-  note: MirrorNote | undefined,
-  lines: readonly Line[],
-  drawn: boolean,
-): MirrorState {
+export interface MirrorView {
+  cobrowse: boolean; // the site's setting
+  linked: boolean; // there is a connection
+  note: MirrorNote | undefined; // the edge's last word on it
+  lines: readonly Line[];
+  drawn: boolean; // something of it is on the screen
+}
+
+/** Returns what there is to see of a visitor's page. */
+export function mirrorState(session: Session, { cobrowse, linked, note, lines, drawn }: MirrorView): MirrorState {
   if (session.state === 'ended') return 'ended';
   if (!cobrowse) return 'off';
-  if (!session.consent)
-    return lines.some(({ message }) => message.kind === 'consent' && message.text === 'on') ? 'stopped' : 'none';
+  if (!session.consent) {
+    return lines.some(({ message: { kind, text } }) => kind === 'consent' && text === 'on') ? 'stopped' : 'none';
+  }
   if (!drawn) return 'waiting';
-  return note?.frozen || session.away_since ? 'frozen' : 'live';
+  const moving = linked && note?.on !== false && !note?.frozen && !session.away_since;
+  return moving ? 'live' : 'frozen';
 }
 
 /** Returns the id of the conversation n places from the selected one, around the ends; null if there is none. */

@@ -6,6 +6,8 @@ import { endOffer, type Offer, prune, putOffer, putSession } from './desk.ts';
 import type { Edge } from './edge.ts';
 import type { Store } from './store.ts';
 
+const sayAgainAfter = 2000; // ms, where the edge gives no time
+
 /** Connects an edge to the store; the edge's own close ends it. */
 export function feed(store: Store, edge: Edge): void {
   const showLink = () => {
@@ -139,7 +141,11 @@ function errorCame(store: Store, error: WireError): void {
     return;
   }
   if (error.session && error.id) {
-    store.talk(error.session).apply('Error', error);
+    const talk = store.talk(error.session);
+    talk.apply('Error', error);
+    // not refused, only not now: what is still pending is said again
+    if (error.code === 'rate' || error.code === 'unavailable')
+      setTimeout(() => store.sayAgain([talk]), error.retry_ms ?? sayAgainAfter);
     return;
   }
   if (error.ref !== undefined && store.answered(error.ref, error)) {

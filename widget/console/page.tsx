@@ -16,13 +16,13 @@ export function PageView({ session }: { session: Session }) {
   const drawn = useSignal(false);
   const frame = useRef<HTMLElement>(null);
   const site = store.me.value?.sites.find(({ id }) => id === session.site);
-  const state = mirrorState(
-    session,
-    site?.cobrowse ?? true,
-    store.mirrors.value.get(session.id),
-    store.talk(session.id).lines.value,
-    drawn.value,
-  );
+  const state = mirrorState(session, {
+    cobrowse: site?.cobrowse ?? true,
+    linked: store.link.value.state === 'open',
+    note: store.mirrors.value.get(session.id),
+    lines: store.talk(session.id).lines.value,
+    drawn: drawn.value,
+  });
   const watching = session.consent && session.state === 'active' && state !== 'off';
   useMirror(store, frame, session, watching, drawn);
 

@@ -175,6 +175,17 @@ test('typing is told at once and then seldom, and taken back when the box is emp
   );
 });
 
+test('a message that cannot be taken now is said again, the same, when the edge says', async () => {
+  const { store, edge } = await open('offline');
+  store.say(loan, 'wait');
+  const [first] = edge.of('Say');
+  edge.deliver('Error', { code: 'rate', text: '', retry_ms: 700, session: loan, id: first?.id ?? '' });
+  mock.timers.tick(699);
+  assert.equal(edge.of('Say').length, 1);
+  mock.timers.tick(1);
+  assert.deepEqual(edge.of('Say'), [first, first]);
+});
+
 test('a message that nobody can store is shown as not saved', async () => {
   const { store } = await open('lost');
   store.say(loan, 'gone');

@@ -335,7 +335,8 @@ export class Store {
       return;
     }
     const seq = this.edge.send(kind, payload);
-    if (this.asked.size >= maxAsked) this.asked.clear();
+    const [oldest] = this.asked.keys();
+    if (oldest !== undefined && this.asked.size >= maxAsked) this.asked.delete(oldest);
     this.asked.set(seq, (error) => (error ? this.tellError(error) : done()));
   }
 

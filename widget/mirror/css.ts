@@ -2,7 +2,7 @@
 // in it is ever hovered or focused. The pseudo-classes become attributes that
 // the mirror sets; an attribute selector weighs as much as a pseudo-class.
 
-const states = /(\\.)|:(hover|focus-visible|focus-within|focus|active)(?![-\w(])/g;
+const states = /(\\.)|:(hover|focus-visible|focus-within|focus|active|user-invalid)(?![-\w(])/g;
 
 export function withStates(css: string): string {
   if (!css.includes(':')) return css;

@@ -230,6 +230,10 @@ export class Tree {
   #place(parent: Parent, node: Node, before: Node | null): void {
     if (node.contains(parent) || before === node) return;
     for (const p of [node.parentNode, parent]) this.#restyled(p);
+    if (parent.nodeType === 9 && node.nodeType === 1 && (parent as Document).documentElement !== node) {
+      (parent as Document).documentElement?.remove(); // there is room for one; the old one's removal follows
+      before = null;
+    }
     try {
       const movable = parent as Parent & { moveBefore?: (node: Node, before: Node | null) => void };
       if (node.isConnected && parent.isConnected && movable.moveBefore) movable.moveBefore(node, before);
@@ -385,6 +389,7 @@ export class Tree {
         if (sheet) sheet.disabled = on(State.disabledSheet);
       }
     }
+    el.toggleAttribute('kohe-user-invalid', on(State.userInvalid));
     if (el.hasAttribute('popover')) popover(el as HTMLElement, on(State.popover));
   }
 

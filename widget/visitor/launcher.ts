@@ -16,7 +16,9 @@ export class Launcher {
   readonly element: HTMLButtonElement;
   private readonly label = h('span', { class: 'label' });
   private readonly note = h('span', { class: 'note' });
-  private readonly badge = h('span', { class: 'badge', hidden: true });
+  private readonly count = h('span', { 'aria-hidden': 'true' });
+  private readonly news = h('span', { class: 'news' });
+  private readonly badge = h('span', { class: 'badge', hidden: true }, this.count, this.news);
   private tone = '';
 
   constructor(
@@ -58,8 +60,8 @@ export class Launcher {
     say(this.label, label);
     say(this.note, note);
     this.badge.hidden = !unread;
-    say(this.badge, unread > 99 ? '99+' : String(unread));
-    set(this.element, 'aria-label', [label, note, news].filter(Boolean).join(', '));
+    say(this.count, unread > 99 ? '99+' : String(unread));
+    say(this.news, news);
     this.element.hidden = false;
   }
 }
@@ -85,8 +87,9 @@ cursor:pointer;box-shadow:0 6px 24px rgb(9 40 40/.3);animation:rise .28s cubic-b
 .badge{position:absolute;top:-7px;inset-inline-start:-7px;min-width:24px;padding:0 5px;border-radius:12px;
 border:2px solid #fff;background:#b3261e;color:#fff;font-size:12px;line-height:20px;text-align:center}
 @keyframes rise{from{opacity:0;transform:translateY(12px)}}
+.news{position:absolute;clip-path:inset(50%)}
 @media(max-width:479.98px){[data-tone=open],[data-tone=busy]{padding:13px}
-[data-tone=open] .words,[data-tone=busy] .words{display:none}}
+[data-tone=open] .words,[data-tone=busy] .words{position:absolute;clip-path:inset(50%)}}
 @media(prefers-reduced-motion:reduce){*{animation:none!important}}
 @media print{:host{display:none!important}}
 `;

@@ -386,7 +386,7 @@ export class Chat {
     const { session, state, ending, wish } = this.store.memory;
     if (next.id === ending) {
       if (next.state === 'ended') this.store.patch({ ending: undefined });
-    } else if (next.state !== 'ended' && (next.id !== session || state === 'ended')) {
+    } else if (next.state !== 'ended' && (next.id !== this.talk?.id || next.id !== session || state === 'ended')) {
       // Begun in another tab, or the node had one already.
       this.store.patch({ session: next.id, endedAt: undefined });
       this.adopt(next.id);

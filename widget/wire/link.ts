@@ -4,7 +4,7 @@
 import { backoff } from './backoff.ts';
 import type { OpenCarrier } from './carrier.ts';
 import { Connection } from './connection.ts';
-import { type Frame, idBytes, idText } from './frame.ts';
+import { type Frame, idBytes, idText, WireFault } from './frame.ts';
 import { type ControlKind, type Hello, Kind, Limit, type Payloads, type Welcome, type WireError } from './payload.ts';
 import { forgetTransport, preferredTransport, rememberTransport, type TransportName } from './prefer.ts';
 import { openWebSocket, webSocketURL } from './websocket.ts';
@@ -42,7 +42,27 @@ const nameOf = Object.fromEntries(Object.entries(Kind).map(([name, kind]) => [ki
   ControlKind
 >;
 const toBytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
-const final = new Set(['version', 'revoked', 'forbidden', 'auth']); // connecting again would not help
+const final = new Set(['version', 'auth', 'revoked', 'forbidden']); // connecting again would not help
+const fatal = new Set(['malformed', 'too_large', 'protocol', 'timeout', 'busy', 'overflow', 'draining']); // the edge closes
+
+function parse(frame: Frame): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(frame.payload));
+  } catch {
+    throw new WireFault('malformed', 'A control payload is no JSON.');
+  }
+}
+
+/** What a listener throws is its own affair: it is reported, and the frames behind it still count. */
+function call(f: () => void): void {
+  try {
+    f();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
 
 function withSession(session: string, bytes: Uint8Array): Uint8Array {
   const payload = new Uint8Array(16 + bytes.length);
@@ -68,6 +88,7 @@ export class Link {
   #connection: Connection | null = null; // the welcomed one
   #welcome: Welcome | null = null;
   #openedAt = 0;
+  #triedWT = false; // in this attempt
   #attempt = 0;
   #avoid: TransportName | null = null; // the one that stalled last
   #pingAt = 0; // when the ping that waits for its pong was sent, 0 if none does
@@ -141,8 +162,8 @@ export class Link {
   }
 
   on<K extends ControlKind>(kind: K, f: (payload: Payloads[K], seq: number) => void): () => void {
-    let set = this.#listeners.get(kind);
-    if (!set) this.#listeners.set(kind, (set = new Set()));
+    const set = this.#listeners.get(kind) ?? new Set();
+    this.#listeners.set(kind, set);
     return addTo(set, f as Listener);
   }
 
@@ -160,7 +181,7 @@ export class Link {
 
   #become(state: Link['state']): void {
     this.state = state;
-    for (const f of this.#stateListeners) f(this);
+    for (const f of this.#stateListeners) call(() => f(this));
   }
 
   #after(ms: number, f: () => void): void {
@@ -188,10 +209,15 @@ export class Link {
     this.#become('connecting');
     this.#after(welcomeWithin, () => this.#retry());
     const wt = this.#options.quiet ? undefined : this.#wt;
+    this.#triedWT = false;
     const useWT =
       wt && this.#open.webtransport && this.#avoid !== 'webtransport' && preferredTransport() !== 'websocket';
     const webSocket = () => this.#race('websocket', this.#open.websocket, webSocketURL(this.#options.node), []);
-    if (!useWT || !this.#open.webtransport) return webSocket();
+    if (!useWT || !this.#open.webtransport) {
+      webSocket();
+      return;
+    }
+    this.#triedWT = true;
     let started = false;
     const fallBack = () => {
       if (started || this.state !== 'connecting') return;
@@ -205,7 +231,10 @@ export class Link {
   #race(transport: TransportName, open: OpenCarrier, url: string, hashes: string[], failed?: () => void): void {
     let connection: Connection;
     const lost = () => {
-      if (connection === this.#connection) return this.#retry();
+      if (connection === this.#connection) {
+        this.#retry();
+        return;
+      }
       this.#racing.delete(connection);
       failed?.();
       if (!this.#racing.size && this.state === 'connecting') this.#retry();
@@ -228,45 +257,66 @@ export class Link {
         ended: lost,
       });
     } catch {
-      return failed ? failed() : this.#retry(); // an address the browser refuses
+      (failed ?? (() => this.#retry()))(); // an address the browser refuses
+      return;
     }
     this.#racing.add(connection);
   }
 
   #bytes(listeners: Set<BytesListener>, payload: Uint8Array): void {
     const session = idText(payload.subarray(0, 16));
-    for (const f of listeners) f(session, payload.subarray(16));
+    for (const f of listeners) call(() => f(session, payload.subarray(16)));
   }
 
   #control(connection: Connection, transport: TransportName, frame: Frame): void {
     const kind = nameOf[frame.kind] as ControlKind;
-    const payload = JSON.parse(new TextDecoder().decode(frame.payload));
+    const payload = parse(frame) as Payloads[ControlKind];
     if (connection !== this.#connection) {
       if (!this.#racing.has(connection)) return;
-      if (kind === 'Welcome') this.#won(connection, transport, payload);
-      else if (kind === 'Error') return this.#refused(connection, payload);
+      if (kind === 'Error') {
+        this.#racing.delete(connection);
+        connection.close();
+      } else if (kind !== 'Welcome') {
+        throw new WireFault('protocol', `A ${kind} came before the welcome.`);
+      } else this.#won(connection, transport, payload as Welcome);
     }
-    if (kind === 'Ping') this.send('Pong', payload);
-    if (kind === 'Pong') this.#ponged(payload.t);
-    for (const f of this.#listeners.get(kind) ?? []) f(payload as never, frame.seq);
-    if (kind === 'Welcome') this.#become('open'); // listeners know the welcome before they are told that it is open
-    if (kind === 'Error') this.#failed(payload);
-    if (kind === 'GoAway') this.#after(payload.retry_ms ?? 0, () => this.#retry(payload.retry_ms));
+    const before = !this.#connection;
+    for (const f of this.#listeners.get(kind) ?? []) call(() => f(payload as never, frame.seq));
+    this.#own(kind, payload, before);
+  }
+
+  /** What the link itself makes of a frame, after its listeners. */
+  #own(kind: ControlKind, payload: Payloads[ControlKind], before: boolean): void {
+    switch (kind) {
+      case 'Welcome':
+        this.#become('open');
+        break;
+      case 'Ping':
+        this.send('Pong', payload as Payloads['Ping']);
+        break;
+      case 'Pong':
+        this.#ponged((payload as Payloads['Pong']).t);
+        break;
+      case 'Error':
+        this.#failed(payload as WireError, before);
+        break;
+      case 'GoAway':
+        this.#after((payload as WireError).retry_ms ?? 0, () => this.#connect());
+    }
   }
 
   #won(connection: Connection, transport: TransportName, welcome: Welcome): void {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     this.#racing.delete(connection);
-    const lostWT = transport === 'websocket' && this.#racing.size > 0;
     for (const other of this.#racing) other.close();
     this.#racing.clear();
     this.#connection = connection;
     this.#welcome = welcome;
     this.transport = transport;
     this.#openedAt = Date.now();
-    const stale = this.#wt && String(this.#wt.hashes) !== String(welcome.hashes ?? []);
-    if (transport === 'webtransport' || (lostWT && !stale)) rememberTransport(transport);
+    const stale = String(this.#wt?.hashes ?? []) !== String(welcome.hashes ?? []); // a lost race proves nothing then
+    if (transport === 'webtransport' || (this.#triedWT && !stale)) rememberTransport(transport);
     if (welcome.wt) this.#wt = { url: welcome.wt, hashes: welcome.hashes ?? [] };
     this.#progress = { taken: 0, at: Date.now() };
     this.#watch = setInterval(() => this.#look(welcome.ping_ms), Math.min(watchEvery, welcome.ping_ms));
@@ -274,18 +324,10 @@ export class Link {
     if (welcome.agent) this.openPage();
   }
 
-  /** An Error before the welcome: another transport would hear the same. */
-  #refused(connection: Connection, error: WireError): void {
-    connection.close();
-    this.#racing.delete(connection);
-    for (const f of this.#listeners.get('Error') ?? []) f(error as never, 0);
-    this.#failed(error);
-  }
-
-  #failed(error: WireError): void {
-    if (error.ref) return; // the answer to one frame
-    if (final.has(error.code)) return this.close();
-    this.#retry(error.retry_ms);
+  /** An Error before the welcome ends the attempt, whatever its code: the other transport would hear the same. */
+  #failed({ code, retry_ms }: WireError, before: boolean): void {
+    if (final.has(code) && (before || code !== 'forbidden')) this.close();
+    else if (before || fatal.has(code)) this.#retry(retry_ms);
   }
 
   #ping(): void {
@@ -308,8 +350,8 @@ export class Link {
     const { backlog, given } = connection.carrier.page();
     if (!backlog || given - backlog !== this.#progress.taken) this.#progress = { taken: given - backlog, at: now };
     const stalled = now - this.#progress.at > patience || (this.#pingAt && now - this.#pingAt > patience);
-    if (stalled || now - connection.heardAt > 2.5 * pingMs) return this.#stalled();
-    if (!this.#pingAt && now - Math.min(connection.sentAt, connection.heardAt) >= pingMs) this.#ping();
+    if (stalled || now - connection.heardAt > 2.5 * pingMs) this.#stalled();
+    else if (!this.#pingAt && now - Math.min(connection.sentAt, connection.heardAt) >= pingMs) this.#ping();
   }
 
   /** Gives a silent connection up; the next one goes over the other transport. */

@@ -66,6 +66,8 @@ const scenes = [
   { name: 'search-none', at: 'busy#history', act: (page) => search(page, 'zeppelin'), width: [1440, 390] },
   { name: 'history', at: 'busy#history', width: [1440, 390] },
   { name: 'refused', at: 'refused#history', width: [1440] },
+  { name: 'german', at: `busy#desk/${loan}`, locale: 'de' },
+  { name: 'russian', at: 'empty', locale: 'ru', width: [1440, 390] },
   { name: 'cards', at: 'busy#cards' },
   { name: 'cards-none', at: 'empty#cards', width: [1440] },
   { name: 'sign-in', at: 'sign-in' },
@@ -139,7 +141,7 @@ for (const scene of scenes.filter(({ name }) => !only || only.split(',').include
       const context = await browser.newContext({
         viewport: { width, height: width === 390 ? 844 : 900 },
         colorScheme,
-        locale: 'en',
+        locale: scene.locale ?? 'en',
         reducedMotion: 'reduce',
         hasTouch: width === 390,
       });

@@ -248,7 +248,7 @@ export const de: Texts = {
   'error.conflict': 'Es wurde inzwischen geändert. Laden Sie die Seite neu.',
   'error.gone': 'Zu spät: das ist schon beendet.',
   'error.invalid': 'Der Knoten hat das nicht angenommen. Prüfen Sie Ihre Eingabe.',
-  'error.unavailable': 'Das lässt sich jetzt nicht speichern. Versuchen Sie es gleich noch einmal.',
+  'error.unavailable': 'Der Knoten kann das gerade nicht. Versuchen Sie es gleich noch einmal.',
   'error.busy': 'Der Knoten ist ausgelastet. Versuchen Sie es gleich noch einmal.',
   'error.version': 'Die Konsole wurde erneuert. Laden Sie die Seite neu.',
   'error.internal': 'Bei uns ist etwas schiefgegangen. Versuchen Sie es noch einmal.',

@@ -247,7 +247,7 @@ export const en = {
   'error.conflict': 'It was changed meanwhile. Reload the page.',
   'error.gone': 'Too late: this has ended already.',
   'error.invalid': 'The node did not accept this. Check what you entered.',
-  'error.unavailable': 'It cannot be saved now. Try again in a moment.',
+  'error.unavailable': 'The node cannot do this right now. Try again in a moment.',
   'error.busy': 'The node is full. Try again in a moment.',
   'error.version': 'The console has been updated. Reload the page.',
   'error.internal': 'Something went wrong on our side. Try again.',

@@ -247,7 +247,7 @@ export const et: Texts = {
   'error.conflict': 'Seda muudeti vahepeal. Laadi leht uuesti.',
   'error.gone': 'Liiga hilja: see on juba lõppenud.',
   'error.invalid': 'Sõlm ei võtnud seda vastu. Kontrolli sisestatut.',
-  'error.unavailable': 'Praegu ei saa salvestada. Proovi hetke pärast uuesti.',
+  'error.unavailable': 'Sõlm ei saa seda praegu teha. Proovi hetke pärast uuesti.',
   'error.busy': 'Sõlm on täis. Proovi hetke pärast uuesti.',
   'error.version': 'Konsooli on uuendatud. Laadi leht uuesti.',
   'error.internal': 'Meie poolel läks midagi valesti. Proovi uuesti.',

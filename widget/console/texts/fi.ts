@@ -247,7 +247,7 @@ export const fi: Texts = {
   'error.conflict': 'Sitä muutettiin välillä. Lataa sivu uudelleen.',
   'error.gone': 'Liian myöhään: tämä on jo päättynyt.',
   'error.invalid': 'Solmu ei hyväksynyt tätä. Tarkista, mitä annoit.',
-  'error.unavailable': 'Tallennus ei nyt onnistu. Yritä hetken kuluttua uudelleen.',
+  'error.unavailable': 'Solmu ei voi nyt tehdä tätä. Yritä hetken kuluttua uudelleen.',
   'error.busy': 'Solmu on täynnä. Yritä hetken kuluttua uudelleen.',
   'error.version': 'Konsoli on päivitetty. Lataa sivu uudelleen.',
   'error.internal': 'Meillä meni jokin vikaan. Yritä uudelleen.',

@@ -284,7 +284,7 @@ export const lt: Texts = {
   'error.conflict': 'Tai tuo tarpu pasikeitė. Įkelkite puslapį iš naujo.',
   'error.gone': 'Per vėlu: tai jau baigta.',
   'error.invalid': 'Mazgas to nepriėmė. Patikrinkite, ką įvedėte.',
-  'error.unavailable': 'Dabar nepavyksta įrašyti. Bandykite po akimirkos.',
+  'error.unavailable': 'Mazgas dabar to padaryti negali. Bandykite po akimirkos.',
   'error.busy': 'Mazgas perpildytas. Bandykite po akimirkos.',
   'error.version': 'Konsolė atnaujinta. Įkelkite puslapį iš naujo.',
   'error.internal': 'Mūsų pusėje kažkas nepavyko. Bandykite dar kartą.',

@@ -260,7 +260,7 @@ export const lv: Texts = {
   'error.conflict': 'Pa to laiku tas mainījās. Pārlādējiet lapu.',
   'error.gone': 'Par vēlu: tas jau ir beidzies.',
   'error.invalid': 'Mezgls to nepieņēma. Pārbaudiet ievadīto.',
-  'error.unavailable': 'Pašlaik nevar saglabāt. Mēģiniet pēc brīža.',
+  'error.unavailable': 'Mezgls to pašlaik nevar izdarīt. Mēģiniet pēc brīža.',
   'error.busy': 'Mezgls ir pilns. Mēģiniet pēc brīža.',
   'error.version': 'Konsole ir atjaunināta. Pārlādējiet lapu.',
   'error.internal': 'Mūsu pusē kaut kas nogāja greizi. Mēģiniet vēlreiz.',

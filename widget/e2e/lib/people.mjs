@@ -62,10 +62,10 @@ export async function openAgent(browser, node, name = 'agent') {
   await page.getByLabel('Name').fill(name);
   await page.getByLabel('Password').fill('welcome-aboard');
   await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.getByText('In service', { exact: true }).waitFor();
+  await page.getByRole('radio', { name: 'In service' }).waitFor();
   return {
     context, page,
-    serve: () => page.getByText('In service', { exact: true }).click(),
+    serve: () => page.getByRole('radio', { name: 'In service' }).click(),
     accept: () => page.getByRole('button', { name: /^Accept/ }).first().click({ timeout: 15_000 }),
     async say(text) {
       await page.getByPlaceholder('Write a reply').fill(text);
