@@ -14,7 +14,7 @@ run: build ## build, then run the demo: shop, console, agents
 build: bin/kohe ## bin/kohe, browser code inside
 
 bin/kohe: widget/dist/manifest.json $(shell find . -name '*.go' -not -path './widget/node_modules/*') $(shell find widget/shop widget/console/index.html) go.mod
-	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/kohe
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/kohe
 
 widget/node_modules/.package-lock.json: widget/package.json widget/package-lock.json
 	cd widget && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
@@ -41,7 +41,7 @@ check: widget/dist/manifest.json ## vet and lint, Go and TypeScript
 fuzz: ## each fuzz target for FUZZ (30s before a release)
 	@set -e; for pkg in $$(go list ./...); do \
 	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
-	    echo "fuzz $$pkg $$target $(FUZZ)"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZ) -parallel 2 $$pkg >/tmp/kohe-fuzz.log 2>&1 || { cat /tmp/kohe-fuzz.log; exit 1; }; \
+	    echo "fuzz $$pkg $$target $(FUZZ)"; CGO_ENABLED=0 go test -run '^$$$$' -fuzz "^$$target$$" -fuzztime $(FUZZ) -parallel 2 $$pkg >/tmp/kohe-fuzz.log 2>&1 || { cat /tmp/kohe-fuzz.log; exit 1; }; \
 	  done; done
 
 bench: build ## the published benchmarks on this machine

@@ -126,6 +126,10 @@ func (t *Tree) sheetOp(r *reader, code Code, k uint8) error {
 	id := r.ref()
 	switch code {
 	case OpSheet:
+		if k == 1 {
+			t.restyled(t.nodes[id])
+			return nil
+		}
 		rules := make([]string, r.count())
 		for i := range rules {
 			rules[i] = r.plain()

@@ -32,7 +32,12 @@ func (t *Tree) setText(n *Node, text string) error {
 	return err
 }
 
+// maskedText returns what a masked text node shows. CSS is not masked: it says
+// how things look, and all would look wrong without it.
 func (t *Tree) maskedText(n *Node, text string) string {
+	if n.parent.isStyle() {
+		return text
+	}
 	shown, _ := t.filter.Masked(n, "", text)
 	if shown != text {
 		t.filtered = true
@@ -48,7 +53,8 @@ func (t *Tree) restyled(n *Node) {
 	}
 	if n.more != nil && n.more.sheet != nil {
 		t.bytes -= rulesCost(*n.more.sheet)
-		n.more.sheet = nil
+		n.more.sheet, n.more.sheetVer = nil, t.to
+		t.change(n)
 	}
 	var css strings.Builder
 	for c := n.first; c != nil; c = c.next {
@@ -86,6 +92,7 @@ func (t *Tree) setAttr(el *Node, name, value string) error {
 	}
 	a := el.attr(name)
 	if a == nil {
+		t.forgetRemoved(el)
 		if len(el.attrs) >= MaxAttrs {
 			return fmt.Errorf("%w: over %d attributes of node %d", ErrTooLarge, MaxAttrs, el.id)
 		}
@@ -108,6 +115,25 @@ func (t *Tree) setAttr(el *Node, name, value string) error {
 	}
 	t.related(el, name)
 	return nil
+}
+
+// forgetRemoved makes room where an element has many attributes: those that
+// were removed are forgotten, and with them every version before now.
+func (t *Tree) forgetRemoved(el *Node) {
+	if len(el.attrs) < MaxAttrs {
+		return
+	}
+	kept := el.attrs[:0]
+	for _, a := range el.attrs {
+		if a.removed {
+			t.bytes -= a.cost()
+			t.forgot = t.to
+			continue
+		}
+		kept = append(kept, a)
+	}
+	clear(el.attrs[len(kept):])
+	el.attrs = kept
 }
 
 // checkName refuses attribute names that no page can have.

@@ -218,8 +218,13 @@ func (w *writer) more(n *Node) {
 		w.ref(n.id)
 		w.uint(m.state)
 	}
-	if m.sheet != nil && m.sheetVer > w.since {
+	switch {
+	case m.sheetVer <= w.since:
+	case m.sheet != nil:
 		w.sheet(n.id, *m.sheet)
+	case w.since > 0: // a reader may have rules
+		w.op(OpSheet, 1)
+		w.ref(n.id)
 	}
 	if m.adoptedVer > w.since {
 		w.op(OpAdopt, 0)

@@ -111,6 +111,9 @@ func (f *forest) fits(n, parent *Node) *Node {
 	switch {
 	case used, parent == nil:
 		return nil
+	case parent.depth >= MaxDepth:
+		f.t.filtered = true // what is deeper is not shown
+		return nil
 	case n.kind == KindShadow && (parent.kind != KindElement || parent.shadow != nil):
 		return nil
 	}

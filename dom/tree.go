@@ -139,8 +139,6 @@ func (t *Tree) add(n *Node, parent, after *Node) error {
 		return fmt.Errorf("%w: over %d nodes", ErrTooLarge, MaxNodes)
 	case parent.children >= MaxChildren:
 		return fmt.Errorf("%w: over %d children of node %d", ErrTooLarge, MaxChildren, parent.id)
-	case parent.depth >= MaxDepth:
-		return fmt.Errorf("%w: deeper than %d", ErrTooLarge, MaxDepth)
 	}
 	n.depth = parent.depth + 1
 	n.born, n.placed, n.changed = t.to, t.to, t.to
@@ -162,19 +160,28 @@ func (t *Tree) remove(n *Node) {
 	}
 	parent := n.parent
 	n.unlink()
+	t.record(n)
+	t.drop(n)
+	t.restyled(parent)
+}
+
+// record remembers a removal for Delta.
+func (t *Tree) record(n *Node) {
 	if len(t.gone) >= maxGone {
 		half := len(t.gone) / 2
 		t.forgot = t.gone[half-1].ver
 		t.gone = append([]removal(nil), t.gone[half:]...)
 	}
 	t.gone = append(t.gone, removal{t.to, n.id, n.born})
-	t.drop(n)
-	t.restyled(parent)
 }
 
-// drop forgets a subtree that is unlinked already.
+// drop forgets a subtree that is unlinked already. What had moved into it is
+// remembered by itself: a viewer may have it in another place.
 func (t *Tree) drop(n *Node) {
 	for c := n.first; c != nil; c = c.next {
+		if c.placed != c.born {
+			t.record(c)
+		}
 		t.drop(c)
 	}
 	if n.shadow != nil {
@@ -222,50 +229,65 @@ func rulesCost(rules []string) int {
 // move places a node after a sibling, unless that would tie a knot. It reports
 // whether the node is there now.
 func (t *Tree) move(n, parent, after *Node) (bool, error) {
-	if n.kind == KindDocument || n.kind == KindShadow || parent.within(n) || after == n {
+	if n.kind == KindDocument || n.kind == KindShadow || parent.kind == KindText || parent.within(n) || after == n {
 		return false, nil
 	}
 	if n.parent != parent && parent.children >= MaxChildren {
 		return false, fmt.Errorf("%w: over %d children of node %d", ErrTooLarge, MaxChildren, parent.id)
 	}
+	if n.parent != parent && parent.depth+n.height() >= MaxDepth {
+		t.filtered = true // it would be too deep: it stays where it is
+		return false, nil
+	}
 	from := n.parent
+	hidden := from.bad
 	n.unlink()
 	n.link(parent, after)
 	n.placed = t.to
 	t.touch(n)
+	t.restyled(parent)
+	if hidden || parent.bad { // another text is shown than before
+		t.filtered = true
+		t.change(n)
+	}
 	if from == parent {
-		t.restyled(parent)
 		return true, nil
 	}
-	if err := n.deepen(parent.depth + 1); err != nil {
-		return false, err
-	}
+	t.restyled(from)
+	n.deepen(parent.depth + 1)
 	if parent.masked || t.filter.MaskedBy(n, "") {
 		t.mask(n, parent.masked)
 	}
-	t.restyled(from)
-	t.restyled(parent)
+	if n.masked && from.isStyle() {
+		t.remask(n) // as CSS it was not
+	}
 	return true, nil
 }
 
-// deepen sets the depth of a subtree.
-func (n *Node) deepen(depth uint16) error {
-	if depth > MaxDepth {
-		return fmt.Errorf("%w: deeper than %d", ErrTooLarge, MaxDepth)
+// height returns how many levels there are below a node.
+func (n *Node) height() uint16 {
+	var h uint16
+	for c := n.first; c != nil; c = c.next {
+		h = max(h, c.height()+1)
 	}
+	if n.shadow != nil {
+		h = max(h, n.shadow.height()+1)
+	}
+	return h
+}
+
+// deepen sets the depth of a subtree.
+func (n *Node) deepen(depth uint16) {
 	if n.depth == depth {
-		return nil
+		return
 	}
 	n.depth = depth
 	for c := n.first; c != nil; c = c.next {
-		if err := c.deepen(depth + 1); err != nil {
-			return err
-		}
+		c.deepen(depth + 1)
 	}
 	if n.shadow != nil {
-		return n.shadow.deepen(depth + 1)
+		n.shadow.deepen(depth + 1)
 	}
-	return nil
 }
 
 // place returns where "after" is under a parent: the sibling to come after, nil

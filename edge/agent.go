@@ -36,6 +36,12 @@ func (e *Edge) acceptAgent(ctx context.Context, peer link.Peer, hello wire.Hello
 	c := e.newClient(peer, relay.Principal{
 		Role: row.Role, Customer: row.Customer, Agent: row.ID, Name: row.Alias, Sites: row.Sites, Depts: row.Departments,
 	}, hello)
+	view := api.AgentView(e.Store, row)
+	w := wire.WelcomePayload{Agent: &view}
+	for _, s := range e.liveFor(c) {
+		w.Sessions = append(w.Sessions, s.ID)
+	}
+	c.welcome(w) // before anything can find the client on a list
 	first, err := e.registerAgent(c)
 	if err != nil {
 		return nil, err
@@ -47,15 +53,8 @@ func (e *Edge) acceptAgent(ctx context.Context, peer link.Peer, hello wire.Hello
 			return nil, err
 		}
 	}
-	view := api.AgentView(e.Store, row)
-	mine := slices.DeleteFunc(e.Store.Live(), func(s relay.Session) bool { return !c.sees(s) })
-	w := wire.WelcomePayload{Agent: &view}
-	for _, s := range mine {
-		w.Sessions = append(w.Sessions, s.ID)
-	}
-	c.welcome(w)
 	c.push(wire.Desk, e.desk.of(row.ID))
-	for _, s := range mine {
+	for _, s := range e.liveFor(c) {
 		if l, err := e.live(ctx, s.ID); err == nil {
 			l.join(c, resumeOf(hello.Resume, s.ID))
 		} else {
@@ -66,6 +65,11 @@ func (e *Edge) acceptAgent(ctx context.Context, peer link.Peer, hello wire.Hello
 		c.offer(o)
 	}
 	return c, nil
+}
+
+// liveFor returns the live sessions that are on a console's list.
+func (e *Edge) liveFor(c *client) []relay.Session {
+	return slices.DeleteFunc(e.Store.Live(), func(s relay.Session) bool { return !c.sees(s) })
 }
 
 // sees reports whether a live session is on this console's list: an agent's

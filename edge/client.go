@@ -14,12 +14,8 @@ import (
 	"kohe/relay/wire"
 )
 
-// How often one connection may ask for something, besides the link's own
-// limits on frames and bytes.
-const (
-	asksPerSecond = 20
-	asksBurst     = 60
-)
+// asksBurst is how many seconds of Config.AsksPerSecond may come at once.
+const asksBurst = 3
 
 // client is one authenticated connection: a tab of a visitor or a console of
 // an agent. It handles the link's frames.
@@ -44,7 +40,7 @@ type client struct {
 func (e *Edge) newClient(peer link.Peer, who relay.Principal, hello wire.HelloPayload) *client {
 	c := &client{edge: e, peer: peer, who: who, queue: e.hub.NewQueue(), tab: hello.Tab, quiet: hello.Quiet, lang: hello.Lang}
 	if !c.quiet {
-		c.asks = rate.NewLimiter(asksPerSecond, asksBurst)
+		c.asks = rate.NewLimiter(rate.Limit(e.AsksPerSecond), asksBurst*e.AsksPerSecond)
 	}
 	return c
 }

@@ -72,7 +72,13 @@ type Config struct {
 	Ping  time.Duration // after how much silence a client pings
 	// OpensPerMinute bounds how many sessions one address may open a minute.
 	OpensPerMinute int
+	// AsksPerSecond bounds the control frames of one connection, besides the
+	// link's own limits on frames and bytes.
+	AsksPerSecond int
 }
+
+// DefaultAsks is enough for a person who types, points and reads.
+const DefaultAsks = 20
 
 // Spans of an edge's life.
 const (

@@ -87,15 +87,18 @@ func (e *Edge) registerVisitor(c *client) error {
 // joinVisitor registers a full connection and attaches it to the visitor's
 // live session, if there is one.
 func (e *Edge) joinVisitor(ctx context.Context, c *client, hello wire.HelloPayload, w wire.WelcomePayload) error {
+	row, ok := e.Store.LiveOf(c.who.Visitor)
+	if ok {
+		w.Sessions = []relay.ID{row.ID}
+	}
+	c.welcome(w) // before anything can find the client on a list
 	if err := e.registerVisitor(c); err != nil {
 		return err
 	}
 	topic := e.desk.buttonTopic(c.who.Site)
+	topic.Subscribe(c.queue)
 	c.left = func() { topic.Unsubscribe(c.queue); e.visitorLeft(c) }
-	row, ok := e.Store.LiveOf(c.who.Visitor)
 	if !ok {
-		c.welcome(w)
-		topic.Subscribe(c.queue)
 		e.lastSession(c, hello.Resume)
 		return nil
 	}
@@ -104,9 +107,6 @@ func (e *Edge) joinVisitor(ctx context.Context, c *client, hello wire.HelloPaylo
 		c.left()
 		return err
 	}
-	w.Sessions = []relay.ID{row.ID}
-	c.welcome(w)
-	topic.Subscribe(c.queue)
 	l.join(c, resumeOf(hello.Resume, row.ID))
 	return nil
 }

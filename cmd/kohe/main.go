@@ -11,13 +11,23 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	metrics "github.com/hashicorp/go-metrics"
 	"github.com/spf13/cobra"
 )
 
 // version is set by the linker (see the Makefile).
 var version = "development"
 
+// minProcs: fsyncs block a thread each; with fewer, commits wait for each other
+// (DESIGN.md of raft has the measurement).
+const minProcs = 8
+
 func main() {
+	if runtime.GOMAXPROCS(0) < minProcs && os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(minProcs)
+	}
+	// hashicorp/raft measures itself into a process-wide sink; nobody reads it.
+	_, _ = metrics.NewGlobal(&metrics.Config{FilterDefault: false}, &metrics.BlackholeSink{}) // fails on a bad host name only
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := root().ExecuteContext(ctx); err != nil && !errors.Is(err, context.Canceled) {

@@ -64,14 +64,21 @@ func openNode(ctx context.Context, c config, demo bool, logTo io.Writer) (_ *nod
 	if err != nil {
 		return nil, err
 	}
-	if n.cell, err = client.Open(client.Config{Dir: filepath.Join(c.Data, "cell"), NodeID: c.Node, Logger: n.log}); err != nil {
+	if n.cell, err = client.Open(client.Config{
+		Dir: filepath.Join(c.Data, "cell"), NodeID: c.Node, Logger: n.log, Fatal: n.fatal,
+	}); err != nil {
 		return nil, fmt.Errorf("open %s: %w", c.Data, err)
+	}
+	select {
+	case <-n.cell.Ready():
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 	tickets := &auth.Tickets{}
 	store := n.cell.Read()
 	if n.edge, err = edge.Open(ctx, edge.Config{
 		Node: c.Node, Cell: n.cell, Store: store, Key: key, Tickets: tickets, Log: n.log, Reach: n.reach,
-		Pages: page.New(0, page.NewMetrics(n.registry)), Ping: link.DefaultPing, OpensPerMinute: c.Opens,
+		Pages: page.New(0, page.NewMetrics(n.registry)), Ping: link.DefaultPing, OpensPerMinute: c.Opens, AsksPerSecond: edge.DefaultAsks,
 	}); err != nil {
 		return nil, err
 	}
@@ -93,6 +100,13 @@ func openNode(ctx context.Context, c config, demo bool, logTo io.Writer) (_ *nod
 	}
 	n.ready.Store(true)
 	return n, nil
+}
+
+// fatal ends the process where going on would be a lie: a disk that hangs.
+// Another node, or the next start, goes on from what was stored.
+func (n *node) fatal(err error) {
+	n.log.Error("the node ends itself", "err", err)
+	os.Exit(2)
 }
 
 // listening says what the port serves. Until the node is ready nobody gets in.

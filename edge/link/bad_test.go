@@ -33,6 +33,8 @@ func raw(t *testing.T, over transport) *rawClient {
 	if err != nil {
 		t.Fatal(err)
 	}
+	stuck := time.AfterFunc(time.Minute, func() { over.close(context.Background(), "") })
+	t.Cleanup(func() { stuck.Stop() })
 	return &rawClient{over, t, l}
 }
 

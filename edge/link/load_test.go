@@ -44,7 +44,7 @@ func (p *port) dials() map[string]func(context.Context) (*Client, error) {
 }
 
 func TestNothingIsLeftOfAThousandConnections(t *testing.T) {
-	const atOnce = 50
+	const atOnce = 20
 	p := openPort(t, Config{})
 	defer p.close(t)
 	for name, connections := range map[string]int{WebSocket: 800, WebTransport: 200} {
@@ -77,6 +77,9 @@ func TestNothingIsLeftOfAThousandConnections(t *testing.T) {
 				})
 			}
 			all.Wait()
+			if t.Failed() {
+				return
+			}
 			for range connections {
 				if err := <-(<-p.handlers).closed; err != nil {
 					t.Errorf("closed with %v", err)

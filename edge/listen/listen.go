@@ -143,13 +143,13 @@ func (l *Listener) Close(ctx context.Context) error {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		err = l.http.Close()
 	}
+	l.running.Wait() // nothing more is accepted
 	l.drain(ctx)
 	errs := []error{err, l.wt.Close()}
 	for _, t := range l.udp {
 		errs = append(errs, t.Close(), t.Conn.Close())
 	}
 	l.sessions.Wait()
-	l.running.Wait()
 	return errors.Join(errs...)
 }
 

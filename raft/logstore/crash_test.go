@@ -76,7 +76,7 @@ func crashRun(t *testing.T, seed uint64, wrap func(vfs.FS) vfs.FS) error {
 		t.Fatal(err)
 	}
 	var acked, cutTo atomic.Uint64
-	p := &powerCut{mem: mem, at: 30 + rng.Int64N(150), rng: rng, acked: acked.Load}
+	p := &powerCut{mem: mem, at: 30 + rng.Int64N(150), rng: rand.New(rand.NewPCG(seed, 9)), acked: acked.Load}
 	d := open(t, errorfs.Wrap(wrap(mem), p))
 	s := newStore(t, d, "a/")
 	next := uint64(1)

@@ -112,7 +112,8 @@ func (w *world) must(c Command) any {
 	return v
 }
 
-func (w *world) refuse(c Command, code relay.Code) error {
+// refuse expects an error with a code, and that nothing changed.
+func (w *world) refuse(c Command, code relay.Code) {
 	w.t.Helper()
 	before := dump(w.t, w.db, w.state)
 	_, err := w.do(c)
@@ -122,7 +123,6 @@ func (w *world) refuse(c Command, code relay.Code) error {
 	if after := dump(w.t, w.db, w.state); after != before {
 		w.t.Errorf("%+v was refused and changed\n%s\nto\n%s", c, before, after)
 	}
-	return err
 }
 
 // reopen reads the state from its rows again.
@@ -203,8 +203,8 @@ func (w *world) transcript(n int) string {
 	return strings.Join(lines, "|")
 }
 
-// dump prints every row under the state's prefix but the meta row, and what is
-// kept in memory only as far as it can be seen: queues, places and the deadline.
+// dump prints every row under the state's prefix but the meta row, and what can
+// be seen of what is in memory: live sessions, queues, desks and the deadline.
 func dump(t testing.TB, db *pebble.DB, s *State) string {
 	t.Helper()
 	var b strings.Builder

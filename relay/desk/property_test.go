@@ -58,7 +58,7 @@ func offers(d *Desk) (list []Session) {
 func (s step) apply(d *Desk) ([]Event, error) {
 	switch s.what {
 	case "open":
-		return d.Open(s.now, s.session, s.departments0(), s.node), nil
+		return d.Open(s.now, s.session, s.department(), s.node), nil
 	case "answer":
 		return d.Answer(s.now, s.session, s.agent, s.assignment, s.on)
 	case "state":
@@ -80,7 +80,7 @@ func (s step) apply(d *Desk) ([]Event, error) {
 	}
 }
 
-func (s step) departments0() string {
+func (s step) department() string {
 	if len(s.departments) == 0 {
 		return "service"
 	}

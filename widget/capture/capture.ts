@@ -1,5 +1,6 @@
 import { Changes, Placer } from './changes.ts';
-import { DOCUMENT, FORMAT, Head, Limit, maskText, Op, Splice } from './format.ts';
+import { Contents } from './contents.ts';
+import { DOCUMENT, FORMAT, Head, maskText, Op } from './format.ts';
 import { Ids } from './ids.ts';
 import { Masks } from './masks.ts';
 import { Patches } from './patches.ts';
@@ -7,7 +8,7 @@ import { Serializer } from './serializer.ts';
 import { Sheets } from './sheets.ts';
 import { pointerRecord, Signals } from './signals.ts';
 import { States } from './states.ts';
-import { change, Writer, writeChange } from './writer.ts';
+import { Writer } from './writer.ts';
 
 export interface Options {
   /** Selectors whose elements are masked, besides data-kohe-mask (dom/mask documents the subset). */
@@ -19,12 +20,16 @@ export interface Options {
 const slice = 6; // ms that a frame gives to nodes that are new to the mirror
 const full = 384 << 10; // bytes of a message after which no new node begins
 const observed: MutationObserverInit = {
-  subtree: true, childList: true, attributes: true, attributeOldValue: true, characterData: true, characterDataOldValue: true,
+  subtree: true,
+  childList: true,
+  attributes: true,
+  attributeOldValue: true,
+  characterData: true,
+  characterDataOldValue: true,
 };
+/** Attributes that change what an element's state is, or is compared with. */
+const telling = new Set(['value', 'type', 'open', 'checked', 'popover', 'rel', 'disabled']);
 const listened = { capture: true, passive: true } as const;
-
-/** A string that is longer than one message should carry: what of it has been sent. Name '' is a node's text. */
-interface Long { node: Node; name: string; sent: string }
 
 /**
  * Watches one document and gives messages (dom/FORMAT.md) to a sink. The first
@@ -49,8 +54,7 @@ export class Capture {
   readonly #roots = new Set<ShadowRoot>(); // observed
   readonly #fresh: Element[] = []; // new in this message
   readonly #hosts = new Set<Element>(); // known elements that got a shadow root
-  readonly #remasked = new Set<Node>(); // known nodes that came under a mask in this frame
-  #long: Long[] = [];
+  readonly #contents: Contents;
   #records: MutationRecord[] = [];
   #version = 0;
   #snapshot = false; // the next message begins a snapshot
@@ -70,15 +74,20 @@ export class Capture {
     const signal = (): void => this.#signal();
     this.#masks = new Masks(options.mask ?? []);
     this.#serializer = new Serializer({
-      w: this.#w, ids: this.#ids, masks: this.#masks,
+      w: this.#w,
+      ids: this.#ids,
+      masks: this.#masks,
       arrived: (el) => this.#fresh.push(el),
       shadowOf: (el) => el.shadowRoot ?? this.closedRoots.get(el) ?? null,
       rooted: (root) => this.#rooted(root),
-      remask: (node) => this.#mask(node, true),
-      cut: (node, name, sent) => this.#long.push({ node, name, sent }),
+      remask: (node) => this.#contents.mask(node, true),
+      cut: (node, name, sent) => this.#contents.cut(node, name, sent),
     });
+    this.#contents = new Contents(this.#w, this.#ids, this.#masks, this.#serializer, (el) =>
+      this.#states.forgetValue(el),
+    );
     this.#changes = new Changes(this.#ids, this.#serializer);
-    this.#placer = new Placer(this.#w, this.#ids, this.#serializer, (node) => this.#mask(node, true));
+    this.#placer = new Placer(this.#w, this.#ids, this.#serializer, (node) => this.#contents.mask(node, true));
     this.#states = new States(this.#ids, this.#masks, signal);
     this.#sheets = new Sheets(this.#ids, signal);
     this.#signals = new Signals(this.#ids, signal);
@@ -166,10 +175,9 @@ export class Capture {
     this.#records = [];
     this.#roots.clear();
     this.#ids.renew();
-    for (const part of [this.#states, this.#sheets, this.#signals]) part.renew();
-    for (const held of [this.#serializer.pending, this.#hosts, this.#remasked]) held.clear();
+    for (const part of [this.#states, this.#sheets, this.#signals, this.#contents]) part.renew();
+    for (const held of [this.#serializer.pending, this.#hosts]) held.clear();
     this.#serializer.nodes = 0;
-    this.#long = [];
     this.#snapshot = this.#first = true;
     this.#observer.observe(document, observed);
     this.#sheets.rooted(document);
@@ -187,7 +195,10 @@ export class Capture {
     const of = (target: EventTarget, types: string): void => {
       for (const type of types.split(' ')) target[set](type, this.#event, listened);
     };
-    of(document, 'scroll focusin focusout pointerover pointerleave mouseleave input change invalid reset load toggle close');
+    of(
+      document,
+      'scroll focusin focusout pointerover pointerleave mouseleave input change invalid reset load toggle close',
+    );
     of(window, 'resize popstate hashchange');
     if (visualViewport) of(visualViewport, 'resize');
     if (this.options.onPointer) of(document, 'pointermove pointerdown pointerup');
@@ -197,8 +208,13 @@ export class Capture {
   readonly #event = (event: Event): void => {
     const target = event.composedPath()[0] as Element;
     switch (event.type) {
-      case 'input': case 'change': case 'invalid': case 'toggle': case 'close':
-        if (target.nodeType === 1) this.#states.touch(target.localName === 'option' ? (target.closest('select') ?? target) : target);
+      case 'input':
+      case 'change':
+      case 'invalid':
+      case 'toggle':
+      case 'close':
+        if (target.nodeType === 1)
+          this.#states.touch(target.localName === 'option' ? (target.closest('select') ?? target) : target);
         break;
       case 'reset':
         this.#states.reset(target as HTMLFormElement);
@@ -209,10 +225,13 @@ export class Capture {
           this.#signal();
         }
         break;
-      case 'popstate': case 'hashchange':
+      case 'popstate':
+      case 'hashchange':
         this.#signal();
         break;
-      case 'pointermove': case 'pointerdown': case 'pointerup':
+      case 'pointermove':
+      case 'pointerdown':
+      case 'pointerup':
         this.#pointer = event as PointerEvent;
         this.#schedule();
         break;
@@ -254,7 +273,7 @@ export class Capture {
     if (pointer) {
       this.#pointer = null;
       this.#w.reset();
-      const target = this.#ids.of(pointer.composedPath()[0] as Node ?? document);
+      const target = this.#ids.of((pointer.composedPath()[0] as Node) ?? document);
       this.options.onPointer?.(pointerRecord(this.#w, pointer.clientX, pointer.clientY, pointer.buttons, target));
     }
     if (this.#dirty || this.#records.length > 0 || this.#unfinished()) {
@@ -264,7 +283,7 @@ export class Capture {
   };
 
   #unfinished(): boolean {
-    return this.#serializer.pending.size > 0 || this.#long.length > 0 || this.#sheets.pending;
+    return this.#serializer.pending.size > 0 || this.#contents.pending || this.#sheets.pending;
   }
 
   #flush(deadline: number): void {
@@ -280,8 +299,8 @@ export class Capture {
     else this.#differences(records, first);
     this.#serializer.resume();
     this.#newcomers();
-    this.#rest();
-    this.#remask();
+    this.#contents.rest(full);
+    this.#contents.remask();
     this.#states.write(w);
     this.#sheets.write(w);
     this.#signals.write(w);
@@ -299,6 +318,11 @@ export class Capture {
     this.#serializer.close();
   }
 
+  #attributes(el: Element, former: (string | null)[]): void {
+    this.#contents.attributes(el, former);
+    for (let i = 0; i < former.length; i += 2) if (telling.has(former[i] as string)) this.#states.touch(el);
+  }
+
   #title(title: string): string {
     const el = document.querySelector('title');
     return el && this.#ids.masked(el) ? maskText(title) : title;
@@ -308,7 +332,8 @@ export class Capture {
     const changes = this.#changes;
     changes.read(records);
     for (const [el, former] of changes.attributes) {
-      if (this.#masks.watches(former as string[], el) && this.#ids.of(el)) this.#mask(el, this.#ids.masked(el));
+      if (this.#masks.watches(former as string[], el) && this.#ids.of(el))
+        this.#contents.mask(el, this.#ids.masked(el));
     }
     this.#placer.place(changes.touched);
     for (const host of this.#hosts) {
@@ -319,11 +344,13 @@ export class Capture {
     for (const node of changes.touched) this.#structural(node.parentNode);
     for (const [el, former] of changes.attributes) {
       const id = this.#ids.of(el);
-      if (id && id < first && !this.#remasked.has(el)) this.#attributes(el, former);
+      if (id && id < first) this.#attributes(el, former);
     }
     for (const [node, before] of changes.texts) {
       const id = this.#ids.of(node);
-      if (id && id < first && !this.#remasked.has(node)) this.#text(node, before);
+      if (!id || id >= first) continue;
+      this.#contents.text(node, before);
+      this.#structural(node.parentNode);
     }
     changes.clear();
     if (this.#root !== document.documentElement) {
@@ -340,91 +367,6 @@ export class Capture {
     if (el.localName === 'textarea' || el.localName === 'select') this.#states.touch(el);
   }
 
-  #attributes(el: Element, former: (string | null)[]): void {
-    const { w } = this;
-    for (let i = 0; i < former.length; i += 2) {
-      const name = former[i] as string;
-      const masked = this.#ids.masked(el);
-      const out = (v: string | null): string | null => (v === null ? null : this.#serializer.attributeOf(el, name, v, masked));
-      const long = this.#long.find((l) => l.node === el && l.name === name);
-      const before = long ? long.sent : out(former[i + 1] as string | null);
-      const now = out(el.getAttribute(name));
-      if (now === before) continue;
-      if (now === null) {
-        w.op(Op.unset);
-        w.ref(this.#ids.of(el));
-        w.attrName(name);
-      } else this.#attribute(el, name, before, now);
-      if (name === 'rel' || name === 'disabled') this.#states.arrived(el);
-      if (name === 'value' || name === 'type' || name === 'open' || name === 'checked' || name === 'popover') this.#states.touch(el);
-    }
-  }
-
-  #attribute(el: Node, name: string, before: string | null, now: string): void {
-    const { w } = this;
-    const c = change(before ?? '', now);
-    if (c.insert.length > Limit.inline) {
-      if (!this.#long.some((l) => l.node === el && l.name === name)) this.#long.push({ node: el, name, sent: before ?? '' });
-      return;
-    }
-    const k = before === null ? Splice.set : c.k;
-    w.op(name === '' ? Op.text : Op.attr, k);
-    w.ref(this.#ids.of(el));
-    if (name !== '') w.attrName(name);
-    if (k !== Splice.set) writeChange(w, c);
-    else if (name === '') w.plain(now);
-    else w.str(now);
-  }
-
-  #text(node: CharacterData, was: string): void {
-    const masked = this.#ids.masked(node);
-    const long = this.#long.find((l) => l.node === node);
-    const before = long ? long.sent : this.#serializer.textOf(node, was, masked);
-    const now = this.#serializer.textOf(node, node.data, masked);
-    if (now !== before) this.#attribute(node, '', before, now);
-    this.#structural(node.parentNode);
-  }
-
-  get w(): Writer {
-    return this.#w;
-  }
-
-  /** Asks the rules about a known subtree and marks what is masked now; #remask sends it. */
-  #mask(node: Node, inherited: boolean): void {
-    const ids = this.#ids;
-    const masked = inherited || ids.masked(node) || (node.nodeType === 1 && this.#masks.self(node as Element));
-    if (masked && !ids.masked(node)) {
-      ids.mask(node);
-      this.#remasked.add(node);
-    }
-    for (let child = node.firstChild; child; child = child.nextSibling) if (ids.of(child)) this.#mask(child, masked);
-    if (node.nodeType !== 1) return;
-    const root = (node as Element).shadowRoot ?? this.closedRoots.get(node as Element);
-    if (root && ids.of(root)) this.#mask(root, masked);
-  }
-
-  #remask(): void {
-    for (const node of this.#remasked) {
-      if (!this.#ids.of(node)) continue;
-      if (node.nodeType === 1) this.#remaskElement(node as Element);
-      else if (node.nodeType === 3) this.#attribute(node, '', null, this.#serializer.textOf(node as Text, (node as Text).data, true));
-    }
-    this.#remasked.clear();
-  }
-
-  #remaskElement(el: Element): void {
-    for (const { name, value } of [...el.attributes]) {
-      const now = this.#serializer.attributeOf(el, name, value, true);
-      if (now !== null) this.#attribute(el, name, null, now);
-      else {
-        this.#w.op(Op.unset);
-        this.#w.ref(this.#ids.of(el));
-        this.#w.attrName(name);
-      }
-    }
-    this.#states.forgetValue(el);
-  }
-
   /** What new elements have to say beyond their attributes. */
   #newcomers(): void {
     for (const el of this.#fresh) {
@@ -434,31 +376,6 @@ export class Capture {
     }
     this.#fresh.length = 0;
     this.#first &&= this.#serializer.pending.size > 0;
-  }
-
-  /** Goes on with long strings, as far as this message has room. */
-  #rest(): void {
-    const list = this.#long;
-    this.#long = [];
-    for (const long of list) {
-      const { node, name, sent } = long;
-      if (!this.#ids.of(node)) continue;
-      const masked = this.#ids.masked(node);
-      const value = name === '' ? (node as CharacterData).data : (node as Element).getAttribute(name);
-      const whole = value === null ? null
-        : name === '' ? this.#serializer.textOf(node as CharacterData, value, masked)
-          : this.#serializer.attributeOf(node as Element, name, value, masked);
-      if (whole === null || whole === sent) continue;
-      if (this.w.length > full) {
-        this.#long.push(long);
-        continue;
-      }
-      const c = change(sent, whole);
-      const end = c.start + Limit.inline;
-      const to = c.insert.length <= Limit.inline ? whole : whole.slice(0, (whole.charCodeAt(end - 1) & 0xfc00) === 0xd800 ? end - 1 : end);
-      this.#attribute(node, name, sent, to);
-      if (to !== whole) this.#long.push({ node, name, sent: to });
-    }
   }
 
   #send(): void {

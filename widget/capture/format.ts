@@ -7,8 +7,23 @@ export const Head = { snapshot: 1, partial: 2, span: 4, hash: 8, deflated: 16 } 
 
 /** Operation codes: the low five bits of an operation's first byte. */
 export const Op = {
-  page: 1, viewport: 2, insert: 3, remove: 4, move: 5, text: 6, attr: 7, unset: 8, value: 9, state: 10,
-  scroll: 11, focus: 12, hover: 13, sheet: 14, rule: 15, adopt: 16, freeze: 17,
+  page: 1,
+  viewport: 2,
+  insert: 3,
+  remove: 4,
+  move: 5,
+  text: 6,
+  attr: 7,
+  unset: 8,
+  value: 9,
+  state: 10,
+  scroll: 11,
+  focus: 12,
+  hover: 13,
+  sheet: 14,
+  rule: 15,
+  adopt: 16,
+  freeze: 17,
 } as const;
 
 /** How a splice is written (upper three bits of text, attr and value): what is left out is implied. */
@@ -21,7 +36,15 @@ export const Rule = { insert: 0, delete: 1, replace: 2 } as const;
 export const Special = { end: 0, shadow: 1, existing: 2, document: 3, shadowManual: 4 } as const;
 
 /** Bits of state. */
-export const State = { checked: 1, selected: 2, indeterminate: 4, modal: 8, popover: 16, disabledSheet: 32, userInvalid: 64 } as const;
+export const State = {
+  checked: 1,
+  selected: 2,
+  indeterminate: 4,
+  modal: 8,
+  popover: 16,
+  disabledSheet: 32,
+  userInvalid: 64,
+} as const;
 
 /** Bits of page. */
 export const Page = { quirks: 1 } as const;
@@ -69,4 +92,3 @@ function maskedRun(n: number): string {
 export function maskPassword(value: string): string {
   return BULLET.repeat(Math.min(value.length, 8));
 }
-

@@ -3,17 +3,44 @@
 import { maskPassword, maskText } from './format.ts';
 
 const builtIn = [
-  '[data-kohe-mask]', 'input[type=password i]', '[autocomplete*="cc-" i]', '[autocomplete~="one-time-code" i]',
-  '[autocomplete~="new-password" i]', '[autocomplete~="current-password" i]',
+  '[data-kohe-mask]',
+  'input[type=password i]',
+  '[autocomplete*="cc-" i]',
+  '[autocomplete~="one-time-code" i]',
+  '[autocomplete~="new-password" i]',
+  '[autocomplete~="current-password" i]',
 ];
 
 /** Attributes whose text a person reads; data-* is added to them. */
 const spoken = new Set([
-  'value', 'placeholder', 'title', 'alt', 'label', 'content', 'summary', 'abbr', 'datetime', 'aria-label', 'aria-description',
-  'aria-valuetext', 'aria-valuenow', 'aria-placeholder', 'aria-roledescription', 'aria-braillelabel',
+  'value',
+  'placeholder',
+  'title',
+  'alt',
+  'label',
+  'content',
+  'summary',
+  'abbr',
+  'datetime',
+  'aria-label',
+  'aria-description',
+  'aria-valuetext',
+  'aria-valuenow',
+  'aria-placeholder',
+  'aria-roledescription',
+  'aria-braillelabel',
 ]);
 const addresses = new Set([
-  'href', 'src', 'srcset', 'poster', 'cite', 'background', 'xlink:href', 'data', 'longdesc', 'usemap',
+  'href',
+  'src',
+  'srcset',
+  'poster',
+  'cite',
+  'background',
+  'xlink:href',
+  'data',
+  'longdesc',
+  'usemap',
 ]);
 /** Types whose value cannot be bullets; masked they become text fields. */
 const rigid = new Set(['number', 'range', 'date', 'time', 'month', 'week', 'datetime-local', 'color', 'email', 'url']);

@@ -2,7 +2,8 @@
 
 const words = (table: string): string[] => table.split(/\s+/).map((word) => word.replaceAll('␣', ' '));
 
-export const tags = words(`div span a p li td tr i b svg:path svg:svg button img input label ul option th section h2 h3 br svg:g strong em nav
+export const tags =
+  words(`div span a p li td tr i b svg:path svg:svg button img input label ul option th section h2 h3 br svg:g strong em nav
 kohe-x link style meta html head body title table tbody thead tfoot caption colgroup col form select textarea optgroup
 fieldset legend datalist output progress meter details summary dialog header footer main article aside h1 h4 h5 h6 ol
 dl dt dd hr pre code blockquote q cite abbr small sub sup u s del ins mark kbd samp var time address figure figcaption
@@ -14,7 +15,8 @@ svg:feColorMatrix svg:feFlood svg:feComposite svg:feMerge svg:feMergeNode svg:ma
 svg:switch svg:view svg:animate svg:animateTransform math:math math:mi math:mn math:mo math:mrow math:mfrac math:msup
 math:msub math:msqrt math:mtext math:mtable math:mtr math:mtd`);
 
-export const attrs = words(`class id style href src type name value title alt role tabindex width height rel target for placeholder disabled
+export const attrs =
+  words(`class id style href src type name value title alt role tabindex width height rel target for placeholder disabled
 checked selected hidden d fill stroke viewBox xmlns data-id data-testid aria-label aria-hidden aria-expanded
 aria-controls aria-labelledby aria-describedby aria-selected aria-current aria-haspopup aria-live aria-checked
 aria-disabled aria-pressed aria-invalid aria-required aria-modal aria-atomic aria-busy aria-orientation aria-valuenow
@@ -31,7 +33,8 @@ marker-end marker-start data-kohe-mask align valign bgcolor border cellpadding c
 nowrap start reversed itemprop itemscope itemtype data-index data-key data-value data-state data-name data-type
 shadowrootmode usemap shape coords vector-effect pathLength xml:lang xml:space`);
 
-export const values = words(`true false 0 1 2 -1 100% none auto on off text button submit checkbox radio hidden password email tel number search
+export const values =
+  words(`true false 0 1 2 -1 100% none auto on off text button submit checkbox radio hidden password email tel number search
 date file image link img presentation dialog menu menuitem listbox option tab tabpanel tablist row cell gridcell grid
 group navigation main banner status alert heading list listitem tooltip combobox page polite assertive _blank noopener
 noreferrer stylesheet icon currentColor #fff #000 round evenodd nonzero en ltr rtl lazy async 24 16 20 32 48 0␣0␣24␣24

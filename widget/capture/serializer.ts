@@ -8,15 +8,29 @@ import type { Masks } from './masks.ts';
 import { absoluteAttribute, absoluteCss } from './url.ts';
 import type { Writer } from './writer.ts';
 
-const never = new Set(['script', 'noscript', 'base', 'object', 'embed', 'applet', 'frame', 'frameset', 'portal', 'fencedframe']);
+const never = new Set([
+  'script',
+  'noscript',
+  'base',
+  'object',
+  'embed',
+  'applet',
+  'frame',
+  'frameset',
+  'portal',
+  'fencedframe',
+]);
 const noChildren = new Set(['iframe', 'template', 'textarea']);
-const silent = /^(?:on|nonce$|integrity$|srcdoc$|action$|formaction$|ping$|crossorigin$|http-equiv$|autofocus$|data-kohe-ui)/i;
+const most = Limit.nodes - 1000; // what is beyond is not shown: the edge would refuse the page
+const silent =
+  /^(?:on|nonce$|integrity$|srcdoc$|action$|formaction$|ping$|crossorigin$|http-equiv$|autofocus$|data-kohe-ui)/i;
 
 /** The tag of an element on the wire: its local name, with its namespace if that is not HTML. */
 function tagOf(el: Element): string {
   const name = el.localName;
   const ns = el.namespaceURI;
-  if (ns === 'http://www.w3.org/1999/xhtml') return never.has(name) ? 'kohe-x' : /^(?:svg|math|html):/.test(name) ? `html:${name}` : name;
+  if (ns === 'http://www.w3.org/1999/xhtml')
+    return never.has(name) ? 'kohe-x' : /^(?:svg|math|html):/.test(name) ? `html:${name}` : name;
   if (ns === 'http://www.w3.org/2000/svg') return name === 'script' ? 'kohe-x' : `svg:${name}`;
   return ns === 'http://www.w3.org/1998/Math/MathML' ? `math:${name}` : 'kohe-x';
 }
@@ -69,6 +83,7 @@ export class Serializer {
 
   /** Writes one unknown node, or nothing if it is of a kind that does not travel. */
   node(node: Node, masked: boolean): boolean {
+    if (this.nodes >= most) return false;
     if (node.nodeType === 3 || node.nodeType === 4) return this.#text(node as Text, masked);
     return node.nodeType === 1 && this.#element(node as Element, masked);
   }
@@ -81,16 +96,18 @@ export class Serializer {
 
   /** A text node's content as it leaves. */
   textOf(node: CharacterData, data: string, masked: boolean): string {
-    if (masked) return maskText(data);
     const parent = node.parentNode;
-    if (parent && parent.nodeType === 1 && (parent as Element).localName === 'style') return absoluteCss(data, parent.baseURI);
+    if (parent && parent.nodeType === 1 && (parent as Element).localName === 'style')
+      return absoluteCss(data, parent.baseURI); // CSS is not masked: all would look wrong without it
+    if (masked) return maskText(data);
     return data.length > Limit.text ? data.slice(0, Limit.text) : data;
   }
 
   /** An attribute as it leaves, null if it does not. */
   attributeOf(el: Element, name: string, value: string, masked: boolean): string | null {
     if (silent.test(name)) return null;
-    if (name === 'value' && el.localName === 'input' && /^(?:hidden|file)$/i.test(el.getAttribute('type') ?? '')) return null;
+    if (name === 'value' && el.localName === 'input' && /^(?:hidden|file)$/i.test(el.getAttribute('type') ?? ''))
+      return null;
     const kept = masked ? this.c.masks.attribute(el, name, value) : value;
     if (kept === null) return null;
     if (kept !== '' && (name === 'href' || name === 'src')) {
@@ -108,9 +125,13 @@ export class Serializer {
     return new URL(link.href, document.baseURI).origin !== location.origin;
   }
 
-  #text(node: Text, masked: boolean): boolean {
+  #add(node: Node, masked: boolean): void {
     this.c.ids.add(node, masked);
     this.nodes++;
+  }
+
+  #text(node: Text, masked: boolean): boolean {
+    this.#add(node, masked);
     const text = this.textOf(node, node.data, masked);
     this.c.w.plain(this.#clip(node, '', text), 2);
     return true;
@@ -125,18 +146,17 @@ export class Serializer {
   }
 
   #element(el: Element, inherited: boolean): boolean {
-    const { w, ids, masks } = this.c;
+    const { w, masks } = this.c;
     if (el.hasAttribute('data-kohe-ui')) return false;
     const tag = tagOf(el);
     if (tag === 'kohe-x') {
-      ids.add(el, inherited);
+      this.#add(el, inherited);
       w.tag(tag, 1);
       w.u(0);
       return true;
     }
     const masked = inherited || masks.self(el);
-    ids.add(el, masked);
-    this.nodes++;
+    this.#add(el, masked);
     const shadow = this.c.shadowOf(el);
     const first = noChildren.has(el.localName) ? null : el.firstChild;
     const deep = first !== null || shadow !== null;
@@ -176,9 +196,9 @@ export class Serializer {
   }
 
   #shadow(root: ShadowRoot, masked: boolean): void {
-    const { w, ids } = this.c;
+    const { w } = this.c;
     w.u(((root.slotAssignment === 'manual' ? Special.shadowManual : Special.shadow) << 2) | 3);
-    ids.add(root, masked);
+    this.#add(root, masked);
     this.c.rooted(root);
     if (root.firstChild) this.#children(root, root.firstChild, masked);
     w.u((Special.end << 2) | 3);
@@ -244,7 +264,10 @@ export class Serializer {
 
   /** Whether the children of a known node stay unknown. */
   opaque(parent: Node): boolean {
-    return parent.nodeType === 1 && (never.has((parent as Element).localName) || noChildren.has((parent as Element).localName));
+    return (
+      parent.nodeType === 1 &&
+      (never.has((parent as Element).localName) || noChildren.has((parent as Element).localName))
+    );
   }
 
   /** Makes a subtree unknown again. */

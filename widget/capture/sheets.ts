@@ -8,7 +8,11 @@ import type { Patches } from './patches.ts';
 import { absoluteCss } from './url.ts';
 import type { Writer } from './writer.ts';
 
-interface Step { k: number; index: number; text: string }
+interface Step {
+  k: number;
+  index: number;
+  text: string;
+}
 type Root = Document | ShadowRoot;
 
 const longest = 300_000; // UTF-16 units of a rule; a longer one is left out
@@ -46,21 +50,25 @@ export class Sheets {
     const proto = CSSStyleSheet.prototype;
     const inserted = (sheet: CSSStyleSheet, [text, index = 0]: [string, number?]): void =>
       this.#step(sheet, { k: Rule.insert, index, text });
-    const deleted = (sheet: CSSStyleSheet, [index]: [number]): void => this.#step(sheet, { k: Rule.delete, index, text: '' });
+    const deleted = (sheet: CSSStyleSheet, [index]: [number]): void =>
+      this.#step(sheet, { k: Rule.delete, index, text: '' });
     patches.method(proto, 'insertRule', inserted);
     patches.method(proto, 'deleteRule', deleted);
     patches.method(proto, 'removeRule', deleted);
     patches.method(proto, 'addRule', (sheet: CSSStyleSheet) => this.changed(sheet));
     patches.method(proto, 'replaceSync', (sheet: CSSStyleSheet) => this.changed(sheet));
     patches.method(proto, 'replace', (sheet: CSSStyleSheet) => queueMicrotask(() => this.changed(sheet)));
-    for (const name of ['insertRule', 'deleteRule']) patches.method(CSSGroupingRule.prototype, name, (r: CSSRule) => this.#watch(r));
-    for (const name of ['appendRule', 'deleteRule']) patches.method(CSSKeyframesRule.prototype, name, (r: CSSRule) => this.#watch(r));
+    for (const name of ['insertRule', 'deleteRule'])
+      patches.method(CSSGroupingRule.prototype, name, (r: CSSRule) => this.#watch(r));
+    for (const name of ['appendRule', 'deleteRule'])
+      patches.method(CSSKeyframesRule.prototype, name, (r: CSSRule) => this.#watch(r));
     patches.setter(CSSStyleRule.prototype, 'selectorText', (r: CSSRule) => this.#watch(r));
     patches.setter(MediaList.prototype, 'mediaText', () => this.signal());
     for (const owner of [CSSStyleRule, CSSKeyframeRule, CSSFontFaceRule, CSSPageRule]) {
       for (const name of ['style', 'styleMap']) patches.getter(owner.prototype, name, (r: CSSRule) => this.#read(r));
     }
-    for (const owner of [Document.prototype, ShadowRoot.prototype]) patches.setter(owner, 'adoptedStyleSheets', () => this.signal());
+    for (const owner of [Document.prototype, ShadowRoot.prototype])
+      patches.setter(owner, 'adoptedStyleSheets', () => this.signal());
   }
 
   /** A new root whose adopted sheets count. */
@@ -121,7 +129,8 @@ export class Sheets {
   write(w: Writer): void {
     this.#adoption(w);
     for (const [sheet, steps] of this.#steps) {
-      if (this.#byRules.has(sheet) && !this.#whole.has(sheet) && !this.#rest.has(sheet)) this.#writeSteps(w, sheet, steps);
+      if (this.#byRules.has(sheet) && !this.#whole.has(sheet) && !this.#rest.has(sheet))
+        this.#writeSteps(w, sheet, steps);
       else if (this.#id(sheet)) this.#whole.add(sheet);
     }
     this.#steps.clear();

@@ -84,7 +84,13 @@ export class Signals {
     if (!this.#viewport) return;
     this.#viewport = false;
     const bar = Math.max(0, innerWidth - document.documentElement.clientWidth);
-    const numbers = [innerWidth, innerHeight, bar < 40 ? bar : 0, Math.round((visualViewport?.scale ?? 1) * 100), Math.round(devicePixelRatio * 100)];
+    const numbers = [
+      innerWidth,
+      innerHeight,
+      bar < 40 ? bar : 0,
+      Math.round((visualViewport?.scale ?? 1) * 100),
+      Math.round(devicePixelRatio * 100),
+    ];
     const sized = numbers.join();
     if (sized === this.#sized) return;
     this.#sized = sized;

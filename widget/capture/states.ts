@@ -36,7 +36,8 @@ export class States {
     for (const name of ['value', 'selectedIndex']) patches.setter(HTMLSelectElement.prototype, name, touch);
     patches.setter(HTMLOptionElement.prototype, 'selected', (o: HTMLOptionElement) => touch(o.closest('select') ?? o));
     for (const name of ['showModal', 'show', 'close']) patches.method(HTMLDialogElement.prototype, name, touch);
-    for (const name of ['showPopover', 'hidePopover', 'togglePopover']) patches.method(HTMLElement.prototype, name, touch);
+    for (const name of ['showPopover', 'hidePopover', 'togglePopover'])
+      patches.method(HTMLElement.prototype, name, touch);
     for (const name of ['setRangeText', 'stepUp', 'stepDown']) patches.method(HTMLInputElement.prototype, name, touch);
     patches.setter(StyleSheet.prototype, 'disabled', (sheet: StyleSheet) => {
       if (sheet.ownerNode) touch(sheet.ownerNode as Element);
@@ -100,14 +101,16 @@ export class States {
   #select(w: Writer, select: HTMLSelectElement): void {
     if (this.ids.masked(select)) return;
     const options = select.options;
-    const first = !select.multiple && select.size < 2 && !select.querySelector('option[selected]')
-      ? Array.prototype.findIndex.call(options, (o: HTMLOptionElement) => !o.disabled)
-      : -1;
+    const first =
+      !select.multiple && select.size < 2 && !select.querySelector('option[selected]')
+        ? Array.prototype.findIndex.call(options, (o: HTMLOptionElement) => !o.disabled)
+        : -1;
     const chosen: HTMLOptionElement[] = [];
     for (let i = 0; i < options.length; i++) {
       const option = options[i] as HTMLOptionElement;
       if (option.selected) chosen.push(option);
-      else if (this.ids.of(option)) this.#state(w, option, 0, option.defaultSelected || i === first ? State.selected : 0);
+      else if (this.ids.of(option))
+        this.#state(w, option, 0, option.defaultSelected || i === first ? State.selected : 0);
     }
     for (const option of chosen) {
       const unsaid = option.defaultSelected || options[first] === option ? State.selected : 0;

@@ -25,7 +25,10 @@ export function absoluteCss(text: string, base: string): string {
 }
 
 function absoluteSet(value: string, base: string): string {
-  return value.replace(/(^|,\s+|,(?=[^\s]+\s))\s*([^\s,][^\s]*)/g, (_, lead: string, url: string) => lead + resolve(url, base));
+  return value.replace(
+    /(^|,\s+|,(?=[^\s]+\s))\s*([^\s,][^\s]*)/g,
+    (_, lead: string, url: string) => lead + resolve(url, base),
+  );
 }
 
 /** An attribute's value with its addresses made absolute. */

@@ -1,7 +1,8 @@
 import { Limit, Splice } from './format.ts';
 import { attrs, tags, values } from './names.ts';
 
-const index = (words: readonly string[], base: number): Map<string, number> => new Map(words.map((w, i) => [w, i + base]));
+const index = (words: readonly string[], base: number): Map<string, number> =>
+  new Map(words.map((w, i) => [w, i + base]));
 const tagCode = index(tags, 1);
 const attrCode = index(attrs, 1);
 const valueCode = index(values, 0);
@@ -154,7 +155,12 @@ export class Writer {
 }
 
 /** What changed between two strings: `remove` units at `start` give way to `insert`. Never cuts a surrogate pair. */
-export interface Change { k: number; start: number; remove: number; insert: string }
+export interface Change {
+  k: number;
+  start: number;
+  remove: number;
+  insert: string;
+}
 
 const high = (s: string, i: number): boolean => (s.charCodeAt(i) & 0xfc00) === 0xd800;
 const low = (s: string, i: number): boolean => (s.charCodeAt(i) & 0xfc00) === 0xdc00;

@@ -137,10 +137,14 @@ function SystemLine({ message }: { message: Message }) {
   const time = timeOfDay(message.at, store.parts.settings.language.value);
   return (
     <p class={`system-line system-${message.kind}`}>
-      <span>{t(systemKey(message), { name: message.author.name || t('role.agent') })}</span> <time>{time}</time>
+      <span>{t(systemKey(message), { name: named(message) || t('role.agent') })}</span> <time>{time}</time>
     </p>
   );
 }
+
+/** Whom an event is about: who joined or left stands in its text. */
+const named = ({ kind, text }: Message): string | undefined =>
+  kind === 'joined' || kind === 'left' ? text : undefined;
 
 /** Returns the text of a message that Kohe itself wrote. */
 export function systemKey({ kind, text }: Message): Key {

@@ -1,9 +1,10 @@
 // The visitor's page on the agent's screen: a document that is filled from
 // outside, without scripts, that cannot be clicked, typed into or navigated.
-import { Cursor } from './cursor.ts';
+
 import { base } from './css.ts';
-import { inflated, Reader } from './reader.ts';
-import { type Host, Tree, type Viewport, type Where } from './tree.ts';
+import { Cursor } from './cursor.ts';
+import { inflated, Reader, type Where } from './reader.ts';
+import { type Host, Tree, type Viewport } from './tree.ts';
 
 export interface Options {
   /** Address of the mirror document (/kohe/mirror/SITE), which brings its own CSP. Without: a blank document. */
@@ -48,7 +49,8 @@ export function create(container: HTMLElement, options: Options = {}): Mirror {
   frame.tabIndex = -1;
   frame.inert = true;
   frame.title = options.title ?? '';
-  frame.style.cssText = 'border:0;display:block;pointer-events:none;background:#fff;transform-origin:0 0;width:1024px;height:768px;flex:none';
+  frame.style.cssText =
+    'border:0;display:block;pointer-events:none;background:#fff;transform-origin:0 0;width:1024px;height:768px;flex:none';
   const cursor = new Cursor();
   container.append(frame, cursor.element);
 
@@ -83,10 +85,13 @@ export function create(container: HTMLElement, options: Options = {}): Mirror {
     frozen: (on) => options.onFreeze?.(on),
   };
   let tree: Tree | null = null;
-  const ready = options.src === undefined ? Promise.resolve() : new Promise<void>((done) => {
-    frame.addEventListener('load', () => done(), { once: true });
-    frame.src = options.src as string;
-  });
+  const ready =
+    options.src === undefined
+      ? Promise.resolve()
+      : new Promise<void>((done) => {
+          frame.addEventListener('load', () => done(), { once: true });
+          frame.src = options.src as string;
+        });
   let turn = ready.then(() => {
     tree = new Tree(host, frame.contentDocument as Document);
   });
@@ -114,7 +119,8 @@ export function create(container: HTMLElement, options: Options = {}): Mirror {
       const doc = frame.contentDocument as Document;
       const until = performance.now() + 2000;
       const loading = (): boolean =>
-        [...doc.images].some((i) => !i.complete) || [...doc.querySelectorAll('link[rel=stylesheet][href]')].some((l) => !(l as HTMLLinkElement).sheet);
+        [...doc.images].some((i) => !i.complete) ||
+        [...doc.querySelectorAll('link[rel=stylesheet][href]')].some((l) => !(l as HTMLLinkElement).sheet);
       while (loading() && performance.now() < until) await frames(1);
       await frames(2);
       tree?.scroll();

@@ -1,5 +1,5 @@
 import { inflateSync } from 'fflate';
-import { Head, Limit } from '../capture/format.ts';
+import { Head, Limit, Splice } from '../capture/format.ts';
 import { attrs, tags, values } from '../capture/names.ts';
 
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -85,9 +85,11 @@ export class Reader {
   str(): string {
     const n = this.u();
     const index = Math.floor(n / 2);
-    if (n % 2 === 1) return values[index] ?? this.#table[index - values.length] ?? this.#fail('a string that is not in the table');
+    if (n % 2 === 1)
+      return values[index] ?? this.#table[index - values.length] ?? this.#fail('a string that is not in the table');
     const s = this.#take(index);
-    if (index > 0 && index + (index < 64 ? 1 : 2) <= Limit.tabled && this.#table.length < Limit.table) this.#table.push(s);
+    if (index > 0 && index + (index < 64 ? 1 : 2) <= Limit.tabled && this.#table.length < Limit.table)
+      this.#table.push(s);
     return s;
   }
 
@@ -113,4 +115,55 @@ export class Reader {
     }
     return ids;
   }
+}
+
+export interface Where {
+  url: string;
+  title: string;
+  quirks: boolean;
+}
+
+export function readPage(r: Reader): Where {
+  const flags = r.u();
+  return { quirks: (flags & 1) === 1, url: r.plain(), title: r.plain() };
+}
+
+export function readList(r: Reader): number[] {
+  const ids: number[] = [];
+  for (let n = r.u(); n > 0; n--) ids.push(r.ref());
+  return ids;
+}
+
+export function readPermutation(r: Reader): number[] {
+  const sorted = r.set();
+  const ids: number[] = [];
+  let expected = 0;
+  while (ids.length < sorted.length) {
+    const n = r.u();
+    const d = Math.floor(n / 2);
+    let rank = expected + (d % 2 === 0 ? d / 2 : -(d + 1) / 2);
+    const run = n % 2 === 1 ? r.u() + 2 : 1;
+    for (let i = 0; i < run; i++) {
+      const id = sorted[rank++];
+      if (id === undefined || ids.length >= sorted.length) throw new RangeError('page message: not a permutation');
+      ids.push(id);
+    }
+    expected = rank;
+  }
+  return ids;
+}
+
+/** Reads a splice and returns what it does to a string. */
+export function readSplice(r: Reader, k: number, tabled: boolean): (before: string) => string {
+  if (k === Splice.set) {
+    const text = tabled ? r.str() : r.plain();
+    return () => text;
+  }
+  const start = k === Splice.at || k === Splice.insert ? r.u() : 0;
+  const remove = k === Splice.at || k === Splice.tail ? r.u() : 0;
+  const text = r.plain();
+  return (before) => {
+    const at = k === Splice.tail || k === Splice.append ? Math.max(0, before.length - remove) : start;
+    return before.slice(0, at) + text + before.slice(at + remove);
+  };
 }

@@ -11,7 +11,14 @@ const [rounds = 60, seed = 7] = args.map(Number);
 const here = (file) => new URL(file, import.meta.url).pathname;
 
 async function bundle(entry, globalName) {
-  const { outputFiles } = await build({ entryPoints: [here(entry)], bundle: true, format: 'iife', globalName, write: false, target: 'es2022' });
+  const { outputFiles } = await build({
+    entryPoints: [here(entry)],
+    bundle: true,
+    format: 'iife',
+    globalName,
+    write: false,
+    target: 'es2022',
+  });
   return outputFiles[0].text;
 }
 
@@ -36,27 +43,95 @@ function mutate(seed) {
   const word = () => 'amber birch cedar délta ember 😀 fjord'.split(' ')[random(7)];
   const steps = [
     () => pick().append(word()),
-    () => pick().insertAdjacentHTML('afterbegin', `<section class="${word()}"><p>${word()} <em>${word()}</em></p><!-- c --><script>1</script></section>`),
-    () => { const e = pick(); if (e.parentNode !== main) e.remove(); },
-    () => { const e = pick(); const to = pick(); if (!e.contains(to)) to.insertBefore(e, to.childNodes[random(to.childNodes.length + 1)] ?? null); },
-    () => { const e = pick(); const wrap = document.createElement('div'); e.replaceWith(wrap); wrap.append(word(), e); },
-    () => { const e = pick(); e.replaceWith(...e.childNodes); },
-    () => { const list = main.querySelector('ul'); if (list) for (const li of [...list.children].sort(() => random(3) - 1)) list.append(li); },
-    () => { const t = document.createTreeWalker(main, 4); let n; for (let i = random(40); i >= 0; i--) n = t.nextNode() ?? n; if (n?.parentElement && !n.parentElement.closest('svg,select,textarea')) n.data = n.data.slice(0, random(5)) + word() + n.data.slice(3); },
+    () =>
+      pick().insertAdjacentHTML(
+        'afterbegin',
+        `<section class="${word()}"><p>${word()} <em>${word()}</em></p><!-- c --><script>1</script></section>`,
+      ),
+    () => {
+      const e = pick();
+      if (e.parentNode !== main) e.remove();
+    },
+    () => {
+      const e = pick();
+      const to = pick();
+      if (!e.contains(to)) to.insertBefore(e, to.childNodes[random(to.childNodes.length + 1)] ?? null);
+    },
+    () => {
+      const e = pick();
+      const wrap = document.createElement('div');
+      e.replaceWith(wrap);
+      wrap.append(word(), e);
+    },
+    () => {
+      const e = pick();
+      e.replaceWith(...e.childNodes);
+    },
+    () => {
+      const list = main.querySelector('ul');
+      if (list) for (const li of [...list.children].sort(() => random(3) - 1)) list.append(li);
+    },
+    () => {
+      const t = document.createTreeWalker(main, 4);
+      let n;
+      for (let i = random(40); i >= 0; i--) n = t.nextNode() ?? n;
+      if (n?.parentElement && !n.parentElement.closest('svg,select,textarea'))
+        n.data = n.data.slice(0, random(5)) + word() + n.data.slice(3);
+    },
     () => pick().classList.toggle('on'),
     () => pick().setAttribute(`data-${random(4)}`, word()),
     () => pick().removeAttribute(`data-${random(4)}`),
-    () => { const e = pick(); e.style.setProperty('--k', String(random(100))); },
-    () => { const f = main.querySelector('input[name=a]'); if (f) f.value += word(); },
-    () => { const f = main.querySelector('input[type=checkbox]'); if (f) f.checked = !f.checked; },
-    () => { const f = main.querySelector('select'); if (f) f.selectedIndex = random(3); },
-    () => { const f = main.querySelector('textarea'); if (f) f.value = `${word()}\n${word()}`; },
-    () => { const e = document.createElement('div'); pick().append(e); e.attachShadow({ mode: 'open' }).innerHTML = `<p>${word()}</p><slot></slot>`; e.append(word()); },
-    () => { const hosts = all().filter((e) => e.shadowRoot); if (hosts.length) hosts[random(hosts.length)].shadowRoot.firstChild?.append(word()); },
-    () => { pick().textContent = word(); },
-    () => { const e = pick(); e.normalize(); },
-    () => { const e = pick(); if (e.parentNode) { const p = e.parentNode; const s = e.nextSibling; e.remove(); e.append(word()); p.insertBefore(e, s); } },
-    () => { const e = pick(); if (!/sees|nobody/.test(e.textContent)) pick().append(e.cloneNode(true)); }, // a copy outside the mask is not masked
+    () => {
+      const e = pick();
+      e.style.setProperty('--k', String(random(100)));
+    },
+    () => {
+      const f = main.querySelector('input[name=a]');
+      if (f) f.value += word();
+    },
+    () => {
+      const f = main.querySelector('input[type=checkbox]');
+      if (f) f.checked = !f.checked;
+    },
+    () => {
+      const f = main.querySelector('select');
+      if (f) f.selectedIndex = random(3);
+    },
+    () => {
+      const f = main.querySelector('textarea');
+      if (f) f.value = `${word()}\n${word()}`;
+    },
+    () => {
+      const e = document.createElement('div');
+      pick().append(e);
+      e.attachShadow({ mode: 'open' }).innerHTML = `<p>${word()}</p><slot></slot>`;
+      e.append(word());
+    },
+    () => {
+      const hosts = all().filter((e) => e.shadowRoot);
+      if (hosts.length) hosts[random(hosts.length)].shadowRoot.firstChild?.append(word());
+    },
+    () => {
+      pick().textContent = word();
+    },
+    () => {
+      const e = pick();
+      e.normalize();
+    },
+    () => {
+      const e = pick();
+      if (e.parentNode) {
+        const p = e.parentNode;
+        const s = e.nextSibling;
+        e.remove();
+        e.append(word());
+        p.insertBefore(e, s);
+      }
+    },
+    () => {
+      const e = pick();
+      if (!/sees|nobody/.test(e.textContent)) pick().append(e.cloneNode(true));
+    }, // a copy outside the mask is not masked
   ];
   for (let i = 1 + random(12); i > 0; i--) steps[random(steps.length)]();
   if (all().length > 400) main.querySelector('ul')?.remove();
@@ -75,8 +150,14 @@ function lines(doc) {
       return;
     }
     const attrs = [...node.attributes].filter((a) => !a.name.startsWith('kohe-'));
-    out.push(`${pad}<${node.localName} ${attrs.map((a) => `${a.name}=${a.value}`).sort().join(' ')}>`);
-    if (node.localName === 'input' || node.localName === 'textarea') out.push(`${pad} value ${node.value} ${node.checked}`);
+    out.push(
+      `${pad}<${node.localName} ${attrs
+        .map((a) => `${a.name}=${a.value}`)
+        .sort()
+        .join(' ')}>`,
+    );
+    if (node.localName === 'input' || node.localName === 'textarea')
+      out.push(`${pad} value ${node.value} ${node.checked}`);
     if (node.localName === 'select') out.push(`${pad} chosen ${node.selectedIndex}`);
     if (node.localName === 'textarea' || node.localName === 'style') return;
     if (node.shadowRoot) {
@@ -94,7 +175,14 @@ const alike = (a, b) => a === b || (b?.includes('•') && a.search(/\S/) === b.s
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  args: [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+  ],
 });
 let failed = '';
 const recorded = [];
@@ -102,23 +190,56 @@ try {
   const context = await browser.newContext();
   const visitor = await context.newPage();
   const agent = await context.newPage();
-  for (const [name, tab] of [['visitor', visitor], ['agent', agent]]) tab.on('pageerror', (e) => { failed ||= `${name}: ${e.stack}`; });
-  await context.route('**/*', (r) => r.fulfill({ contentType: 'text/html; charset=utf-8', body: r.request().url().endsWith('/v') ? page : '<!doctype html><body></body>' }));
+  for (const [name, tab] of [
+    ['visitor', visitor],
+    ['agent', agent],
+  ])
+    tab.on('pageerror', (e) => {
+      failed ||= `${name}: ${e.stack}`;
+    });
+  await context.route('**/*', (r) =>
+    r.fulfill({
+      contentType: 'text/html; charset=utf-8',
+      body: r.request().url().endsWith('/v') ? page : '<!doctype html><body></body>',
+    }),
+  );
   await visitor.goto('http://127.0.0.1:9/v');
   await agent.goto('http://127.0.0.1:9/agent');
   await visitor.bringToFront();
   await visitor.evaluate(`${await bundle('../capture/index.ts', 'kapture')};window.kapture=kapture;0`);
-  await agent.evaluate(`${await bundle('./index.ts', 'kmirror')};window.gaps=0;window.mirror=kmirror.create(document.body,{onGap(){gaps++}});0`);
-  await visitor.evaluate(() => { window.out = []; kapture.start((m) => out.push(m)); });
+  await agent.evaluate(
+    `${await bundle('./index.ts', 'kmirror')};window.gaps=0;window.mirror=kmirror.create(document.body,{onGap(){gaps++}});0`,
+  );
+  await visitor.evaluate(() => {
+    window.out = [];
+    kapture.start((m) => out.push(m));
+  });
   const frames = () => new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)));
   for (let round = 0; round <= rounds && !failed; round++) {
     if (round > 0) await visitor.evaluate(`(${mutate})(${seed * 1000 + round})`);
     if (round % 3 === 0) await visitor.evaluate(frames); // else the end of the frame is not waited for
-    const messages = await visitor.evaluate(() => { kapture.flush(); return out.splice(0).map((m) => Array.from(m)); });
+    const messages = await visitor.evaluate(() => {
+      kapture.flush();
+      return out.splice(0).map((m) => Array.from(m));
+    });
     recorded.push(...messages.map((m) => Buffer.from(m).toString('base64')));
-    if (messages.some((m) => Buffer.from(m).includes('top secret') || Buffer.from(m).includes('hidden words') || Buffer.from(m).includes('nobody'))) failed = `round ${round}: something masked left the page`;
-    await agent.evaluate(async (ms) => { for (const m of ms) await mirror.apply(new Uint8Array(m)); }, messages);
-    const [a, b, gaps] = [await visitor.evaluate(`(${lines})(document)`), await agent.evaluate(`(${lines})(mirror.view().contentDocument)`), await agent.evaluate('gaps')];
+    if (
+      messages.some(
+        (m) =>
+          Buffer.from(m).includes('top secret') ||
+          Buffer.from(m).includes('hidden words') ||
+          Buffer.from(m).includes('nobody'),
+      )
+    )
+      failed = `round ${round}: something masked left the page`;
+    await agent.evaluate(async (ms) => {
+      for (const m of ms) await mirror.apply(new Uint8Array(m));
+    }, messages);
+    const [a, b, gaps] = [
+      await visitor.evaluate(`(${lines})(document)`),
+      await agent.evaluate(`(${lines})(mirror.view().contentDocument)`),
+      await agent.evaluate('gaps'),
+    ];
     const at = a.findIndex((line, i) => !alike(line, b[i]));
     if (gaps) failed ||= `round ${round}: the mirror refused a message`;
     if (at >= 0 || a.length !== b.length) {

@@ -60,7 +60,8 @@ async function accessible(page: Page, state: string): Promise<void> {
     return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`);
   });
   assert.deepEqual(violations, [], state);
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  const overflow =
+    (await page.evaluate(() => document.documentElement.scrollWidth)) - (page.viewportSize()?.width ?? 0);
   assert.ok(overflow <= 0, `${state} is ${overflow} px too wide`);
 }
 

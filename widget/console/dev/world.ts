@@ -133,7 +133,7 @@ export const transcripts = new Map<string, Message[]>([
   [
     loan.id,
     messages(loan, [
-      ['system', '', ago(8, 40), 'joined'],
+      ['system', agent.alias, ago(8, 40), 'joined'],
       ['agent', 'Hello Mari! I am Liis. How can I help you?', ago(8, 30)],
       ['visitor', 'Hi! The loan form says my income is wrong, but it is what I earn.', ago(8)],
       ['visitor', 'I typed 1 850,50', ago(7, 50)],
@@ -147,7 +147,7 @@ export const transcripts = new Map<string, Message[]>([
   [
     basket.id,
     messages(basket, [
-      ['system', '', ago(5, 50), 'joined'],
+      ['system', agent.alias, ago(5, 50), 'joined'],
       ['agent', 'Hello Mari, Liis here. What is going on in the basket?', ago(5, 40)],
       ['visitor', 'The discount code does not work.', ago(2, 31)],
       ['visitor', 'Hello?', ago(1, 12)],
@@ -232,7 +232,7 @@ function transcriptOf(question: string, answer: string): Said[] {
   const at = ago(60 * 26);
   return [
     ['visitor', question, at],
-    ['system', '', at + 20_000, 'joined'],
+    ['system', agent.alias, at + 20_000, 'joined'],
     ['agent', answer, at + 60_000],
     ['visitor', 'Thank you!', at + 90_000],
     ['system', 'visitor', at + 120_000, 'ended'],

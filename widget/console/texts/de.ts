@@ -151,7 +151,7 @@ export const de: Texts = {
   'system.joined': '{name} ist dabei',
   'system.left': '{name} ist gegangen; der Besucher ist wieder in der Warteschlange',
   'system.endedVisitor': 'Der Besucher hat das Gespräch beendet',
-  'system.endedAgent': '{name} hat das Gespräch beendet',
+  'system.endedAgent': 'Der Berater hat das Gespräch beendet',
   'system.endedTimeout': 'Das Gespräch ist beendet: der Besucher kam nicht zurück',
   'system.consentOn': 'Der Besucher zeigt seine Seite',
   'system.consentOff': 'Der Besucher zeigt seine Seite nicht mehr',

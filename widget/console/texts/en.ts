@@ -150,7 +150,7 @@ export const en = {
   'system.joined': '{name} joined',
   'system.left': '{name} left; the visitor is back in the queue',
   'system.endedVisitor': 'The visitor ended the conversation',
-  'system.endedAgent': '{name} ended the conversation',
+  'system.endedAgent': 'The agent ended the conversation',
   'system.endedTimeout': 'The conversation ended: the visitor did not come back',
   'system.consentOn': 'The visitor shares their page',
   'system.consentOff': 'The visitor stopped sharing their page',

@@ -150,7 +150,7 @@ export const et: Texts = {
   'system.joined': '{name} liitus',
   'system.left': '{name} lahkus; külastaja on taas järjekorras',
   'system.endedVisitor': 'Külastaja lõpetas vestluse',
-  'system.endedAgent': '{name} lõpetas vestluse',
+  'system.endedAgent': 'Teenindaja lõpetas vestluse',
   'system.endedTimeout': 'Vestlus lõppes: külastaja ei tulnud tagasi',
   'system.consentOn': 'Külastaja jagab oma lehte',
   'system.consentOff': 'Külastaja lõpetas lehe jagamise',

@@ -150,7 +150,7 @@ export const fi: Texts = {
   'system.joined': '{name} liittyi',
   'system.left': '{name} poistui; kävijä on taas jonossa',
   'system.endedVisitor': 'Kävijä päätti keskustelun',
-  'system.endedAgent': '{name} päätti keskustelun',
+  'system.endedAgent': 'Asiakaspalvelija päätti keskustelun',
   'system.endedTimeout': 'Keskustelu päättyi: kävijä ei palannut',
   'system.consentOn': 'Kävijä näyttää sivunsa',
   'system.consentOff': 'Kävijä lopetti sivunsa näyttämisen',

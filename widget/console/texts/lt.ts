@@ -172,7 +172,7 @@ export const lt: Texts = {
   'system.joined': 'Prisijungė {name}',
   'system.left': '{name} išėjo; lankytojas vėl eilėje',
   'system.endedVisitor': 'Lankytojas baigė pokalbį',
-  'system.endedAgent': '{name} baigė pokalbį',
+  'system.endedAgent': 'Konsultantas baigė pokalbį',
   'system.endedTimeout': 'Pokalbis baigėsi: lankytojas negrįžo',
   'system.consentOn': 'Lankytojas rodo savo puslapį',
   'system.consentOff': 'Lankytojas neberodo savo puslapio',

@@ -155,7 +155,7 @@ export const lv: Texts = {
   'system.joined': '{name} pievienojās',
   'system.left': '{name} aizgāja; apmeklētājs atkal ir rindā',
   'system.endedVisitor': 'Apmeklētājs beidza sarunu',
-  'system.endedAgent': '{name} beidza sarunu',
+  'system.endedAgent': 'Konsultants beidza sarunu',
   'system.endedTimeout': 'Saruna beidzās: apmeklētājs neatgriezās',
   'system.consentOn': 'Apmeklētājs rāda savu lapu',
   'system.consentOff': 'Apmeklētājs vairs nerāda savu lapu',

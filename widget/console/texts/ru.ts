@@ -172,7 +172,7 @@ export const ru: Texts = {
   'system.joined': 'К разговору присоединяется {name}',
   'system.left': '{name} больше не в разговоре; посетитель снова в очереди',
   'system.endedVisitor': 'Посетитель завершил разговор',
-  'system.endedAgent': 'Разговор завершён. Оператор: {name}',
+  'system.endedAgent': 'Оператор завершил разговор',
   'system.endedTimeout': 'Разговор завершён: посетитель не вернулся',
   'system.consentOn': 'Посетитель показывает свою страницу',
   'system.consentOff': 'Посетитель больше не показывает страницу',
