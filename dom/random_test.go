@@ -16,34 +16,9 @@ type script struct {
 }
 
 func (s *script) first() []byte {
-	w := &writer{}
-	w.head(headSnapshot, 0, 1)
-	w.op(OpPage, 0)
-	w.uint(0)
-	w.plain("https://shop.example/")
-	w.plain("Shop")
-	w.op(OpInsert, 0)
-	w.ref(Document)
-	w.ref(0)
-	w.ref(2)
-	w.tag("html", 2)
-	w.uint(0)
-	w.tag("body", 1)
-	w.uint(0)
-	w.close()
-	w.close()
 	s.next, s.to = 4, 1
-	return w.b
-}
-
-// tag is the short form of element, for nodes with ids in order.
-func (w *writer) tag(tag string, kind uint32) {
-	if i, ok := tagCodes[tag]; ok {
-		w.uint(uint32(i+1)<<2 | kind)
-		return
-	}
-	w.uint(kind)
-	w.str(tag)
+	return NewSnapshot(1, "https://shop.example/", "Shop").
+		Insert(Document, 0, 2, Branch{Tag: "html", Nodes: []Branch{{Tag: "body"}}}).Bytes()
 }
 
 func (s *script) message(t *rapid.T) []byte {

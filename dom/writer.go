@@ -55,6 +55,16 @@ func (w *writer) str(s string) {
 	}
 }
 
+// tag writes the head of an element whose id is the next one.
+func (w *writer) tag(tag string, kind uint32) {
+	if i, ok := tagCodes[tag]; ok {
+		w.uint(uint32(i+1)<<2 | kind)
+		return
+	}
+	w.uint(kind)
+	w.str(tag)
+}
+
 func (w *writer) attrName(name string) {
 	if i, ok := attrCodes[name]; ok {
 		w.uint(uint32(i) + 1)

@@ -230,7 +230,7 @@ func (e *Edge) changed(changes []state.Change) {
 	for _, c := range changes {
 		switch {
 		case c.Session != nil:
-			e.sessionChanged(c.Index, *c.Session)
+			e.sessionChanged(*c.Session)
 		case c.Stored != nil:
 			if l := e.loaded(c.Stored.Session); l != nil {
 				l.stored(c.Index, *c.Stored)
@@ -268,6 +268,23 @@ func (e *Edge) clientsOf(agent string) []*client {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return slices.Collect(maps.Keys(e.agents[agent]))
+}
+
+// consoles returns the agents' links here that have a live session on their list.
+func (e *Edge) consoles(row relay.Session) (list []*client) {
+	if row.State == relay.Ended {
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, set := range e.agents {
+		for c := range set {
+			if c.sees(row) {
+				list = append(list, c)
+			}
+		}
+	}
+	return list
 }
 
 // tabsOf returns the links of a visitor here.

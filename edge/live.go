@@ -114,6 +114,7 @@ func (l *live) load(c state.Claimed) error {
 	l.waitIdle()
 	l.mu.Unlock()
 	close(l.ready)
+	l.changed(row) // what happened before anybody listened here
 	return nil
 }
 
@@ -322,76 +323,78 @@ func (l *live) close() {
 	l.dropPage()
 }
 
-// sessionChanged takes a new row from the cell.
-func (e *Edge) sessionChanged(index uint64, row relay.Session) {
-	if l := e.loaded(row.ID); l != nil {
-		l.changed(index, row)
-	} else if row.Agent != "" && row.State != relay.Ended && len(e.clientsOf(row.Agent)) > 0 {
-		e.presence(func() error { // an agent of ours got a session whose origin is dead
+// sessionChanged takes a new row from the cell. Where the session is being
+// loaded, or its origin is dead and an agent of ours got it, the row waits for
+// that; its version says whether it is news by then.
+func (e *Edge) sessionChanged(row relay.Session) {
+	e.mu.Lock()
+	l := e.lives[row.ID]
+	e.mu.Unlock()
+	switch {
+	case l != nil && l.isReady():
+		l.changed(row)
+	case l != nil, row.State == relay.Active && len(e.clientsOf(row.Agent)) > 0:
+		e.presence(func() error {
 			l, err := e.live(context.Background(), row.ID)
 			if err == nil {
-				l.changed(index, row)
+				l.changed(row)
 			}
 			return err
 		})
 	}
 }
 
-func (l *live) changed(index uint64, row relay.Session) {
+// changed takes the session's newest row, tells everyone and lets in whoever
+// belongs to it now.
+func (l *live) changed(row relay.Session) {
 	l.mu.Lock()
 	was := l.row
+	if row.Version < was.Version {
+		l.mu.Unlock()
+		return
+	}
 	if row.Facts == nil {
 		row.Facts = was.Facts
 	}
 	l.row = row
-	l.events(index, was, row)
-	l.members(was, row)
+	l.events(was, row)
 	for c := range l.clients {
 		c.push(wire.Session, l.edge.sessionFor(c.who.Role, row))
+		if c.who.Role != relay.RoleVisitor && !c.sees(row) {
+			l.remove(c)
+		}
 	}
 	if row.State == relay.Ended || !row.Consent {
 		l.dropPage()
 	}
 	l.lead()
 	l.mu.Unlock()
+	for _, c := range l.edge.consoles(row) {
+		l.join(c, wire.Resume{Session: l.id})
+	}
 	l.store()
 }
 
-// events writes what changed into the transcript. The ids come from the log,
-// so that an origin that says them again is understood. mu is held.
-func (l *live) events(index uint64, was, row relay.Session) {
+// events writes what changed into the transcript. The ids come from the cell,
+// so that an event that is said again, here or by another origin, is
+// understood as the same. mu is held.
+func (l *live) events(was, row relay.Session) {
 	event := func(kind relay.MessageKind, id uint64, text string) {
-		l.number(relay.Author{Role: relay.RoleSystem}, string(kind)+"-"+strconv.FormatUint(id, 10), kind, text)
+		_, _, err := l.number(relay.Author{Role: relay.RoleSystem}, string(kind)+"-"+strconv.FormatUint(id, 10), kind, text)
+		if err != nil {
+			l.edge.Log.Warn("event not written", "session", l.id.String(), "kind", kind, "err", err)
+		}
 	}
 	if was.Agent != "" && was.Agent != row.Agent {
 		event(relay.KindLeft, was.Assignment, was.AgentName)
 	}
-	if row.Agent != "" && was.Agent != row.Agent {
+	if row.Agent != "" {
 		event(relay.KindJoined, row.Assignment, row.AgentName)
 	}
 	if row.Consent != was.Consent {
-		event(relay.KindConsent, index, map[bool]string{true: "on", false: "off"}[row.Consent])
+		event(relay.KindConsent, row.Version, map[bool]string{true: "on", false: "off"}[row.Consent])
 	}
 	if row.State == relay.Ended && was.State != relay.Ended {
 		event(relay.KindEnded, 0, row.EndedBy)
-	}
-}
-
-// members lets the consoles in that see the session now and those out that do
-// not any more. mu is held; joining happens after it is released.
-func (l *live) members(was, row relay.Session) {
-	for c := range l.clients {
-		if c.who.Role != relay.RoleVisitor && !c.sees(row) {
-			c.push(wire.Session, l.edge.sessionFor(c.who.Role, row))
-			l.remove(c)
-		}
-	}
-	if row.Agent != "" && row.Agent != was.Agent {
-		l.edge.presence(func() error {
-			for _, c := range l.edge.clientsOf(row.Agent) {
-				l.join(c, wire.Resume{Session: l.id})
-			}
-			return nil
-		})
 	}
 }

@@ -100,6 +100,7 @@ type Session struct {
 	URL        string       `json:"url,omitempty" cbor:"21,keyasint,omitempty"` // the page the visitor is on
 	Title      string       `json:"title,omitempty" cbor:"22,keyasint,omitempty"`
 	Facts      *Facts       `json:"facts,omitempty" cbor:"23,keyasint,omitempty"` // agents only
+	Version    uint64       `json:"version" cbor:"24,keyasint"`                   // Raft index of its last change: a lower one is older news
 }
 
 // Marks are a participant's watermarks within the stored prefix: everything up

@@ -29,6 +29,10 @@ import (
 	"kohe/widget"
 )
 
+// ping is how long a client stays silent before it pings. A silent client is
+// given up after 2.5 of them, 20 s, when an agent counts as gone (PRODUCT A2).
+const ping = 8 * time.Second
+
 // node is a whole Kohe node: core and edge in one process.
 type node struct {
 	config   config
@@ -78,11 +82,11 @@ func openNode(ctx context.Context, c config, demo bool, logTo io.Writer) (_ *nod
 	store := n.cell.Read()
 	if n.edge, err = edge.Open(ctx, edge.Config{
 		Node: c.Node, Cell: n.cell, Store: store, Key: key, Tickets: tickets, Log: n.log, Reach: n.reach,
-		Pages: page.New(0, page.NewMetrics(n.registry)), Ping: link.DefaultPing, OpensPerMinute: c.Opens, AsksPerSecond: edge.DefaultAsks,
+		Pages: page.New(0, page.NewMetrics(n.registry)), Ping: ping, OpensPerMinute: c.Opens, AsksPerSecond: edge.DefaultAsks,
 	}); err != nil {
 		return nil, err
 	}
-	n.links = link.NewServer(link.Config{Accept: n.edge.Accept, Metrics: &n.metrics})
+	n.links = link.NewServer(link.Config{Accept: n.edge.Accept, Ping: ping, Metrics: &n.metrics})
 	mux := http.NewServeMux()
 	if n.port, err = listen.Open(n.listening(mux)); err != nil {
 		return nil, err

@@ -178,6 +178,7 @@ func (t *txn) session(id relay.ID) *session {
 
 // touch notes that a session changed.
 func (t *txn) touch(s *session) {
+	s.Version = t.index
 	if !t.touched[s] {
 		t.touched[s] = true
 		t.sessions = append(t.sessions, s)

@@ -109,7 +109,7 @@ export function safeAttribute(tag: string, name: string, value: string, rel: str
     return /href/i.test(value) || dangerousCss.test(value) ? null : value;
   }
   if (lower === 'srcset' || lower === 'imagesrcset')
-    return /(?:^|,)\s*(?!https?:|data:image|blob:|[/.\w])/i.test(value) ? null : value;
+    return value.split(',').every((c) => safeAddress('img', c)) ? value : null;
   if (addresses.has(lower) && !safeAddress(tag, value)) return null;
   return lower === 'style' && !safeCss(value) ? null : value;
 }

@@ -86,7 +86,7 @@ export class Tree {
     this.#scrolls = new Map();
     this.#marked = [];
     const window = doc.defaultView as (Window & typeof globalThis) | null;
-    const base = doc.adoptedStyleSheets[0];
+    const base = doc.adoptedStyleSheets?.[0];
     this.#sheets = window && base ? new Sheets(window, base, (id) => this.#style(id)) : null;
     this.host.page(where);
   }

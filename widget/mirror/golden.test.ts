@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { deflateSync } from 'fflate';
+import { JSDOM } from 'jsdom';
+import { Head } from '../capture/format.ts';
+import { inflated, Reader } from './reader.ts';
+import { Tree } from './tree.ts';
+
+const golden = JSON.parse(readFileSync(new URL('../../dom/testdata/golden.json', import.meta.url), 'utf8'));
+const session: string[] = JSON.parse(readFileSync(new URL('../../dom/testdata/session.json', import.meta.url), 'utf8'));
+const bytes = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, 'hex'));
+
+/** A mirror's tree on a jsdom document. */
+function mirror() {
+  const { document } = new JSDOM('').window;
+  document.documentElement.remove();
+  const tree = new Tree({ blank: () => document, viewport() {}, page() {}, frozen() {} }, document);
+  return { tree, document };
+}
+
+/** A line a node, two spaces a level, as in golden.json. */
+function outline(node: Node, depth = 0): string[] {
+  const pad = '  '.repeat(depth);
+  const below = [...node.childNodes].flatMap((c) => outline(c, depth + 1));
+  if (node.nodeType === 3) return [`${pad}'${(node as Text).data}'`];
+  const el = node as Element;
+  const prefix = el.namespaceURI?.endsWith('svg') ? 'svg:' : '';
+  const attributes = [...el.attributes].map((a) => ` ${a.name}=${a.value}`).join('');
+  const value =
+    el.localName === 'input' && (el as HTMLInputElement).value ? ` value: ${(el as HTMLInputElement).value}` : '';
+  const shadow = el.shadowRoot
+    ? [`${pad}  #shadow`, ...[...el.shadowRoot.childNodes].flatMap((c) => outline(c, depth + 2))]
+    : [];
+  return [pad + prefix + el.localName + attributes + value, ...shadow, ...below];
+}
+
+for (const { name, hex, tree: want } of golden.messages as { name: string; hex: string[]; tree: string[] }[]) {
+  test(`golden: ${name}`, () => {
+    const { tree, document } = mirror();
+    for (const h of hex) assert.equal(tree.apply(new Reader(bytes(h))), true);
+    assert.deepEqual(outline(document.documentElement), want);
+  });
+}
+
+test('golden: the pointer record', () => {
+  const { hex, x, y, buttons, target } = golden.pointer;
+  const r = new Reader(bytes(hex));
+  assert.deepEqual([r.z(), r.z(), r.u(), r.u(), r.done], [x, y, buttons, target, true]);
+});
+
+test('a message that the edge deflated is the same message', () => {
+  for (const h of golden.messages[0].hex) {
+    const message = bytes(h);
+    const body = message.subarray(1);
+    const length = [(body.length & 127) | 128, body.length >> 7]; // its varint, for 128 to 16383
+    const deflated = Uint8Array.from([(message[0] as number) | Head.deflated, ...length, ...deflateSync(body)]);
+    assert.deepEqual(inflated(deflated), message);
+    assert.throws(() => inflated(deflated.subarray(0, deflated.length - 9)), RangeError);
+  }
+});
+
+test('a gap is told and leaves the page as it was', () => {
+  const { tree, document } = mirror();
+  const [first, , third] = session.map((s) => new Uint8Array(Buffer.from(s, 'base64'))) as [
+    Uint8Array,
+    Uint8Array,
+    Uint8Array,
+  ];
+  assert.equal(tree.apply(new Reader(third)), false);
+  assert.equal(tree.apply(new Reader(first)), true);
+  const before = document.documentElement.outerHTML;
+  assert.equal(tree.apply(new Reader(third)), false);
+  assert.equal(document.documentElement.outerHTML, before);
+});
+
+test('cut and garbled messages end in a RangeError, whatever they are', () => {
+  const messages = session.slice(0, 12).map((s) => new Uint8Array(Buffer.from(s, 'base64')));
+  let state = 1;
+  const random = (n: number): number => {
+    state = (state * 1103515245 + 12345) & 0x7fffffff;
+    return state % n;
+  };
+  let refused = 0;
+  for (let i = 0; i < 300; i++) {
+    const { tree } = mirror();
+    const message = (messages[0] as Uint8Array).slice();
+    for (let k = random(4); k >= 0; k--) message[random(message.length)] = random(256);
+    try {
+      tree.apply(new Reader(random(3) === 0 ? message.subarray(0, random(message.length)) : message));
+    } catch (error) {
+      assert.ok(error instanceof RangeError, String((error as Error).stack));
+      refused++;
+    }
+  }
+  assert.ok(refused > 50, `only ${refused} were refused`);
+});
