@@ -131,4 +131,3 @@ func FuzzSelectors(f *testing.F) {
 		}
 	})
 }
-

@@ -22,7 +22,7 @@ export class Ids {
     return stamp !== undefined && stamp >= this.base * 2 ? stamp >>> 1 : node.nodeType === 9 ? DOCUMENT : 0;
   }
 
-  /** Whether the content of a known node is masked. Once masked it stays so. */
+  /** Whether the content of a node is masked. Once masked it stays so, also when it goes and comes again. */
   masked(node: Node): boolean {
     return (((node as Stamped)[key] ?? 0) & 1) === 1;
   }
@@ -38,8 +38,9 @@ export class Ids {
     (node as Stamped)[key] = ((node as Stamped)[key] ?? 0) | 1;
   }
 
+  /** Makes a node unknown; that it was masked is not forgotten. */
   drop(node: Node): void {
-    (node as Stamped)[key] = 0;
+    (node as Stamped)[key] = this.masked(node) ? 1 : 0;
   }
 
   /** Lets `to` take the place and id of `from`. */

@@ -130,7 +130,8 @@ export class Serializer {
     this.nodes++;
   }
 
-  #text(node: Text, masked: boolean): boolean {
+  #text(node: Text, inherited: boolean): boolean {
+    const masked = inherited || this.c.ids.masked(node);
     this.#add(node, masked);
     const text = this.textOf(node, node.data, masked);
     this.c.w.plain(this.#clip(node, '', text), 2);
@@ -155,7 +156,7 @@ export class Serializer {
       w.u(0);
       return true;
     }
-    const masked = inherited || masks.self(el);
+    const masked = inherited || this.c.ids.masked(el) || masks.self(el);
     this.#add(el, masked);
     const shadow = this.c.shadowOf(el);
     const first = noChildren.has(el.localName) ? null : el.firstChild;

@@ -43,9 +43,7 @@ for (const [transport, network] of [['WebTransport', 'open'], ['WebSocket', 'no-
       await visitor.hears('Tere! How may I help?');
       await visitor.say('Is the dinghy free in July?');
       await agent.hears('Is the dinghy free in July?');
-      const line = visitor.page.getByRole('log').locator('li, [role=listitem], article, div').filter({ hasText: 'Is the dinghy free in July?' }).last();
       await until('the visitor sees that it was read', () => visitor.page.getByRole('log').textContent(), (text) => /Read/.test(text));
-      assert.ok(await line.count());
     });
 
     test('typing shows on the other side', async () => {
@@ -73,16 +71,27 @@ for (const [transport, network] of [['WebTransport', 'open'], ['WebSocket', 'no-
 
     test('what is private never leaves the browser', async () => {
       await visitor.at('account.html');
-      await shown('Your account').catch(() => {});
-      await visitor.page.getByLabel('Password', { exact: true }).pressSequentially(secrets.password);
-      await visitor.page.getByLabel('Card number').pressSequentially(secrets.card);
-      await visitor.page.getByLabel('Street').pressSequentially('Pikk 1');
-      await until('the page is still live', () => mirrored('Street'), (value) => value === 'Pikk 1');
-      const masked = await visitor.page.locator('section[data-kohe-mask]').innerText();
-      const all = visitor.bytes();
-      assert.ok(all.includes('Pikk 1') || all.includes('Pikk'), 'the wiretap hears the page');
-      for (const secret of [secrets.password, secrets.card, ...masked.split('\n').filter((line) => line.length > 8)]) {
-        for (const part of [secret, secret.slice(0, 8)]) assert.ok(!all.includes(part), `"${part}" was sent`);
+      await shown('Account');
+      for (const [label, secret] of [['Password', secrets.password], ['Card number', secrets.card]]) {
+        const field = visitor.page.getByLabel(label, { exact: true });
+        await field.pressSequentially(secret); // key by key
+        await field.fill(''); // and at once, as a password manager does
+        await field.fill(secret);
+      }
+      await visitor.page.getByRole('button', { name: 'Show' }).click(); // the password is readable on the visitor's screen now
+      await visitor.page.getByLabel('Street').fill('Pikk tee 1');
+      await until('the page is still live', () => mirrored('Street'), (value) => value === 'Pikk tee 1');
+      const block = (await visitor.page.locator('section[data-kohe-mask]').innerText()).split('\n').filter((line) => line.length > 8);
+      assert.ok(block.length > 0, 'the page has a masked block');
+      const mirror = await agent.mirror().locator('html').evaluate((html) =>
+        html.innerHTML + [...html.querySelectorAll('input, textarea')].map((field) => field.value).join('\n'));
+      for (const [where, text] of [['the frames', visitor.bytes()], ['the mirror', mirror]]) {
+        assert.ok(text.includes('Pikk tee 1'), `${where} have what is not private`);
+        for (const secret of [secrets.password, secrets.card, ...block]) {
+          for (let i = 0; i + 8 <= secret.length; i++) {
+            assert.ok(!text.includes(secret.slice(i, i + 8)), `"${secret.slice(i, i + 8)}" is in ${where}`);
+          }
+        }
       }
       assert.notEqual(await mirrored('Password'), secrets.password);
     });
@@ -148,7 +157,7 @@ for (const [transport, network] of [['WebTransport', 'open'], ['WebSocket', 'no-
 
     test('either can end it, and it can be found again', async () => {
       await visitor.page.getByRole('button', { name: 'End chat' }).click();
-      await visitor.page.getByRole('button', { name: 'End chat' }).last().click();
+      await visitor.page.getByRole('group', { name: 'End chat' }).getByRole('button', { name: 'End chat' }).click();
       await agent.page.getByText('The visitor ended the conversation').waitFor();
       const hits = await agent.page.evaluate(async () => (await (await fetch('/api/v1/search?q=dinghy')).json()).hits);
       assert.equal(hits.length, 1);

@@ -49,7 +49,7 @@ function visitor(context, page, node, sent) {
       await page.getByLabel('Write a message').fill(text);
       await page.keyboard.press('Enter');
     },
-    hears: (text) => page.getByRole('log').getByText(text, { exact: true }).waitFor({ timeout: 15_000 }),
+    hears: (text) => page.getByRole('log').getByText(text).last().waitFor({ timeout: 15_000 }),
     allow: () => page.getByRole('button', { name: 'Allow', exact: true }).click(),
   };
 }
@@ -71,7 +71,7 @@ export async function openAgent(browser, node, name = 'agent') {
       await page.getByPlaceholder('Write a reply').fill(text);
       await page.keyboard.press('Enter');
     },
-    hears: (text) => page.getByRole('log').getByText(text, { exact: true }).waitFor({ timeout: 15_000 }),
+    hears: (text) => page.getByRole('log').getByText(text).last().waitFor({ timeout: 15_000 }),
     transport: (name) => page.getByText(name, { exact: false }).first().waitFor({ timeout: 10_000 }),
     /** The visitor's page as the agent sees it. */
     mirror: () => page.frameLocator('.mirror-stage iframe'),
