@@ -41,7 +41,7 @@ const listened = { capture: true, passive: true } as const;
 export class Capture {
   readonly #w = new Writer();
   readonly #head = new Writer();
-  readonly #ids = new Ids();
+  readonly #ids: Ids;
   readonly #masks: Masks;
   readonly #serializer: Serializer;
   readonly #changes: Changes;
@@ -70,7 +70,9 @@ export class Capture {
     readonly sink: (message: Uint8Array) => void,
     readonly options: Options,
     readonly closedRoots: WeakMap<Element, ShadowRoot>,
+    ids: Ids,
   ) {
+    this.#ids = ids;
     const signal = (): void => this.#signal();
     this.#masks = new Masks(options.mask ?? []);
     this.#serializer = new Serializer({

@@ -1,11 +1,13 @@
 // Captures the page it runs in. One capture at a time.
 import { Capture, type Options } from './capture.ts';
+import { Ids } from './ids.ts';
 
 export type { Options } from './capture.ts';
 
 // Closed shadow roots can only be reached by whoever sees them made: from the
 // moment this module runs, those are remembered, at no other cost.
 const closedRoots = new WeakMap<Element, ShadowRoot>();
+const ids = new Ids(); // nodes carry them from one capture to the next
 let capture: Capture | null = null;
 
 const { attachShadow } = Element.prototype;
@@ -19,7 +21,7 @@ Element.prototype.attachShadow = function (init) {
 /** Begins with a snapshot; from then on the sink gets a message whenever there is something to say. */
 export function start(sink: (message: Uint8Array) => void, options: Options = {}): void {
   stop();
-  capture = new Capture(sink, options, closedRoots);
+  capture = new Capture(sink, options, closedRoots, ids);
   capture.open();
 }
 

@@ -4,6 +4,7 @@
 import { translator } from '../i18n/index.ts';
 import { newId } from '../wire/frame.ts';
 import { Link } from '../wire/link.ts';
+import type { Welcome } from '../wire/payload.ts';
 import { Chime, TitleNews } from './attention.ts';
 import { h, say } from './dom.ts';
 import { Panel } from './panel.ts';
@@ -44,11 +45,12 @@ class Visitor implements ChatHandle {
       this.changed();
     });
     this.titleNews = new TitleNews(this.tabs);
-    const { wt, hashes = [] } = welcome ?? {};
+    // On a page load within a chat there was no quiet socket to say where WebTransport is: the last page knew.
+    const reach = (welcome ?? store.load('sessionStorage', 'reach')) as Pick<Welcome, 'wt' | 'hashes'> | undefined;
     this.link = new Link({
       node: settings.node,
       hello: () => this.chat.hello(),
-      ...(wt && { wt: { url: wt, hashes } }),
+      ...(reach?.wt && { wt: { url: reach.wt, hashes: reach.hashes ?? [] } }),
     });
     const { site, lang, department } = settings;
     this.chat = new Chat(
@@ -107,7 +109,8 @@ class Visitor implements ChatHandle {
     const { store, root } = this.shell;
     this.chat.subscribe(() => this.changed());
     this.link.on('Mirror', (mirror) => this.share.named(mirror));
-    this.link.on('Welcome', ({ now, site }) => {
+    this.link.on('Welcome', ({ now, site, wt, hashes }) => {
+      this.shell.store.save('sessionStorage', 'reach', { wt, hashes });
       this.startedAt = Math.min(this.startedAt, now);
       if (site) this.panel.paint(site.color);
     });
