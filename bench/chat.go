@@ -49,7 +49,7 @@ func (s Chat) Run(ctx context.Context, report *Report) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // a folder of the system's
 	for _, transport := range []string{"wt", "ws"} {
 		if err := s.node(ctx, filepath.Join(dir, transport), transport, report); err != nil {
 			return fmt.Errorf("%s: %w", transport, err)

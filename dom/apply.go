@@ -179,7 +179,7 @@ func (t *Tree) nodeOp(r *reader, code Code, k uint8) error {
 		r.fail("operation %d", code)
 	}
 	if r.err != nil || n == nil {
-		return nil
+		return nil //nolint:nilerr // the reader keeps its error; Apply returns it
 	}
 	return t.setNode(n, code, name, c, a, b)
 }
@@ -253,7 +253,7 @@ func (t *Tree) moves(r *reader, sorted bool) error {
 		ids = r.refs()
 	}
 	if r.err != nil || parent == nil || parent.kind == KindText {
-		return nil
+		return nil //nolint:nilerr // the reader keeps its error; Apply returns it
 	}
 	at := t.place(parent, after)
 	for _, id := range ids {

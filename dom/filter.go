@@ -29,10 +29,23 @@ type Filter interface {
 // Open shows everything. It is for trees that are fed by an edge that filters.
 type Open struct{}
 
-func (Open) Tag(tag string) string                          { return tag }
-func (Open) Attr(_ *Node, _, value string) (string, bool)   { return value, true }
-func (Open) Related(*Node, string) bool                     { return false }
-func (Open) CSS(string) bool                                { return true }
-func (Open) Masks(*Node) bool                               { return false }
-func (Open) MaskedBy(*Node, string) bool                    { return false }
+// Tag keeps the tag.
+func (Open) Tag(tag string) string { return tag }
+
+// Attr keeps the value.
+func (Open) Attr(_ *Node, _, value string) (string, bool) { return value, true }
+
+// Related sees no relation.
+func (Open) Related(*Node, string) bool { return false }
+
+// CSS keeps the text.
+func (Open) CSS(string) bool { return true }
+
+// Masks masks nothing.
+func (Open) Masks(*Node) bool { return false }
+
+// MaskedBy masks nothing.
+func (Open) MaskedBy(*Node, string) bool { return false }
+
+// Masked keeps the value.
 func (Open) Masked(_ *Node, _, value string) (string, bool) { return value, true }

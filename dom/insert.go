@@ -87,7 +87,7 @@ func (f *forest) node(h uint32, parent, at *Node) (*Node, error) {
 		n.kind, n.manual = KindShadow, h>>2 == specialShadowManual
 	}
 	if f.r.err != nil {
-		return nil, nil
+		return nil, nil //nolint:nilerr // the reader keeps its error; Apply returns it
 	}
 	if n = f.fits(n, parent); n != nil {
 		if err := f.add(n, parent, at, attrs); err != nil {

@@ -72,7 +72,7 @@ const (
 	StateUserInvalid
 )
 
-// Bits of a page.
+// PageQuirks is the bit of a page that is shown in quirks mode.
 const PageQuirks = 1
 
 // Document is the id of the document node.

@@ -1,7 +1,7 @@
 // Builds all browser code into dist/. What is loaded on demand has its content
 // hash in its name, so that it can be cached for ever; kohe.js, capture.js and
 // mirror.js keep their names (the last two are for the page-engine harness).
-import { mkdirSync, rmSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
@@ -12,8 +12,15 @@ mkdirSync(dist);
 writeFileSync(`${dist}.keep`, ''); // Go embeds the folder; an empty one would not compile
 
 const common = {
-  bundle: true, minify: true, target: ['es2022', 'chrome109', 'firefox115', 'safari16'], charset: 'utf8',
-  legalComments: 'none', logLevel: 'warning', outdir: dist, metafile: true, absWorkingDir: new URL('.', import.meta.url).pathname,
+  bundle: true,
+  minify: true,
+  target: ['es2022', 'chrome109', 'firefox115', 'safari16'],
+  charset: 'utf8',
+  legalComments: 'none',
+  logLevel: 'warning',
+  outdir: dist,
+  metafile: true,
+  absWorkingDir: new URL('.', import.meta.url).pathname,
 };
 
 /** Builds one entry and returns the name of its script (and of its style sheet, if it has one). */
@@ -24,22 +31,42 @@ async function bundle(entry, name, options) {
 
 const hashed = { format: 'esm', entryNames: '[name]-[hash]' };
 const [capture] = await bundle('capture/index.ts', 'capture', hashed);
-const [chat] = await bundle('visitor/chat.ts', 'chat', { ...hashed, define: { CAPTURE_MODULE: JSON.stringify(capture) } });
-const [loader] = await bundle('visitor/loader.ts', 'kohe', { format: 'iife', define: { CHAT_MODULE: JSON.stringify(chat) } });
+const [chat] = await bundle('visitor/chat.ts', 'chat', {
+  ...hashed,
+  define: { CAPTURE_MODULE: JSON.stringify(capture) },
+});
+const [loader] = await bundle('visitor/loader.ts', 'kohe', {
+  format: 'iife',
+  define: { CHAT_MODULE: JSON.stringify(chat) },
+});
 const consoleFiles = await bundle('console/main.tsx', 'console', hashed);
 const harness = [
   ...(await bundle('capture/index.ts', 'capture', { format: 'iife', globalName: 'kohe.capture' })),
   ...(await bundle('mirror/index.ts', 'mirror', { format: 'iife', globalName: 'kohe.mirror' })),
 ];
 
-writeFileSync(`${dist}/manifest.json`, `${JSON.stringify({
-  loader, chat, capture,
-  console: { script: consoleFiles.find((f) => f.endsWith('.js')), style: consoleFiles.find((f) => f.endsWith('.css')) },
-}, null, 2)}\n`);
+writeFileSync(
+  `${dist}/manifest.json`,
+  `${JSON.stringify(
+    {
+      loader,
+      chat,
+      capture,
+      console: {
+        script: consoleFiles.find((f) => f.endsWith('.js')),
+        style: consoleFiles.find((f) => f.endsWith('.css')),
+      },
+    },
+    null,
+    2,
+  )}\n`,
+);
 
 for (const file of [loader, chat, capture, ...consoleFiles, ...harness]) {
   const bytes = readFileSync(dist + file);
-  console.log(`${file.padEnd(28)} ${String(bytes.length).padStart(8)} B ${String(gzipSync(bytes, { level: 9 }).length).padStart(8)} B gzip`);
+  console.log(
+    `${file.padEnd(28)} ${String(bytes.length).padStart(8)} B ${String(gzipSync(bytes, { level: 9 }).length).padStart(8)} B gzip`,
+  );
 }
 const budget = 5 * 1000; // the button at first load: 5 kB gzip
 const size = gzipSync(readFileSync(dist + loader), { level: 9 }).length;

@@ -104,7 +104,7 @@ func (r *Reader) Visitor(site string, id relay.ID) (Visitor, bool) {
 func (s *State) found(k key, v any) bool {
 	ok, err := get(s.db, k, v)
 	if err != nil {
-		s.fail(err)
+		_ = s.fail(err) // noted; Err says it
 	}
 	return ok && err == nil
 }
@@ -118,7 +118,7 @@ func (r *Reader) Session(id relay.ID) (relay.Session, bool) {
 	if row == nil {
 		var err error
 		if row, err = s.readSession(s.db, id); err != nil {
-			s.fail(err)
+			_ = s.fail(err) // noted; Err says it
 		}
 	}
 	if row == nil {

@@ -143,7 +143,7 @@ func (t *txn) now(at int64) int64 {
 func (t *txn) get(k key, v any) bool {
 	ok, err := get(t.rows, k, v)
 	if err != nil {
-		t.fail(err)
+		_ = t.fail(err) // noted; the batch is not committed
 	}
 	return ok
 }
@@ -153,13 +153,13 @@ func (t *txn) set(k key, v any) { t.setBytes(k, marshal(v)) }
 
 func (t *txn) setBytes(k key, v []byte) {
 	if err := t.rows.Set(k, v, nil); err != nil {
-		t.fail(err)
+		_ = t.fail(err) // noted; the batch is not committed
 	}
 }
 
 func (t *txn) unset(k key) {
 	if err := t.rows.Delete(k, nil); err != nil {
-		t.fail(err)
+		_ = t.fail(err) // noted; the batch is not committed
 	}
 }
 
@@ -170,7 +170,7 @@ func (t *txn) session(id relay.ID) *session {
 	}
 	s, err := t.readSession(t.rows, id)
 	if err != nil {
-		t.fail(err)
+		_ = t.fail(err) // noted; the batch is not committed
 		return nil
 	}
 	return s

@@ -110,7 +110,7 @@ type (
 		Seq     uint64   `json:"seq"`
 		At      int64    `json:"at"`
 	}
-	// StoredPayload: every message of the session up to Seq is stored.
+	// StoredPayload says that every message of the session up to Seq is stored.
 	StoredPayload struct {
 		Session relay.ID `json:"session"`
 		Epoch   uint32   `json:"epoch"`

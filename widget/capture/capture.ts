@@ -1,7 +1,7 @@
 import { Changes, Placer } from './changes.ts';
 import { Contents } from './contents.ts';
 import { DOCUMENT, FORMAT, Head, maskText, Op } from './format.ts';
-import { Ids } from './ids.ts';
+import type { Ids } from './ids.ts';
 import { Masks } from './masks.ts';
 import { Patches } from './patches.ts';
 import { Serializer } from './serializer.ts';
@@ -52,7 +52,8 @@ export class Capture {
   readonly #patches = new Patches();
   readonly #observer: MutationObserver;
   readonly #roots = new Set<ShadowRoot>(); // observed
-  readonly #fresh: Element[] = []; // new in this message
+  readonly #fresh: Element[] = []; // new in this message, and with a state
+  readonly #scrollers: Element[] = []; // new in a snapshot, perhaps scrolled
   readonly #hosts = new Set<Element>(); // known elements that got a shadow root
   readonly #contents: Contents;
   #records: MutationRecord[] = [];
@@ -79,7 +80,10 @@ export class Capture {
       w: this.#w,
       ids: this.#ids,
       masks: this.#masks,
-      arrived: (el) => this.#fresh.push(el),
+      arrived: (el, kind) => {
+        if (kind.more || !kind.scrolls || el.hasAttribute('popover')) this.#fresh.push(el);
+        if (kind.scrolls && this.#first) this.#scrollers.push(el);
+      },
       shadowOf: (el) => el.shadowRoot ?? this.closedRoots.get(el) ?? null,
       rooted: (root) => this.#rooted(root),
       remask: (node) => this.#contents.mask(node, true),
@@ -374,9 +378,9 @@ export class Capture {
     for (const el of this.#fresh) {
       this.#states.arrived(el);
       if (el.localName === 'style' || el.localName === 'link') this.#sheets.arrived(el);
-      if (this.#first) this.#signals.arrived(el);
     }
-    this.#fresh.length = 0;
+    for (const el of this.#scrollers) this.#signals.arrived(el);
+    this.#fresh.length = this.#scrollers.length = 0;
     this.#first &&= this.#serializer.pending.size > 0;
   }
 

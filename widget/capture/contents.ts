@@ -94,7 +94,8 @@ export class Contents {
   /** Asks the rules about a known subtree and marks at once what is masked now; remask sends it. */
   mask(node: Node, inherited: boolean): void {
     const { ids } = this;
-    const masked = inherited || ids.masked(node) || (node.nodeType === 1 && this.masks.self(node as Element));
+    const masked =
+      inherited || ids.masked(node) || (node.nodeType === 1 && this.masks.self(node as Element, null, null));
     if (masked && !ids.masked(node)) {
       ids.mask(node);
       this.#remasked.add(node);

@@ -4,43 +4,20 @@
 // large snapshot comes in slices and needs no copy of the page.
 import { Limit, maskText, Op, Special } from './format.ts';
 import type { Ids } from './ids.ts';
+import { Attribute, attributeKind, type TagKind, tagKind } from './kinds.ts';
 import type { Masks } from './masks.ts';
-import { absoluteAttribute, absoluteCss } from './url.ts';
+import { absoluteCss, absoluteSet, resolve, sameOrigin } from './url.ts';
 import type { Writer } from './writer.ts';
 
-const never = new Set([
-  'script',
-  'noscript',
-  'base',
-  'object',
-  'embed',
-  'applet',
-  'frame',
-  'frameset',
-  'portal',
-  'fencedframe',
-]);
-const noChildren = new Set(['iframe', 'template', 'textarea']);
 const most = Limit.nodes - 1000; // what is beyond is not shown: the edge would refuse the page
-const silent =
-  /^(?:on|nonce$|integrity$|srcdoc$|action$|formaction$|ping$|crossorigin$|http-equiv$|autofocus$|data-kohe-ui)/i;
-
-/** The tag of an element on the wire: its local name, with its namespace if that is not HTML. */
-function tagOf(el: Element): string {
-  const name = el.localName;
-  const ns = el.namespaceURI;
-  if (ns === 'http://www.w3.org/1999/xhtml')
-    return never.has(name) ? 'kohe-x' : /^(?:svg|math|html):/.test(name) ? `html:${name}` : name;
-  if (ns === 'http://www.w3.org/2000/svg') return name === 'script' ? 'kohe-x' : `svg:${name}`;
-  return ns === 'http://www.w3.org/1998/Math/MathML' ? `math:${name}` : 'kohe-x';
-}
+const script = /^\s*j\s*a\s*v\s*a\s*s\s*c\s*r\s*i\s*p\s*t\s*:/i;
 
 export interface Context {
   readonly w: Writer;
   readonly ids: Ids;
   readonly masks: Masks;
   /** Called once for each new element that may have more to say than its attributes. */
-  arrived(el: Element): void;
+  arrived(el: Element, kind: TagKind): void;
   /** The element's shadow root, if it has one within reach. */
   shadowOf(el: Element): ShadowRoot | null;
   /** Called once for each new shadow root. */
@@ -97,32 +74,36 @@ export class Serializer {
   /** A text node's content as it leaves. */
   textOf(node: CharacterData, data: string, masked: boolean): string {
     const parent = node.parentNode;
-    if (parent && parent.nodeType === 1 && (parent as Element).localName === 'style')
-      return absoluteCss(data, parent.baseURI); // CSS is not masked: all would look wrong without it
-    if (masked) return maskText(data);
-    return data.length > Limit.text ? data.slice(0, Limit.text) : data;
+    if (parent && parent.nodeName.toLowerCase() === 'style') return absoluteCss(data, parent); // not masked: all would look wrong
+    return masked ? maskText(data) : clip(data);
   }
 
   /** An attribute as it leaves, null if it does not. */
   attributeOf(el: Element, name: string, value: string, masked: boolean): string | null {
-    if (silent.test(name)) return null;
-    if (name === 'value' && el.localName === 'input' && /^(?:hidden|file)$/i.test(el.getAttribute('type') ?? ''))
-      return null;
+    const kind = attributeKind(name);
+    if (kind === Attribute.silent) return null;
+    if (kind === Attribute.value && /^(?:hidden|file)$/i.test(el.getAttribute('type') ?? '')) return null;
     const kept = masked ? this.c.masks.attribute(el, name, value) : value;
-    if (kept === null) return null;
-    if (kept !== '' && (name === 'href' || name === 'src')) {
-      if (el.localName === 'link' && !this.#linkTravels(el as HTMLLinkElement)) return null;
-      if (el.localName === 'iframe') return null;
-      if (/^\s*j\s*a\s*v\s*a\s*s\s*c\s*r\s*i\s*p\s*t\s*:/i.test(kept)) return null;
+    if (kept === null || kind === Attribute.plain || kept === '') return clip(kept);
+    switch (kind) {
+      case Attribute.address:
+        return this.#travels(el, kept) ? clip(resolve(kept, el)) : null;
+      case Attribute.style:
+        return clip(absoluteCss(kept, el));
+      case Attribute.set:
+        return clip(absoluteSet(kept, el));
     }
-    const absolute = absoluteAttribute(el, name, kept);
-    return absolute.length > Limit.text ? absolute.slice(0, Limit.text) : absolute;
+    return clip(kept);
   }
 
-  /** A sheet whose rules can be read travels by content; the rest by address. */
-  #linkTravels(link: HTMLLinkElement): boolean {
-    if (!/\bstylesheet\b/i.test(link.rel)) return /\bicon\b/i.test(link.rel);
-    return new URL(link.href, document.baseURI).origin !== location.origin;
+  /** A frame's document and a sheet whose rules can be read do not travel by address. */
+  #travels(el: Element, url: string): boolean {
+    if (url.charCodeAt(0) === 35) return true;
+    if (el.localName === 'link') {
+      const { rel, href } = el as HTMLLinkElement;
+      return /\bstylesheet\b/i.test(rel) ? !sameOrigin(href) : /\bicon\b/i.test(rel);
+    }
+    return el.localName !== 'iframe' && !script.test(url);
   }
 
   #add(node: Node, masked: boolean): void {
@@ -148,45 +129,45 @@ export class Serializer {
 
   #element(el: Element, inherited: boolean): boolean {
     const { w, masks } = this.c;
-    if (el.hasAttribute('data-kohe-ui')) return false;
-    const tag = tagOf(el);
-    if (tag === 'kohe-x') {
+    const kind = tagKind(el);
+    if (kind.never) {
       this.#add(el, inherited);
-      w.tag(tag, 1);
+      w.tag(kind.tag, 1);
       w.u(0);
       return true;
     }
-    const masked = inherited || this.c.ids.masked(el) || masks.self(el);
+    const names = el.getAttributeNames();
+    if (names.includes('data-kohe-ui')) return false;
+    const masked = inherited || this.c.ids.masked(el) || masks.self(el, kind, names);
     this.#add(el, masked);
     const shadow = this.c.shadowOf(el);
-    const first = noChildren.has(el.localName) ? null : el.firstChild;
+    const first = kind.closed ? null : el.firstChild;
     const deep = first !== null || shadow !== null;
-    w.tag(tag, deep ? 2 : 1);
-    this.#attributes(el, masked);
-    this.c.arrived(el);
-    if (!deep) return true;
-    this.#depth++;
-    if (this.#depth < Limit.depth) {
+    w.tag(kind.tag, deep ? 2 : 1);
+    this.#attributes(el, names, masked);
+    if (kind.more || kind.scrolls || names.includes('popover')) this.c.arrived(el, kind);
+    if (deep) this.#below(el, shadow, first, masked);
+    return true;
+  }
+
+  #below(el: Element, shadow: ShadowRoot | null, first: Node | null, masked: boolean): void {
+    if (++this.#depth < Limit.depth) {
       if (shadow) this.#shadow(shadow, masked);
       if (first) this.#children(el, first, masked);
     }
     this.#depth--;
-    w.u((Special.end << 2) | 3);
-    return true;
+    this.c.w.u((Special.end << 2) | 3);
   }
 
-  #attributes(el: Element, masked: boolean): void {
+  #attributes(el: Element, names: readonly string[], masked: boolean): void {
     const { w } = this.c;
-    const list = el.attributes;
-    const n = list.length;
-    if (n === 0) {
+    if (names.length === 0) {
       w.u(0);
       return;
     }
     const out: string[] = [];
-    for (let i = 0; i < n; i++) {
-      const { name, value } = list[i] as Attr;
-      const sent = this.attributeOf(el, name, value, masked);
+    for (const name of names) {
+      const sent = this.attributeOf(el, name, el.getAttribute(name) ?? '', masked);
       if (sent !== null) out.push(name, this.#clip(el, name, sent));
     }
     w.u(out.length / 2);
@@ -265,10 +246,9 @@ export class Serializer {
 
   /** Whether the children of a known node stay unknown. */
   opaque(parent: Node): boolean {
-    return (
-      parent.nodeType === 1 &&
-      (never.has((parent as Element).localName) || noChildren.has((parent as Element).localName))
-    );
+    if (parent.nodeType !== 1) return false;
+    const kind = tagKind(parent as Element);
+    return kind.never || kind.closed;
   }
 
   /** Makes a subtree unknown again. */
@@ -304,4 +284,11 @@ export class Serializer {
     this.c.w.u((Special.existing << 2) | 3);
     this.c.w.u(id);
   }
+}
+
+/** A string, cut off where it is longer than any that travels. */
+function clip(s: string): string;
+function clip(s: string | null): string | null;
+function clip(s: string | null): string | null {
+  return s !== null && s.length > Limit.text ? s.slice(0, Limit.text) : s;
 }

@@ -5,7 +5,7 @@
 import { Op, Rule } from './format.ts';
 import type { Ids } from './ids.ts';
 import type { Patches } from './patches.ts';
-import { absoluteCss } from './url.ts';
+import { absoluteCss, sameOrigin } from './url.ts';
 import type { Writer } from './writer.ts';
 
 interface Step {
@@ -80,7 +80,8 @@ export class Sheets {
   arrived(el: Element): void {
     const sheet = (el as HTMLStyleElement | HTMLLinkElement).sheet;
     if (!sheet) return;
-    if (el.localName === 'link' ? readable(sheet) && sameOrigin(sheet) : diverged(el, sheet)) this.#whole.add(sheet);
+    if (el.localName === 'link' ? readable(sheet) && sameOrigin(sheet.href ?? '') : diverged(el, sheet))
+      this.#whole.add(sheet);
   }
 
   /** The text of a style element changed: its sheet is another one and follows the text again. */
@@ -243,10 +244,6 @@ function readable(sheet: CSSStyleSheet): boolean {
   } catch {
     return false;
   }
-}
-
-function sameOrigin(sheet: CSSStyleSheet): boolean {
-  return !sheet.href || new URL(sheet.href).origin === location.origin;
 }
 
 /** Whether a style element's sheet holds other rules than its text: so it is with CSS-in-JS. */

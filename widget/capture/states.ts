@@ -8,7 +8,6 @@ import { change, type Writer, writeChange } from './writer.ts';
 
 const noValue = new Set(['checkbox', 'radio', 'hidden', 'file', 'submit', 'button', 'reset', 'image']);
 const longest = 64 << 10; // UTF-16 units of a value
-const stateful = new Set(['input', 'textarea', 'select', 'dialog', 'style', 'link']);
 
 export class States {
   readonly #dirty = new Set<Element>();
@@ -46,7 +45,7 @@ export class States {
 
   /** A new element: only what differs from its attributes has to be said. */
   arrived(el: Element): void {
-    if (stateful.has(el.localName) || el.hasAttribute('popover')) this.#dirty.add(el);
+    this.#dirty.add(el);
   }
 
   touch(el: Element): void {

@@ -1,20 +1,34 @@
 // Addresses leave the page absolute: the mirror has another base.
 
-const addressed = new Set(['href', 'src', 'poster', 'background', 'cite', 'xlink:href', 'data', 'longdesc']);
 const absolute = /^(?:#|[a-z][a-z0-9+.-]*:)/i;
 
-function resolve(url: string, base: string): string {
+/** What an address is relative to: a node's document, or an address. */
+type Base = Node | string;
+
+/** An address made absolute; one that is not an address stays as it is. */
+export function resolve(url: string, base: Base): string {
+  if (absolute.test(url)) return url;
   const trimmed = url.trim();
   if (trimmed === '' || absolute.test(trimmed)) return trimmed;
   try {
-    return new URL(trimmed, base).href;
+    return new URL(trimmed, typeof base === 'string' ? base : base.baseURI).href;
   } catch {
     return trimmed;
   }
 }
 
+/** Whether an address belongs to this page's origin. */
+export function sameOrigin(url: string): boolean {
+  try {
+    return new URL(url, document.baseURI).origin === location.origin;
+  } catch {
+    return false;
+  }
+}
+
 /** CSS text with its url(…) and @import addresses made absolute. */
-export function absoluteCss(text: string, base: string): string {
+export function absoluteCss(text: string, base: Base): string {
+  if (!text.includes('(') && !text.includes('@')) return text;
   if (!/url\(|@import/i.test(text)) return text;
   return text
     .replace(/url\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^)"'\s]*))\s*\)/gi, (whole, a, b, c) => {
@@ -24,16 +38,9 @@ export function absoluteCss(text: string, base: string): string {
     .replace(/(@import\s+)(?:"([^"]*)"|'([^']*)')/gi, (_, head, a, b) => `${head}"${resolve(a ?? b, base)}"`);
 }
 
-function absoluteSet(value: string, base: string): string {
+export function absoluteSet(value: string, base: Base): string {
   return value.replace(
     /(^|,\s+|,(?=[^\s]+\s))\s*([^\s,][^\s]*)/g,
     (_, lead: string, url: string) => lead + resolve(url, base),
   );
-}
-
-/** An attribute's value with its addresses made absolute. */
-export function absoluteAttribute(el: Element, name: string, value: string): string {
-  if (name === 'style') return absoluteCss(value, el.baseURI);
-  if (name === 'srcset' || name === 'imagesrcset') return absoluteSet(value, el.baseURI);
-  return addressed.has(name) && !absolute.test(value) ? resolve(value, el.baseURI) : value;
 }

@@ -6,7 +6,10 @@ import { launchChromium } from './lib/browsers.mjs';
 import { startNode } from './lib/node.mjs';
 import { openAgent, openVisitor, secrets, until } from './lib/people.mjs';
 
-for (const [transport, network] of [['WebTransport', 'open'], ['WebSocket', 'no-udp']]) {
+for (const [transport, network] of [
+  ['WebTransport', 'open'],
+  ['WebSocket', 'no-udp'],
+]) {
   describe(`the story over ${transport}`, { timeout: 180_000 }, () => {
     let browser, node, agent, visitor;
     const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -24,9 +27,18 @@ for (const [transport, network] of [['WebTransport', 'open'], ['WebSocket', 'no-
     });
 
     /** A field's value in the agent's mirror. */
-    const mirrored = (label) => agent.mirror().getByLabel(label, { exact: true }).inputValue().catch(() => null);
-    const shown = (heading) => until(`mirror shows ${heading}`,
-      () => agent.mirror().getByRole('heading', { name: heading, includeHidden: true }).count(), (n) => n > 0);
+    const mirrored = (label) =>
+      agent
+        .mirror()
+        .getByLabel(label, { exact: true })
+        .inputValue()
+        .catch(() => null);
+    const shown = (heading) =>
+      until(
+        `mirror shows ${heading}`,
+        () => agent.mirror().getByRole('heading', { name: heading, includeHidden: true }).count(),
+        (n) => n > 0,
+      );
 
     test('the button tells the truth: closed, then open', async () => {
       await visitor.page.getByRole('button', { name: /Leave a message/ }).waitFor();
@@ -43,7 +55,11 @@ for (const [transport, network] of [['WebTransport', 'open'], ['WebSocket', 'no-
       await visitor.hears('Tere! How may I help?');
       await visitor.say('Is the dinghy free in July?');
       await agent.hears('Is the dinghy free in July?');
-      await until('the visitor sees that it was read', () => visitor.page.getByRole('log').textContent(), (text) => /Read/.test(text));
+      await until(
+        'the visitor sees that it was read',
+        () => visitor.page.getByRole('log').textContent(),
+        (text) => /Read/.test(text),
+      );
     });
 
     test('typing shows on the other side', async () => {
@@ -58,21 +74,48 @@ for (const [transport, network] of [['WebTransport', 'open'], ['WebSocket', 'no-
       await shown('Boats & bikes');
       await visitor.at('loan.html');
       await visitor.page.getByLabel('Full name').pressSequentially('Liis Lill', { delay: 20 });
-      await until('the form', () => mirrored('Full name'), (value) => value === 'Liis Lill');
+      await until(
+        'the form',
+        () => mirrored('Full name'),
+        (value) => value === 'Liis Lill',
+      );
       await visitor.page.getByRole('button', { name: 'Apply' }).click();
       const trouble = await visitor.page.locator('#loan [aria-invalid=true]').count();
       assert.ok(trouble > 0, 'the form has errors');
-      await until('validation errors', () => agent.mirror().locator('#loan [aria-invalid=true]').count(), (n) => n === trouble);
+      await until(
+        'validation errors',
+        () => agent.mirror().locator('#loan [aria-invalid=true]').count(),
+        (n) => n === trouble,
+      );
       await visitor.page.mouse.wheel(0, 400);
-      const top = await until('scrolled', () => visitor.page.evaluate(() => scrollY), (y) => y > 0);
-      await until('scroll follows', () => agent.mirror().locator('html').evaluate((html) => html.scrollTop), (y) => Math.abs(y - top) <= 1);
-      await until('the pointer', () => agent.page.locator('.mirror-stage').locator('svg').count(), (n) => n > 0);
+      const top = await until(
+        'scrolled',
+        () => visitor.page.evaluate(() => scrollY),
+        (y) => y > 0,
+      );
+      await until(
+        'scroll follows',
+        () =>
+          agent
+            .mirror()
+            .locator('html')
+            .evaluate((html) => html.scrollTop),
+        (y) => Math.abs(y - top) <= 1,
+      );
+      await until(
+        'the pointer',
+        () => agent.page.locator('.mirror-stage').locator('svg').count(),
+        (n) => n > 0,
+      );
     });
 
     test('what is private never leaves the browser', async () => {
       await visitor.at('account.html');
       await shown('Account');
-      for (const [label, secret] of [['Password', secrets.password], ['Card number', secrets.card]]) {
+      for (const [label, secret] of [
+        ['Password', secrets.password],
+        ['Card number', secrets.card],
+      ]) {
         const field = visitor.page.getByLabel(label, { exact: true });
         await field.pressSequentially(secret); // key by key
         await field.fill(''); // and at once, as a password manager does
@@ -80,12 +123,26 @@ for (const [transport, network] of [['WebTransport', 'open'], ['WebSocket', 'no-
       }
       await visitor.page.getByRole('button', { name: 'Show' }).click(); // the password is readable on the visitor's screen now
       await visitor.page.getByLabel('Street').fill('Pikk tee 1');
-      await until('the page is still live', () => mirrored('Street'), (value) => value === 'Pikk tee 1');
-      const block = (await visitor.page.locator('section[data-kohe-mask] dd').allInnerTexts()).filter((line) => line.length >= 7);
+      await until(
+        'the page is still live',
+        () => mirrored('Street'),
+        (value) => value === 'Pikk tee 1',
+      );
+      const block = (await visitor.page.locator('section[data-kohe-mask] dd').allInnerTexts()).filter(
+        (line) => line.length >= 7,
+      );
       assert.ok(block.length > 0, 'the page has a masked block');
-      const mirror = await agent.mirror().locator('html').evaluate((html) =>
-        html.innerHTML + [...html.querySelectorAll('input, textarea')].map((field) => field.value).join('\n'));
-      for (const [where, text] of [['the frames', visitor.bytes()], ['the mirror', mirror]]) {
+      const mirror = await agent
+        .mirror()
+        .locator('html')
+        .evaluate(
+          (html) =>
+            html.innerHTML + [...html.querySelectorAll('input, textarea')].map((field) => field.value).join('\n'),
+        );
+      for (const [where, text] of [
+        ['the frames', visitor.bytes()],
+        ['the mirror', mirror],
+      ]) {
         assert.ok(text.includes('Pikk tee 1'), `${where} have what is not private`);
         for (const secret of [secrets.password, secrets.card, ...block]) {
           for (let i = 0; i + 7 <= secret.length; i++) {
@@ -106,14 +163,22 @@ for (const [transport, network] of [['WebTransport', 'open'], ['WebSocket', 'no-
       await shown('Book a rental');
       await second.close();
       await visitor.page.bringToFront();
-      await until('the mirror follows the focus', () => agent.mirror().getByLabel('Street', { exact: true }).count(), (n) => n > 0);
+      await until(
+        'the mirror follows the focus',
+        () => agent.mirror().getByLabel('Street', { exact: true }).count(),
+        (n) => n > 0,
+      );
     });
 
     test('a console that comes late has the page without a frame from the visitor', async () => {
       await pause(1000);
       const before = visitor.sent.length;
       await agent.page.reload();
-      await until('the page is there again', () => agent.mirror().getByLabel('Street', { exact: true }).count(), (n) => n > 0);
+      await until(
+        'the page is there again',
+        () => agent.mirror().getByLabel('Street', { exact: true }).count(),
+        (n) => n > 0,
+      );
       const pages = visitor.sent.slice(before).filter((frame) => frame.charCodeAt(0) === 0x80);
       assert.equal(pages.length, 0, 'page frames from the visitor');
     });
@@ -143,7 +208,10 @@ for (const [transport, network] of [['WebTransport', 'open'], ['WebSocket', 'no-
       await agent.say('and after');
       await visitor.hears('and after');
       said.push('and after');
-      for (const [who, page] of [['visitor', visitor.page], ['agent', agent.page]]) {
+      for (const [who, page] of [
+        ['visitor', visitor.page],
+        ['agent', agent.page],
+      ]) {
         const text = await page.getByRole('log').innerText();
         for (const line of said) assert.equal(text.split(line).length - 1, 1, `${who}: "${line}" once`);
       }
@@ -151,8 +219,13 @@ for (const [transport, network] of [['WebTransport', 'open'], ['WebSocket', 'no-
         const { hits } = await (await fetch('/api/v1/search?q=dinghy')).json();
         return (await (await fetch(`/api/v1/sessions/${hits[0].session.id}/messages?limit=200`)).json()).messages;
       });
-      assert.deepEqual(transcript.map((m) => m.seq), transcript.map((_, i) => i + 1), 'the transcript has no gap');
-      for (const line of said) assert.equal(transcript.filter((m) => m.text === line).length, 1, `"${line}" is stored once`);
+      assert.deepEqual(
+        transcript.map((m) => m.seq),
+        transcript.map((_, i) => i + 1),
+        'the transcript has no gap',
+      );
+      for (const line of said)
+        assert.equal(transcript.filter((m) => m.text === line).length, 1, `"${line}" is stored once`);
     });
 
     test('either can end it, and it can be found again', async () => {

@@ -19,16 +19,22 @@ export async function openNetwork() {
   for (const socket of udp) socket.on('message', (bytes, from) => datagram(state, socket, bytes, from));
   return {
     port,
-    forward(to) { state.to = to; },
+    forward(to) {
+      state.to = to;
+    },
     /** "open", "no-udp" or "offline": nothing arrives, nothing is refused. */
     mode(mode) {
       state.mode = mode;
       for (const pair of state.sockets) flow(state, pair);
     },
     close() {
-      for (const pair of state.sockets) { pair.client.destroy(); pair.node?.destroy(); }
+      for (const pair of state.sockets) {
+        pair.client.destroy();
+        pair.node?.destroy();
+      }
       for (const peer of state.peers.values()) peer.close();
-      tcp.close(); six.close();
+      tcp.close();
+      six.close();
       for (const socket of udp) socket.close();
     },
   };
@@ -37,7 +43,11 @@ export async function openNetwork() {
 function connect(state, client) {
   const pair = { client, node: null };
   state.sockets.add(pair);
-  const end = () => { state.sockets.delete(pair); client.destroy(); pair.node?.destroy(); };
+  const end = () => {
+    state.sockets.delete(pair);
+    client.destroy();
+    pair.node?.destroy();
+  };
   client.on('error', end).on('close', end);
   flow(state, pair, end);
 }
@@ -46,8 +56,10 @@ function connect(state, client) {
 function flow(state, pair, end) {
   pair.end ??= end;
   if (state.mode === 'offline') {
-    pair.client.unpipe(); pair.client.pause();
-    pair.node?.unpipe(); pair.node?.pause();
+    pair.client.unpipe();
+    pair.client.pause();
+    pair.node?.unpipe();
+    pair.node?.pause();
     return;
   }
   if (!pair.node) {
@@ -64,7 +76,9 @@ function datagram(state, socket, bytes, from) {
   let peer = state.peers.get(key);
   if (!peer) {
     peer = dgram.createSocket('udp4');
-    peer.on('message', (answer) => { if (state.mode === 'open') socket.send(answer, from.port, from.address); });
+    peer.on('message', (answer) => {
+      if (state.mode === 'open') socket.send(answer, from.port, from.address);
+    });
     peer.on('error', () => {});
     state.peers.set(key, peer);
   }

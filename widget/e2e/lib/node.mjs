@@ -22,19 +22,41 @@ export async function startNode() {
   const network = await openNetwork();
   const base = `http://localhost:${network.port}`;
   const node = {
-    base, network, data, log: '',
+    base,
+    network,
+    data,
+    log: '',
     shop: `http://127.0.0.1:${network.port}/shop/`,
     console: `${base}/console/`,
     async start() {
       const port = await freePort();
-      const child = spawn(binary, ['demo', '--data', data, '--listen', `127.0.0.1:${port}`, '--public-url', base, '--drain', '0s',
-        '--opens-per-minute', '1000'], { stdio: ['ignore', 'pipe', 'pipe'] });
+      const child = spawn(
+        binary,
+        [
+          'demo',
+          '--data',
+          data,
+          '--listen',
+          `127.0.0.1:${port}`,
+          '--public-url',
+          base,
+          '--drain',
+          '0s',
+          '--opens-per-minute',
+          '1000',
+        ],
+        { stdio: ['ignore', 'pipe', 'pipe'] },
+      );
       node.child = child;
       const ready = new Promise((resolve, reject) => {
-        child.stdout.on('data', (text) => { if (String(text).includes('Kohe is ready')) resolve(); });
+        child.stdout.on('data', (text) => {
+          if (String(text).includes('Kohe is ready')) resolve();
+        });
         child.once('exit', (code) => reject(new Error(`the node ended with ${code}:\n${node.log}`)));
       });
-      child.stderr.on('data', (text) => { node.log += text; });
+      child.stderr.on('data', (text) => {
+        node.log += text;
+      });
       await ready;
       network.forward(port);
     },

@@ -1,0 +1,116 @@
+// The heart of the story once in Firefox ESR, both people in it.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import puppeteer from 'puppeteer-core';
+import { startNode } from './lib/node.mjs';
+import { secrets, until } from './lib/people.mjs';
+
+describe('the story in Firefox', { timeout: 120_000 }, () => {
+  let node, agent, visitor;
+  const firefoxes = [];
+
+  /** Opens a page in a Firefox of its own: a tab behind another one draws no frames. */
+  async function open() {
+    const profile = mkdtempSync(join(tmpdir(), 'kohe-firefox-'));
+    const browser = await puppeteer.launch({
+      browser: 'firefox',
+      executablePath: process.env.FIREFOX ?? '/usr/bin/firefox-esr',
+      headless: true,
+      userDataDir: profile,
+      extraPrefsFirefox: { 'intl.accept_languages': 'en-GB' },
+    });
+    firefoxes.push({ browser, profile });
+    const page = await browser.newPage();
+    await page.setViewport({ width: 1280, height: 800 });
+    return page;
+  }
+
+  before(async () => {
+    node = await startNode();
+    agent = await open();
+    visitor = await open();
+  });
+  after(async () => {
+    for (const { browser, profile } of firefoxes) {
+      await browser.close();
+      rmSync(profile, { recursive: true, force: true });
+    }
+    await node?.stop();
+  });
+
+  /** What a person would press or fill in; >>> looks into the widget's shadow root. */
+  const press = (page, selector) =>
+    page
+      .locator(selector)
+      .setTimeout(15_000)
+      .click()
+      .catch((e) => {
+        throw new Error(`${selector}: ${e.message}`);
+      });
+  const fill = (page, selector, text) =>
+    page
+      .locator(selector)
+      .setTimeout(15_000)
+      .fill(text)
+      .catch((e) => {
+        throw new Error(`${selector}: ${e.message}`);
+      });
+  const inWidget = (selector) => `kohe-widget >>> ${selector}`;
+  const reads = (page, selector, text) =>
+    until(
+      `"${text}" in ${selector}`,
+      async () => (await page.$(selector))?.evaluate((el) => el.innerText),
+      (have) => have?.includes(text),
+      20_000,
+    );
+  const mirror = async (read, ...args) => {
+    const frame = await agent.$('.mirror-stage iframe');
+    return frame ? frame.evaluate(read, ...args) : null;
+  };
+
+  test('they meet, talk, and the agent sees the page', async () => {
+    await agent.goto(node.console);
+    await fill(agent, 'input[name=name]', 'agent');
+    await fill(agent, 'input[name=password]', 'welcome-aboard');
+    await press(agent, 'button[type=submit]');
+    await press(agent, 'input[name=state][value=service]');
+    await visitor.goto(node.shop);
+    await press(visitor, inWidget('.launcher[data-tone=open]'));
+    await fill(visitor, inWidget('input[name=name]'), 'Liis');
+    await press(visitor, inWidget('button[type=submit].primary'));
+    await agent.waitForSelector('.offer', { timeout: 15_000 });
+    await agent.keyboard.down('Alt'); // accepted at one key
+    await agent.keyboard.press('a');
+    await agent.keyboard.up('Alt');
+    await reads(visitor, inWidget('[role=log]'), 'Mari joined the chat.');
+    await fill(visitor, inWidget('form textarea[aria-label="Write a message"]'), 'Tere from Firefox');
+    await visitor.keyboard.press('Enter');
+    await reads(agent, '[role=log]', 'Tere from Firefox');
+    await press(visitor, inWidget('.ask .primary'));
+    await until(
+      'the page',
+      () => mirror((f) => f.contentDocument.querySelector('h1')?.textContent ?? ''),
+      (h1) => /On the water/.test(h1),
+    );
+  });
+
+  test('typing is seen, the password is not', async () => {
+    await visitor.goto(`${node.shop}account.html`);
+    await fill(visitor, '#a-street', 'Pikk tee 1');
+    await fill(visitor, '#a-password', secrets.password);
+    await until(
+      'the street',
+      () => mirror((f) => f.contentDocument.querySelector('#a-street')?.value),
+      (v) => v === 'Pikk tee 1',
+    );
+    const all = await mirror(
+      (f) =>
+        f.contentDocument.documentElement.innerHTML +
+        [...f.contentDocument.querySelectorAll('input')].map((i) => i.value).join(),
+    );
+    assert.ok(!all.includes(secrets.password.slice(0, 7)));
+  });
+});
