@@ -256,7 +256,7 @@ func (t *txn) commit() {
 		err = t.words.Commit(pebble.NoSync)
 	}
 	if err != nil {
-		t.fail(fmt.Errorf("commit state: %w", err))
+		_ = t.fail(fmt.Errorf("commit state: %w", err))
 		return
 	}
 	t.applied.Store(t.index)

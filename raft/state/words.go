@@ -145,7 +145,7 @@ func (t *txn) indexPending() {
 		return true, nil
 	})
 	if err != nil {
-		t.fail(err)
+		_ = t.fail(err)
 	}
 	for _, k := range keys {
 		t.unset(k)
@@ -176,7 +176,7 @@ func (t *txn) addWords(customer string, m relay.Message) {
 		t.seen[string(word)] = true
 		k := append(append(base, word...), 0).newest(m.At).id(m.Session).num(m.Seq)
 		if err := t.words.Set(k, nil, nil); err != nil {
-			t.fail(err)
+			_ = t.fail(err)
 		}
 		return len(t.seen) < MaxWords
 	})

@@ -96,7 +96,14 @@ export function create(container: HTMLElement, options: Options = {}): Mirror {
     tree = new Tree(host, frame.contentDocument as Document);
   });
 
+  let scrolling = 0;
+  const scroll = (): void => {
+    scrolling = 0;
+    tree?.scroll(); // with the frame's layout, not with one for each message
+  };
+
   const applyNow = (message: Uint8Array): void => {
+    scrolling ||= requestAnimationFrame(scroll);
     const focused = document.activeElement;
     try {
       if (!tree?.apply(new Reader(inflated(message)))) options.onGap?.();
@@ -134,6 +141,7 @@ export function create(container: HTMLElement, options: Options = {}): Mirror {
     },
     close() {
       watcher.disconnect();
+      cancelAnimationFrame(scrolling);
       frame.remove();
       cursor.element.remove();
     },

@@ -18,11 +18,6 @@ export class Sheets {
     readonly styleOf: (id: number) => HTMLStyleElement | null,
   ) {}
 
-  /** Whether an id is a sheet's, so that no node may have it. */
-  has(id: number): boolean {
-    return this.#constructed.has(id);
-  }
-
   forget(id: number): void {
     this.#rules.delete(id);
   }

@@ -63,7 +63,6 @@ export class Tree {
     }
     this.version = to;
     this.#sheets?.mend();
-    this.scroll();
     return true;
   }
 
