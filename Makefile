@@ -17,7 +17,7 @@ bin/kohe: widget/dist/manifest.json $(shell find . -name '*.go' -not -path './wi
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/kohe
 
 widget/node_modules/.package-lock.json: widget/package.json widget/package-lock.json
-	cd widget && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	cd widget && npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 widget/dist/manifest.json: widget/node_modules/.package-lock.json widget/build.mjs $(shell find widget -path widget/node_modules -prune -o \( -name '*.ts' -o -name '*.tsx' -o -name '*.css' \) -print)
@@ -31,7 +31,7 @@ test: build browsers ## everything: lint, unit, race, fuzz (short), browsers
 	$(MAKE) e2e
 
 e2e: build browsers ## the story in real browsers
-	cd widget && node --test --test-concurrency=1 e2e/
+	cd widget && npm run --silent roundtrip && node --test --test-concurrency=1 e2e/*.test.mjs
 
 check: widget/dist/manifest.json ## vet and lint, Go and TypeScript
 	go vet ./...

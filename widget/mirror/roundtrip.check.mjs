@@ -143,7 +143,7 @@ function lines(doc) {
   const out = [];
   const walk = (node, depth) => {
     const pad = ' '.repeat(depth);
-    if (node.nodeType === 3) out.push(pad + JSON.stringify(node.data));
+    if (node.nodeType === 3) out.push(pad + JSON.stringify(node.data.toWellFormed())); // a lone surrogate arrives as U+FFFD
     if (node.nodeType !== 1) return;
     if (['script', 'noscript', 'kohe-x'].includes(node.localName)) {
       out.push(`${pad}<kohe-x>`);
