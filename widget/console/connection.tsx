@@ -16,7 +16,7 @@ export function ConnectionView() {
       ? 'WebTransport'
       : 'WebSocket'
     : t(state === 'waiting' && seconds > 0 ? 'link.retryIn' : 'link.connecting', { seconds });
-  const trip = rtt === null ? '' : t('link.ms', { ms: rtt < 10 ? Math.round(rtt * 10) / 10 : Math.round(rtt) });
+  const trip = rtt === null ? '' : t('link.ms', { ms: rtt < 1 ? '<1' : Math.round(rtt) });
   const tone = !open ? 'bad' : rtt !== null && rtt > slow ? 'slow' : 'good';
   return (
     <Popover

@@ -90,7 +90,7 @@ export class Link {
   #openedAt = 0;
   #triedWT = false; // in this attempt
   #attempt = 0;
-  #avoid: TransportName | null = null; // the one that stalled last
+  #avoid: TransportName | null = null; // the one that just stalled: not tried until another has won
   #pingAt = 0; // when the ping that waits for its pong was sent, 0 if none does
   #progress = { taken: 0, at: 0 };
   #timers = new Set<ReturnType<typeof setTimeout>>(); // of this attempt
@@ -281,6 +281,7 @@ export class Link {
       } else this.#won(connection, transport, payload as Welcome);
     }
     const before = !this.#connection;
+    if (kind === 'Pong') this.#ponged((payload as Payloads['Pong']).t); // so that its listeners see the new round trip
     for (const f of this.#listeners.get(kind) ?? []) call(() => f(payload as never, frame.seq));
     this.#own(kind, payload, before);
   }
@@ -293,9 +294,6 @@ export class Link {
         break;
       case 'Ping':
         this.send('Pong', payload as Payloads['Ping']);
-        break;
-      case 'Pong':
-        this.#ponged((payload as Payloads['Pong']).t);
         break;
       case 'Error':
         this.#failed(payload as WireError, before);
@@ -312,6 +310,7 @@ export class Link {
     for (const other of this.#racing) other.close();
     this.#racing.clear();
     this.#connection = connection;
+    this.#avoid = null;
     this.#welcome = welcome;
     this.transport = transport;
     this.#openedAt = Date.now();
@@ -354,11 +353,13 @@ export class Link {
     else if (!this.#pingAt && now - Math.min(connection.sentAt, connection.heardAt) >= pingMs) this.#ping();
   }
 
-  /** Gives a silent connection up; the next one goes over the other transport. */
+  /**
+   * Gives a silent connection up; the next one goes over the other transport. That is not remembered: most often the
+   * whole network was away.
+   */
   #stalled(): void {
     this.#avoid = this.transport;
-    if (this.transport === 'webtransport') rememberTransport('websocket');
-    else forgetTransport();
+    forgetTransport();
     this.#retry();
   }
 
