@@ -63,7 +63,7 @@ func (w *Web) asset(rw http.ResponseWriter, r *http.Request) {
 
 // consoleCSP: nothing but our own scripts runs in the console. The edges that
 // it connects to are https and wss anywhere; on a development node also http.
-const consoleCSP = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
+const consoleCSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
 	"connect-src 'self' https: wss: ws://localhost:* ws://127.0.0.1:*; frame-src 'self'; font-src 'self'; manifest-src 'self'; " +
 	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
