@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -23,7 +22,7 @@ const password = "correct horse battery"
 // world is the API on a real cell with two departments, an agent in each.
 func world(t *testing.T) (*API, *client.Cell) {
 	t.Helper()
-	dir, log := t.TempDir(), slog.New(slog.NewTextHandler(io.Discard, nil))
+	dir, log := t.TempDir(), slog.New(slog.DiscardHandler)
 	cell, err := client.Open(client.Config{Dir: dir + "/cell", NodeID: "n1", Logger: log})
 	if err != nil {
 		t.Fatal(err)
