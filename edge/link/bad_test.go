@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -332,6 +333,40 @@ func TestDatagramsBeforeWelcomeDoNotCount(t *testing.T) {
 			}
 			r.t.close(t.Context(), "")
 		})
+	}
+}
+
+func TestAClientLeavesADatagramThatOvertakesTheWelcomeToTheStream(t *testing.T) {
+	client, server := memPair(Path{})
+	done := make(chan error, 1)
+	go func() {
+		c, err := dialed(t.Context(), client, hello)
+		if err == nil {
+			defer c.Close()
+			var f wire.Frame
+			if f, err = c.Recv(t.Context()); err == nil && f.Kind != wire.Message {
+				err = fmt.Errorf("%s came after the welcome", f.Kind)
+			}
+		}
+		done <- err
+	}()
+	in, err := server.open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	message := wire.Append(nil, wire.Frame{Kind: wire.Message, Seq: 2, Payload: wire.Encode(relay.Message{Text: "hello"})})
+	if err := server.SendDatagram(message); err != nil {
+		t.Fatal(err)
+	}
+	for len(server.out.datagrams) > 0 { // the client reads it before there is a welcome
+		<-time.After(time.Millisecond)
+	}
+	welcome := wire.Append(nil, wire.Frame{Kind: wire.Welcome, Seq: 1, Payload: wire.Encode(wire.WelcomePayload{Version: wire.Version})})
+	if err := in.write(append(welcome, message...)); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -248,7 +248,7 @@ func (c *Client) readDatagrams() {
 			return
 		}
 		f, _, err := wire.Split(b)
-		if err != nil {
+		if err != nil || !c.welcomed.Load() { // one that overtook the Welcome comes again on the stream
 			continue
 		}
 		if f.Kind.Lane() == relay.Cursor {
@@ -294,7 +294,9 @@ func (c *Client) take(f wire.Frame, state freshness) error {
 		c.add(c.control, wire.Outgoing{Kind: wire.Pong, Payload: f.Payload})
 		return nil
 	case f.Kind == wire.Welcome:
+		c.deliver(f)
 		c.welcomed.Store(true)
+		return nil
 	case f.Kind == wire.Error:
 		var e wire.ErrorPayload
 		if err := wire.Decode(f, &e); err != nil {

@@ -114,6 +114,7 @@ export class Connection {
 
   #datagram(bytes: Uint8Array): void {
     this.heardAt = Date.now();
+    if (this.#streamed === 0) return; // it overtook the Welcome; what matters comes again on the stream
     const frame = split(bytes, 0)?.frame;
     if (!frame || this.#over) return;
     const { seq } = frame;

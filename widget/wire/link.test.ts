@@ -203,6 +203,22 @@ test('second copies are dropped, whichever comes first', async () => {
   assert.equal(l.state, 'open');
 });
 
+test('a datagram that overtakes the welcome is left to its copy on the stream', async () => {
+  const l = link({ wt });
+  const fake = last('webtransport');
+  const heard: number[] = [];
+  l.on('Stored', ({ seq }) => heard.push(seq));
+  const stored = { session, epoch: 1, seq: 1, index: 1 };
+  fake.events.opened();
+  await Promise.resolve();
+  fake.says('Stored', stored, 'datagram', 2);
+  assert.deepEqual(heard, []);
+  fake.says('Welcome', welcome);
+  fake.says('Stored', stored); // sequence 2
+  assert.deepEqual(heard, [1]);
+  assert.equal(l.state, 'open');
+});
+
 test('a gap in the sequence ends the connection', async () => {
   const l = link();
   const fake = last('websocket');
