@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -49,7 +50,7 @@ type member struct {
 }
 
 func (m *member) say(n int, text string) error {
-	_, err := m.client.Send(wire.Say, wire.SayPayload{Session: m.session, ID: fmt.Sprintf("m%d", n), Text: text})
+	_, err := m.client.Send(wire.Say, wire.SayPayload{Session: m.session, ID: strconv.Itoa(n), Text: text})
 	return err
 }
 

@@ -104,12 +104,18 @@ func (e *ear) hear(f wire.Frame) {
 		if !ok {
 			return
 		}
-		if m.Author.Role == e.role {
-			e.mu.Lock()
-			e.places = append(e.places, place{n, m.Seq})
-			e.mu.Unlock()
-		} else {
+		if m.Author.Role != e.role {
 			e.deliver(n, now)
+		}
+	case wire.Sent:
+		var s wire.SentPayload
+		if wire.Decode(f, &s) != nil {
+			return
+		}
+		if n, ok := number(s.ID); ok {
+			e.mu.Lock()
+			e.places = append(e.places, place{n, s.Seq})
+			e.mu.Unlock()
 		}
 	case wire.Stored:
 		var s wire.StoredPayload

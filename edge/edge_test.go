@@ -209,7 +209,7 @@ func TestSayingAgainIsHarmlessAndAnotherTextIsRefused(t *testing.T) {
 	visitor, id := w.talk(ann)
 	say := func(text string) { visitor.send(wire.Say, wire.SayPayload{Session: id, ID: "m1", Text: text}) }
 	say("hello")
-	first := await(visitor, wire.Message, text("hello"))
+	first := await(visitor, wire.Sent, func(s wire.SentPayload) bool { return s.ID == "m1" })
 	say("hello")
 	again := await(visitor, wire.Message, text("hello"))
 	if first.Seq != again.Seq || first.Epoch != again.Epoch {
@@ -229,7 +229,7 @@ func TestARestartedNodeGoesOnWithTheSession(t *testing.T) {
 	for i := range 20 {
 		visitor.send(wire.Say, wire.SayPayload{Session: id, ID: fmt.Sprint("m", i), Text: fmt.Sprint("line ", i)})
 	}
-	last := await(visitor, wire.Message, text("line 19"))
+	last := await(visitor, wire.Sent, func(s wire.SentPayload) bool { return s.ID == "m19" })
 	await(visitor, wire.Stored, func(s wire.StoredPayload) bool { return s.Seq >= last.Seq })
 	token := visitor.Welcome().Token
 	w.stop()

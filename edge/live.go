@@ -380,7 +380,7 @@ func (l *live) changed(row relay.Session) {
 // understood as the same. mu is held.
 func (l *live) events(was, row relay.Session) {
 	event := func(kind relay.MessageKind, id uint64, text string) {
-		_, _, err := l.number(relay.Author{Role: relay.RoleSystem}, string(kind)+"-"+strconv.FormatUint(id, 10), kind, text)
+		_, _, err := l.number(nil, relay.Author{Role: relay.RoleSystem}, string(kind)+"-"+strconv.FormatUint(id, 10), kind, text)
 		if err != nil {
 			l.edge.Log.Warn("event not written", "session", l.id.String(), "kind", kind, "err", err)
 		}

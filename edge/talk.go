@@ -6,6 +6,7 @@ import (
 
 	"kohe/raft/state"
 	"kohe/relay"
+	"kohe/relay/hub"
 	"kohe/relay/session"
 	"kohe/relay/wire"
 )
@@ -39,7 +40,7 @@ func (l *live) say(c *client, p wire.SayPayload) error {
 		}
 		var m relay.Message
 		var fresh bool
-		if m, fresh, err = l.number(author, p.ID, relay.KindText, p.Text); err == nil && !fresh {
+		if m, fresh, err = l.number(c, author, p.ID, relay.KindText, p.Text); err == nil && !fresh {
 			c.push(wire.Message, forSide(side(c.who.Role), m)) // said before: this is its place
 		}
 	}
@@ -59,21 +60,28 @@ func (l *live) maySay(c *client) error {
 	return nil
 }
 
-// number gives a message its place and relays it to everyone, its author
-// included: seeing it back is what tells the author that it was sent. mu is held.
-func (l *live) number(author relay.Author, id string, kind relay.MessageKind, text string) (relay.Message, bool, error) {
+// number gives a message its place and relays it. by is the author's client,
+// which is told the place only; nil: nobody's. mu is held.
+func (l *live) number(by *client, author relay.Author, id string, kind relay.MessageKind, text string) (relay.Message, bool, error) {
 	m, fresh, err := l.core.Say(author, id, kind, text, l.edge.at())
-	if err == nil && fresh {
-		l.edge.Count.Messages.Add(1)
-		l.relay(m)
+	if err != nil || !fresh {
+		return m, fresh, err
 	}
-	return m, fresh, err
+	l.edge.Count.Messages.Add(1)
+	if by == nil {
+		l.relay(m, nil)
+		return m, fresh, nil
+	}
+	l.relay(m, by.queue)
+	by.push(wire.Sent, wire.SentPayload{Session: l.id, ID: m.ID, Epoch: m.Epoch, Seq: m.Seq, At: m.At})
+	return m, fresh, nil
 }
 
-// relay publishes a message, encoded once a side. mu is held.
-func (l *live) relay(m relay.Message) {
+// relay publishes a message, encoded once a side, to everyone but one queue.
+// mu is held.
+func (l *live) relay(m relay.Message, told *hub.Queue) {
 	for to, topic := range l.topics {
-		topic.Publish(wire.Outgoing{Kind: wire.Message, Payload: wire.Encode(forSide(to, m))})
+		topic.PublishExcept(wire.Outgoing{Kind: wire.Message, Payload: wire.Encode(forSide(to, m))}, told)
 	}
 }
 
@@ -166,7 +174,7 @@ func (l *live) reclaim() error {
 		return err
 	}
 	for _, m := range l.core.Reclaim(claimed) {
-		l.relay(m)
+		l.relay(m, nil)
 	}
 	l.publish(wire.Stored, wire.StoredPayload{Session: l.id, Epoch: claimed.Epoch, Seq: claimed.Stored}) // voids places of older epochs
 	l.notSaved()
@@ -186,7 +194,7 @@ func (l *live) stored(index uint64, s state.Stored) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, m := range l.core.Committed(s.Messages) {
-		l.relay(m)
+		l.relay(m, nil)
 	}
 	l.publish(wire.Stored, wire.StoredPayload{Session: l.id, Epoch: s.Epoch, Seq: s.Messages[len(s.Messages)-1].Seq, Index: index})
 	l.notSaved()

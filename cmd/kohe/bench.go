@@ -16,11 +16,11 @@ import (
 func benchCommand() *cobra.Command {
 	c := &cobra.Command{Use: "bench", Short: "Measure this build on this machine"}
 	var file string
+	s := bench.DefaultChat
 	chat := &cobra.Command{
 		Use: "chat", Short: "How long a chat message takes and what it costs (at most 60 s)", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			report := bench.NewReport("chat", version)
-			s := bench.DefaultChat
 			s.Progress = cmd.ErrOrStderr()
 			if err := s.Run(cmd.Context(), report); err != nil {
 				return err
@@ -29,6 +29,10 @@ func benchCommand() *cobra.Command {
 		},
 	}
 	chat.Flags().StringVar(&file, "json", "", "write the results to this file")
+	chat.Flags().StringSliceVar(&s.Over, "over", s.Over, "what to run: wt, ws, baseline")
+	chat.Flags().IntVar(&s.Pairs, "pairs", s.Pairs, "visitors, each with an agent")
+	chat.Flags().IntVar(&s.Idle, "idle", s.Idle, "connections of each kind that do nothing")
+	chat.Flags().IntVar(&s.Rate, "rate", s.Rate, "messages a second, each way of each pair")
 	c.AddCommand(chat, baselineCommand())
 	return c
 }

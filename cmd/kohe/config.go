@@ -56,7 +56,7 @@ func (c *config) flags(f *pflag.FlagSet) {
 	f.StringVar(&c.Cert, "cert", c.Cert, "certificate chain, PEM; read again when it changes")
 	f.StringVar(&c.Key, "key", c.Key, "the certificate's private key, PEM")
 	f.StringVar(&c.Node, "node", c.Node, "this node's name")
-	f.StringSliceVar(&c.Metrics, "metrics", c.Metrics, "networks that may read /metrics besides loopback (CIDR)")
+	f.StringSliceVar(&c.Metrics, "metrics", c.Metrics, "networks that may read /metrics and /debug/pprof besides loopback (CIDR)")
 	f.StringVar(&c.LogLevel, "log-level", c.LogLevel, "debug, info, warn or error")
 	f.StringVar(&c.LogFormat, "log-format", c.LogFormat, "text or json")
 	f.StringVar(&c.Drain, "drain", c.Drain, "how long SIGTERM spreads the clients' leaving over")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"net/http/pprof"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,12 +26,20 @@ func (n *node) operations(mux *http.ServeMux) {
 	})
 	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), figures{n})
 	metrics := promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{})
-	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle("GET /metrics", n.private(metrics))
+	mux.Handle("GET /debug/pprof/", n.private(http.HandlerFunc(pprof.Index)))
+	mux.Handle("GET /debug/pprof/profile", n.private(http.HandlerFunc(pprof.Profile)))
+	mux.Handle("GET /debug/pprof/trace", n.private(http.HandlerFunc(pprof.Trace)))
+}
+
+// private serves loopback and the networks that the configuration lists only.
+func (n *node) private(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !n.allowed(r) {
-			http.Error(w, "metrics are for loopback and the networks that the configuration lists", http.StatusForbidden)
+			http.Error(w, "this page is for loopback and the networks that the configuration lists under metrics", http.StatusForbidden)
 			return
 		}
-		metrics.ServeHTTP(w, r)
+		h.ServeHTTP(w, r)
 	})
 }
 

@@ -123,6 +123,7 @@ var (
 const (
 	HelloTimeout = 5 * time.Second      // from connection to hello
 	doubleGap    = 2 * time.Millisecond // from a datagram to its copy on the stream
+	patience     = 4 * time.Millisecond // what a patient frame waits for others at most
 	seenAhead    = 1024                 // sequences above the stream's that are remembered
 )
 

@@ -26,6 +26,7 @@ type sender struct {
 	pointed uint64     // of the cursor lane, which goes with control
 	queue   []segment  // in order of sequence
 	size    int        // bytes in queue
+	held    time.Time  // before it the stream may not go beyond the copies in queue
 	writing bool
 	dead    bool          // write has failed
 	idle    chan struct{} // made by whoever waits, closed when writing ends
@@ -34,8 +35,9 @@ type sender struct {
 
 // segment is a run of frames that may be written from due on.
 type segment struct {
-	bytes []byte
-	due   time.Time // zero: at once
+	bytes   []byte
+	due     time.Time // zero: at once
+	patient bool      // may be written before it is due
 }
 
 // add numbers frames and queues them; the caller then calls flush. It returns
@@ -53,7 +55,10 @@ func (s *sender) add(frames ...wire.Outgoing) uint64 {
 	for _, f := range frames {
 		var frame []byte
 		frame, seq = s.number(f)
-		at := time.Time{}
+		next := segment{bytes: frame, patient: f.Kind.Patient()}
+		if next.patient {
+			next.due = time.Now().Add(patience)
+		}
 		if s.datagram != nil && len(frame) <= wire.MaxDatagram {
 			if f.Kind.Lane() == relay.Cursor {
 				datagrams = append(datagrams, frame)
@@ -61,10 +66,11 @@ func (s *sender) add(frames ...wire.Outgoing) uint64 {
 			}
 			if f.Kind.Doubled() {
 				datagrams = append(datagrams, frame)
-				at = time.Now().Add(doubleGap)
+				next.due = time.Now().Add(doubleGap)
+				s.held = next.due
 			}
 		}
-		s.append(segment{frame, at})
+		s.append(next)
 	}
 	s.mu.Unlock()
 	for _, d := range datagrams {
@@ -87,17 +93,25 @@ func (s *sender) number(f wire.Outgoing) ([]byte, uint64) {
 	return wire.Append(frame, wire.Frame{Kind: f.Kind, Seq: *seq, Payload: f.Payload}), *seq
 }
 
-// append queues a segment behind the others, joined to the last one if both
-// may go at once.
+// append queues a segment behind the others. It waits for the copies before it;
+// the patient frames before it no longer wait.
 func (s *sender) append(next segment) {
 	s.size += len(next.bytes)
-	if n := len(s.queue); n > 0 && next.due.IsZero() {
-		last := &s.queue[n-1]
-		if last.due.IsZero() {
-			last.bytes = append(last.bytes, next.bytes...)
-			return
-		}
-		next.due = last.due
+	if len(s.queue) == 0 {
+		s.queue = append(s.queue, next)
+		return
+	}
+	if next.due.Before(s.held) {
+		next.due = s.held
+	}
+	last := len(s.queue) - 1
+	for i := last; i >= 0 && s.queue[i].due.After(next.due); i-- {
+		s.queue[i].due = next.due
+	}
+	if before := &s.queue[last]; before.due.Equal(next.due) {
+		before.bytes = append(before.bytes, next.bytes...)
+		before.patient = before.patient && next.patient
+		return
 	}
 	s.queue = append(s.queue, next)
 }
@@ -133,7 +147,7 @@ func (s *sender) flush() {
 	}
 }
 
-// take removes and returns the bytes that are due.
+// take removes and returns the bytes that are due, and the patient ones behind.
 func (s *sender) take(now time.Time) []byte {
 	n := 0
 	for n < len(s.queue) && !s.queue[n].due.After(now) {
@@ -141,6 +155,9 @@ func (s *sender) take(now time.Time) []byte {
 	}
 	if n == 0 {
 		return nil
+	}
+	for n < len(s.queue) && s.queue[n].patient {
+		n++
 	}
 	b := s.queue[0].bytes
 	for _, more := range s.queue[1:n] {

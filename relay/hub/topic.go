@@ -29,13 +29,16 @@ type subscription struct {
 
 // Publish hands a frame to every subscriber and returns the number of the last
 // chat frame.
-func (t *Topic) Publish(f wire.Outgoing) uint64 { return t.publish(f, 0) }
+func (t *Topic) Publish(f wire.Outgoing) uint64 { return t.publish(f, 0, nil) }
+
+// PublishExcept is Publish without one queue, which has been told otherwise.
+func (t *Topic) PublishExcept(f wire.Outgoing, told *Queue) uint64 { return t.publish(f, 0, told) }
 
 // PublishPage hands on a page frame that leads to version. It must be called
 // in the order of versions, after the Puller knows that version.
-func (t *Topic) PublishPage(f wire.Outgoing, version uint64) { t.publish(f, version) }
+func (t *Topic) PublishPage(f wire.Outgoing, version uint64) { t.publish(f, version, nil) }
 
-func (t *Topic) publish(f wire.Outgoing, version uint64) uint64 {
+func (t *Topic) publish(f wire.Outgoing, version uint64, told *Queue) uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if f.Kind.Class() == relay.ClassChat {
@@ -44,7 +47,7 @@ func (t *Topic) publish(f wire.Outgoing, version uint64) uint64 {
 	}
 	for i := 0; i < len(t.subs); {
 		s := t.subs[i]
-		if s.queue.push(f, s.feed, version) {
+		if s.queue == told || s.queue.push(f, s.feed, version) {
 			i++
 			continue
 		}

@@ -100,15 +100,13 @@ func (k Kind) Class() relay.Class {
 }
 
 // Doubled reports whether frames of this kind are sent twice where datagrams
-// exist: at once in a datagram and 2 ms later on the stream. Such frames are
-// idempotent and may overtake others.
-func (k Kind) Doubled() bool {
-	switch k {
-	case Say, Message, Sent, Stored, Mark, Typing:
-		return true
-	}
-	return false
-}
+// exist: at once in a datagram and a little later on the stream. Such frames
+// are idempotent and may overtake others.
+func (k Kind) Doubled() bool { return k == Say || k == Message || k == Typing }
+
+// Patient reports whether frames of this kind may wait a few ms for others to
+// go with on the stream: ticks, which nobody waits for.
+func (k Kind) Patient() bool { return k == Sent || k == Stored || k == Mark }
 
 // Before reports whether the kind may come before authentication.
 func (k Kind) Before() bool { return k == Hello || k == Attach }

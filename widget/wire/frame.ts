@@ -25,9 +25,9 @@ export function laneOf(kind: number): Lane {
   return kind === Kind.Pointer ? 'cursor' : 'control';
 }
 
-/** Whether frames of this kind go as a datagram at once and on the stream 2 ms later. */
+/** Whether frames of this kind go as a datagram at once and again on the stream a little later. */
 export function isDoubled(kind: number): boolean {
-  return kind >= Kind.Say && kind <= Kind.Typing;
+  return kind === Kind.Say || kind === Kind.Message || kind === Kind.Typing;
 }
 
 function limitOf(kind: number): number {
