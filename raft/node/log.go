@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/hashicorp/go-hclog"
 )
@@ -13,11 +14,19 @@ import (
 // and becomes Debug; elections and failures are Warn and Error.
 func raftLog(log *slog.Logger) hclog.Logger {
 	l := hclog.NewInterceptLogger(&hclog.LoggerOptions{Output: io.Discard, Level: hclog.Off})
-	l.RegisterSink(slogSink{log.With("part", "raft")})
+	l.RegisterSink(slogSink{log.With("part", "raft"), new(atomic.Bool)})
 	return l
 }
 
-type slogSink struct{ log *slog.Logger }
+// slogSink writes to a slog.Logger.
+type slogSink struct {
+	log     *slog.Logger
+	started *atomic.Bool // a first election was begun
+}
+
+// electing is what raft says when it has heard no leader for a while. At a
+// start that is how a member always begins, so it is no warning there.
+const electing = "heartbeat timeout reached, starting election"
 
 // Accept implements hclog.SinkAdapter.
 func (s slogSink) Accept(_ string, level hclog.Level, msg string, args ...any) {
@@ -25,6 +34,7 @@ func (s slogSink) Accept(_ string, level hclog.Level, msg string, args ...any) {
 	switch {
 	case level >= hclog.Error:
 		to = slog.LevelError
+	case msg == electing && s.started.CompareAndSwap(false, true):
 	case level == hclog.Warn:
 		to = slog.LevelWarn
 	}

@@ -79,6 +79,7 @@ for (const [transport, network] of [
         () => mirrored('Full name'),
         (value) => value === 'Liis Lill',
       );
+      await visitor.page.getByLabel('Personal code').pressSequentially(secrets.code);
       await visitor.page.getByRole('button', { name: 'Apply' }).click();
       const trouble = await visitor.page.locator('#loan [aria-invalid=true]').count();
       assert.ok(trouble > 0, 'the form has errors');
@@ -144,7 +145,7 @@ for (const [transport, network] of [
         ['the mirror', mirror],
       ]) {
         assert.ok(text.includes('Pikk tee 1'), `${where} have what is not private`);
-        for (const secret of [secrets.password, secrets.card, ...block]) {
+        for (const secret of [secrets.password, secrets.card, secrets.code, ...block]) {
           for (let i = 0; i + 7 <= secret.length; i++) {
             assert.ok(!text.includes(secret.slice(i, i + 7)), `"${secret.slice(i, i + 7)}" is in ${where}`);
           }

@@ -36,7 +36,7 @@ const socket = () => FakeSocket.made.at(-1) as FakeSocket;
 const welcome: Welcome = { v: 1, link: 'l', now: 0, ping_ms: 15_000, button: { state: 'open' } };
 
 let welcomes: Welcome[];
-let buttons: Button[];
+let buttons: (Button | null)[];
 let quiet: { close(): void };
 
 beforeEach(() => {
@@ -66,7 +66,7 @@ test('it says hello and brings the welcome and every button', () => {
   assert.equal(JSON.parse(new TextDecoder().decode(hello?.payload)).site.length, 200);
   socket().says([Kind.Welcome, welcome], [Kind.Button, { state: 'busy', waiting: 300 }]);
   socket().says([Kind.Button, { state: 'closed', note: 'x'.repeat(20_000) }]);
-  assert.deepEqual([welcomes.length, buttons.map((b) => b.state)], [1, ['open', 'busy', 'closed']]);
+  assert.deepEqual([welcomes.length, buttons.map((b) => b?.state)], [1, ['open', 'busy', 'closed']]);
 });
 
 test('it pings when nothing was heard and gives up without an answer', () => {
@@ -109,6 +109,20 @@ test('it comes back with growing waits, or when told', () => {
   socket().says([Kind.Welcome, welcome], [Kind.GoAway, { code: 'draining', text: '', retry_ms: 40 }]);
   mock.timers.tick(40);
   assert.equal(FakeSocket.made.length, 5);
+});
+
+test('one lost connection changes nothing on the button, a second try that fails takes it away', () => {
+  socket().onopen?.();
+  socket().says([Kind.Welcome, welcome]);
+  socket().onclose?.();
+  assert.deepEqual(buttons, [{ state: 'open' }]);
+  mock.timers.tick(250);
+  socket().onclose?.();
+  assert.deepEqual(buttons, [{ state: 'open' }, null]);
+  mock.timers.tick(500);
+  socket().onopen?.();
+  socket().says([Kind.Welcome, welcome]);
+  assert.deepEqual(buttons.at(-1), { state: 'open' });
 });
 
 test('closed, it stays closed', () => {

@@ -14,7 +14,8 @@ export interface QuietOptions {
   node: string; // "http://localhost:8080"
   hello: () => Hello;
   onWelcome: (welcome: Welcome) => void;
-  onButton: (button: Button) => void;
+  /** null: the node cannot be reached, and a second try failed too. */
+  onButton: (button: Button | null) => void;
 }
 
 /** Opens the quiet connection and keeps it up until close. */
@@ -48,6 +49,7 @@ export function openQuiet(options: QuietOptions): { close(): void } {
       clearTimeout(timer);
       ours.onclose = ours.onmessage = null;
       ours.close();
+      if (attempt) options.onButton(null);
       if (!over) timer = setTimeout(connect, retry || Math.random() * Math.min(3e4, 500 * 2 ** attempt++));
     };
     socket.onopen = () => send(hello, options.hello());

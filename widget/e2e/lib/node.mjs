@@ -52,6 +52,7 @@ export async function startNode() {
         child.stdout.on('data', (text) => {
           if (String(text).includes('Kohe is ready')) resolve();
         });
+        child.once('error', reject);
         child.once('exit', (code) => reject(new Error(`the node ended with ${code}:\n${node.log}`)));
       });
       child.stderr.on('data', (text) => {

@@ -7,7 +7,6 @@ export const secrets = {
   password: 'canary-Passw0rd-77',
   card: '4111222233334444',
   code: '39912310007',
-  private: 'EE47 1000 0010',
 };
 
 /** Notes every byte that the visitor's pages give to a transport, whatever transport that is. */
