@@ -9,10 +9,15 @@ type Applied struct {
 	Partial  bool // slices of the snapshot, or of long strings, are still to come
 	Filtered bool // what is shown is not what came: forward Delta(before) instead
 	Ops      int
+
+	checked bool // the message carries the check of a node
+	node    uint32
+	sum     uint32
 }
 
 // Apply applies one message. After an error other than ErrGap the tree waits
-// for a snapshot.
+// for a snapshot. ErrGap is also the error of a check that fails: then the
+// message was applied.
 func (t *Tree) Apply(msg []byte) (Applied, error) {
 	msg, err := inflate(msg)
 	if err != nil {
@@ -44,6 +49,9 @@ func (t *Tree) Apply(msg []byte) (Applied, error) {
 		return a, err
 	}
 	a.Filtered = t.filtered
+	if n := t.nodes[a.node]; a.checked && (n == nil || !n.masked && !n.bad && n.sum() != a.sum) {
+		return a, fmt.Errorf("%w: node %d is another one", ErrGap, a.node)
+	}
 	return a, nil
 }
 
@@ -67,9 +75,7 @@ func (t *Tree) head(r *reader) (a Applied, err error) {
 		r.fail("another format than %d", Format)
 	}
 	if head&headHash != 0 {
-		for range 8 {
-			r.byte()
-		}
+		a.checked, a.node, a.sum = true, r.word(), r.word()
 	}
 	switch {
 	case r.err != nil:
@@ -114,8 +120,14 @@ func (t *Tree) op(r *reader, first bool) error {
 		t.hover, t.hoverVer = r.ref(), t.to
 	case OpFreeze:
 		t.frozen, t.frozeVer = k == 1, t.to
+	case OpRange:
+		if name, list := r.str(), r.ranges(); r.err == nil {
+			return t.setRanges(name, list)
+		}
 	case OpSheet, OpRule, OpAdopt:
 		return t.sheetOp(r, code, k)
+	case OpAnimate, OpImage, OpCustom:
+		return t.extraOp(r, code)
 	default:
 		return t.nodeOp(r, code, k)
 	}
@@ -156,6 +168,33 @@ func (t *Tree) sheetOp(r *reader, code Code, k uint8) error {
 	return nil
 }
 
+// extraOp applies an operation on what few elements have.
+func (t *Tree) extraOp(r *reader, code Code) error {
+	n := t.nodes[r.ref()]
+	var list []animation
+	var p picture
+	var states string
+	switch code {
+	case OpAnimate:
+		list = r.animations()
+	case OpImage:
+		p = picture{r.uint(), r.plain()}
+	default:
+		states = r.str()
+	}
+	if r.err != nil || n == nil || n.kind != KindElement {
+		return nil //nolint:nilerr // the reader keeps its error; Apply returns it
+	}
+	switch code {
+	case OpAnimate:
+		return t.setAnimations(n, list)
+	case OpImage:
+		return t.setPicture(n, p)
+	default:
+		return t.setCustom(n, states)
+	}
+}
+
 // nodeOp applies an operation on what one node holds. On a node that is not
 // there it does nothing.
 func (t *Tree) nodeOp(r *reader, code Code, k uint8) error {
@@ -192,7 +231,7 @@ func (t *Tree) setNode(n *Node, code Code, name string, c splice, a, b int) erro
 		return nil
 	}
 	if code == OpScroll {
-		if n.kind == KindElement || n.kind == KindDocument {
+		if n.kind != KindText {
 			m := n.ext()
 			m.x, m.y, m.scrollVer = a, b, t.to
 			t.change(n)

@@ -150,3 +150,21 @@ func (b *Builder) Rules(id uint32, rules ...string) *Builder {
 	b.w.sheet(id, rules)
 	return b
 }
+
+// Animation gives an element one animation of a second.
+func (b *Builder) Animation(id uint32, rule string) *Builder {
+	b.w.op(OpAnimate, 0)
+	b.w.ref(id)
+	b.w.uint(1)
+	b.w.animation(animation{duration: 1000, iterations: 100, rate: 100, easing: "linear", rule: rule})
+	return b
+}
+
+// Picture gives a canvas its picture.
+func (b *Builder) Picture(id uint32, url string) *Builder {
+	b.w.op(OpImage, 0)
+	b.w.ref(id)
+	b.w.uint(100)
+	b.w.plain(url)
+	return b
+}

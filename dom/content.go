@@ -224,8 +224,8 @@ func (t *Tree) mask(n *Node, inherited bool) {
 	for c := n.first; c != nil; c = c.next {
 		t.mask(c, masked)
 	}
-	if n.shadow != nil {
-		t.mask(n.shadow, masked)
+	if n.root != nil {
+		t.mask(n.root, masked)
 	}
 }
 
@@ -247,6 +247,7 @@ func (t *Tree) remask(n *Node) {
 			if m.hasState {
 				t.setState(n, m.state)
 			}
+			t.remaskExtras(n)
 		}
 	}
 }

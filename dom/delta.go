@@ -28,6 +28,9 @@ func (t *Tree) Delta(since uint64) []byte {
 	d.collect()
 	d.places()
 	d.removals()
+	if !d.documents() {
+		return t.Snapshot()
+	}
 	d.contents()
 	t.encodeRest(&d.writer, from)
 	return d.b
@@ -65,10 +68,10 @@ func (d *delta) places() {
 		if done[n] {
 			continue
 		}
-		if n.kind == KindShadow {
-			d.open(n.parent, 0, n.id)
-			d.node(n)
-			d.close()
+		if n.kind == KindRoot {
+			if n.frames() == 0 {
+				d.root(n)
+			}
 			continue
 		}
 		for d.moved(n.prev) {
@@ -76,6 +79,24 @@ func (d *delta) places() {
 		}
 		d.run(n, done)
 	}
+}
+
+func (d *delta) root(n *Node) {
+	d.open(n.parent, 0, n.id)
+	d.node(n)
+	d.close()
+}
+
+// documents writes new documents of frames, after the former ones are gone.
+// It reports false if one has taken in a node that may have gone with them.
+func (d *delta) documents() bool {
+	d.existing = false
+	for _, n := range d.touched {
+		if n.frames() > 0 {
+			d.root(n)
+		}
+	}
+	return !d.existing
 }
 
 // run writes the siblings from head on that came or moved.

@@ -40,11 +40,11 @@ func (t *Tree) partialBit() byte {
 	return 0
 }
 
-// walk calls f for a node and everything below, shadow roots before children.
+// walk calls f for a node and everything below, roots before children.
 func (t *Tree) walk(n *Node, f func(*Node)) {
 	f(n)
-	if n.shadow != nil {
-		t.walk(n.shadow, f)
+	if n.root != nil {
+		t.walk(n.root, f)
 	}
 	for c := n.first; c != nil; c = c.next {
 		t.walk(c, f)
@@ -82,6 +82,7 @@ func (t *Tree) encodeSheets(w *writer, since uint64) {
 
 // encodeRest writes what belongs to the page as a whole.
 func (t *Tree) encodeRest(w *writer, since uint64) {
+	t.encodeRanges(w, since)
 	if t.focusVer > since {
 		k := uint8(0)
 		if t.visible {
@@ -120,6 +121,7 @@ func (w *writer) node(n *Node) {
 	if n.born <= w.since && w.since > 0 {
 		w.uint(specialExisting<<2 | 3)
 		w.uint(n.id)
+		w.existing = true
 		return
 	}
 	switch n.kind {
@@ -129,17 +131,13 @@ func (w *writer) node(n *Node) {
 		w.id(n)
 		w.b = append(w.b, text...)
 		return
-	case KindShadow:
-		kind := uint32(specialShadow)
-		if n.manual {
-			kind = specialShadowManual
-		}
-		w.uint(kind<<2 | 3)
+	case KindRoot:
+		w.uint(uint32(n.inside)<<2 | 3)
 		w.id(n)
 		w.below(n)
 		return
 	}
-	deep := n.first != nil || n.shadow != nil
+	deep := n.first != nil || n.root != nil
 	kind := uint32(1)
 	if deep {
 		kind = 2
@@ -151,8 +149,8 @@ func (w *writer) node(n *Node) {
 }
 
 func (w *writer) below(n *Node) {
-	if n.shadow != nil {
-		w.node(n.shadow)
+	if n.root != nil {
+		w.node(n.root)
 	}
 	for c := n.first; c != nil; c = c.next {
 		w.node(c)
@@ -231,6 +229,7 @@ func (w *writer) more(n *Node) {
 		w.ref(n.id)
 		w.refs(m.adopted)
 	}
+	w.extras(n, m)
 	if m.scrollVer > w.since {
 		w.op(OpScroll, 0)
 		w.ref(n.id)

@@ -15,6 +15,8 @@ type Filter interface {
 	Related(el *Node, name string) bool
 	// CSS reports whether a rule or the text of a style element may be shown.
 	CSS(text string) bool
+	// Picture reports whether an address may be what a canvas shows.
+	Picture(url string) bool
 	// Masks reports whether a rule masks an element and all that is in it. It
 	// may look at the element's ancestors, siblings not.
 	Masks(el *Node) bool
@@ -40,6 +42,9 @@ func (Open) Related(*Node, string) bool { return false }
 
 // CSS keeps the text.
 func (Open) CSS(string) bool { return true }
+
+// Picture shows any.
+func (Open) Picture(string) bool { return true }
 
 // Masks masks nothing.
 func (Open) Masks(*Node) bool { return false }

@@ -23,7 +23,7 @@ type golden struct {
 	} `json:"pointer"`
 }
 
-func readGolden(t *testing.T) (g golden) {
+func readGolden(t testing.TB) (g golden) {
 	t.Helper()
 	text, err := os.ReadFile("testdata/golden.json")
 	if err == nil {
@@ -101,14 +101,17 @@ func outline(t *Tree) string {
 		switch n.kind {
 		case KindText:
 			b.WriteString("'" + n.text + "'")
-		case KindShadow:
-			b.WriteString("#shadow")
+		case KindRoot:
+			b.WriteString(map[int]string{0: "#shadow", 1: "#document"}[n.frames()])
 		default:
 			b.WriteString(n.tag)
 			for i := range n.attrs {
 				if v, ok := n.attrs[i].shown(); ok {
 					b.WriteString(" " + n.attrs[i].Name + "=" + v)
 				}
+			}
+			if n.more != nil && n.more.custom != "" {
+				b.WriteString(" kohe-state=" + n.more.custom)
 			}
 			if n.more != nil && n.more.value != nil {
 				b.WriteString(" value: " + *n.more.value)

@@ -59,7 +59,7 @@ func (f *forest) siblings(parent, at *Node) error {
 		if err != nil {
 			return err
 		}
-		if n != nil && n.kind != KindShadow {
+		if n != nil && n.kind != KindRoot {
 			at = n
 		}
 	}
@@ -81,10 +81,10 @@ func (f *forest) node(h uint32, parent, at *Node) (*Node, error) {
 		n.kind, n.tag = KindElement, f.t.tag(f.r.name(h>>2, tagNames))
 		attrs = f.attrs()
 	default:
-		if h>>2 != specialShadow && h>>2 != specialShadowManual {
+		if h>>2 > specialQuirksDocument { // 0 and 2 were dealt with
 			f.r.fail("a node of kind %d", h>>2)
 		}
-		n.kind, n.manual = KindShadow, h>>2 == specialShadowManual
+		n.kind, n.inside = KindRoot, uint8(h>>2)
 	}
 	if f.r.err != nil {
 		return nil, nil //nolint:nilerr // the reader keeps its error; Apply returns it
@@ -114,7 +114,10 @@ func (f *forest) fits(n, parent *Node) *Node {
 	case parent.depth >= MaxDepth:
 		f.t.filtered = true // what is deeper is not shown
 		return nil
-	case n.kind == KindShadow && (parent.kind != KindElement || parent.shadow != nil):
+	case n.kind == KindRoot && (parent.kind != KindElement || parent.root != nil):
+		return nil
+	case n.frames() > 0 && (parent.tag != "iframe" && parent.tag != "kohe-frame" || f.t.frames >= MaxFrames):
+		f.t.filtered = true
 		return nil
 	}
 	return n

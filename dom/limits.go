@@ -10,6 +10,8 @@ const (
 	MaxRules    = 100_000    // rules of one style sheet
 	MaxSheets   = 10_000     // constructed style sheets
 	MaxAdopted  = 1_000      // sheets that one root adopts
+	MaxFrames   = 100        // documents of frames; what is beyond is not shown
+	MaxRanges   = 1_000      // ranges marked under one name
 	MaxBytes    = 64 << 20   // bytes that a tree holds, by its own count
 	MaxID       = 1 << 30    // ids of nodes and sheets are below
 	MaxMessage  = 1<<20 - 16 // bytes of a message on the wire
@@ -17,6 +19,10 @@ const (
 	maxTable    = 16384      // strings in a message's table
 	maxTabled   = 256        // bytes of the longest string in it, its length included
 	maxGone     = 65536      // removals remembered for Delta
+	maxStates   = 1_000      // bytes of a custom element's states
+
+	MaxAnimations = 100 // animations of one element that scripts made
+	MaxHighlights = 100 // names that something is marked under; what is beyond is not shown
 )
 
 // What a node and an attribute cost in the count towards MaxBytes, besides
@@ -25,4 +31,7 @@ const (
 	nodeCost = 200
 	attrCost = 48
 	ruleCost = 16
+
+	animationCost = 80
+	rangeCost     = 16
 )

@@ -10,7 +10,7 @@ const (
 	KindDocument Kind = iota
 	KindElement
 	KindText
-	KindShadow // a shadow root; its parent is its host
+	KindRoot // a shadow root, or the document of a frame; its parent is its host
 )
 
 // Attr is an attribute as it came. What is shown of it may be something else.
@@ -39,7 +39,7 @@ func (a *Attr) shown() (string, bool) {
 type Node struct {
 	id     uint32
 	kind   Kind
-	manual bool   // shadow root: slots are assigned by script
+	inside uint8  // root: what it is (specialShadow, specialDocument …)
 	masked bool   // its content is masked; once masked always masked
 	bad    bool   // style element: its text as a whole is not shown
 	depth  uint16 // of the document: 0
@@ -47,8 +47,8 @@ type Node struct {
 	text   string
 	attrs  []Attr
 
-	parent, first, last, prev, next, shadow *Node
-	children                                int
+	parent, first, last, prev, next, root *Node
+	children                              int
 
 	born    uint64 // version it came with
 	placed  uint64 // version it came to its place with
@@ -65,13 +65,19 @@ type more struct {
 	state      uint32
 	x, y       int
 	sheet      *[]string // the rules of a style or link element
-	adopted    []uint32
+	adopted    []uint32  // sheets of a root, nodes of a slot
+	animations []animation
+	picture    picture // of a canvas
+	custom     string  // states of a custom element
 	hasState   bool
 	valueVer   uint64
 	stateVer   uint64
 	scrollVer  uint64
 	sheetVer   uint64
 	adoptedVer uint64
+	animateVer uint64
+	imageVer   uint64
+	customVer  uint64
 }
 
 func (n *Node) ext() *more {
@@ -90,7 +96,7 @@ func (n *Node) Kind() Kind { return n.kind }
 // Tag returns an element's name.
 func (n *Node) Tag() string { return n.tag }
 
-// Parent returns the parent, a shadow root's host, or nil.
+// Parent returns the parent, a root's host, or nil.
 func (n *Node) Parent() *Node { return n.parent }
 
 // Masked reports whether the node's content is masked.
@@ -115,6 +121,14 @@ func (n *Node) Children() iter.Seq[*Node] {
 			}
 		}
 	}
+}
+
+// frames returns 1 for the document of a frame, else 0.
+func (n *Node) frames() int {
+	if n.inside == specialDocument || n.inside == specialQuirksDocument {
+		return 1
+	}
+	return 0
 }
 
 // within reports whether n is a or below a.

@@ -8,7 +8,7 @@ const (
 	headSnapshot = 1 << iota // replaces whatever there was
 	headPartial              // more must follow before the page is whole
 	headSpan                 // from and to are written out
-	headHash                 // 8 bytes: Tree.Hash after the message
+	headHash                 // a check: the id of a node and its sum
 	headDeflated             // the rest is its length, then itself deflated
 	headKnown    = headSnapshot | headPartial | headSpan | headHash
 )
@@ -35,6 +35,10 @@ const (
 	OpRule     Code = 15
 	OpAdopt    Code = 16
 	OpFreeze   Code = 17
+	OpRange    Code = 18
+	OpAnimate  Code = 19
+	OpImage    Code = 20
+	OpCustom   Code = 21
 )
 
 // How a splice is written.
@@ -55,10 +59,12 @@ const (
 
 // Kinds of node that are neither text nor element.
 const (
-	specialEnd          = 0
-	specialShadow       = 1
-	specialExisting     = 2
-	specialShadowManual = 4
+	specialEnd            = 0
+	specialShadow         = 1
+	specialExisting       = 2
+	specialDocument       = 3
+	specialShadowManual   = 4
+	specialQuirksDocument = 5
 )
 
 // Bits of a node's state.
@@ -70,6 +76,7 @@ const (
 	StatePopover
 	StateDisabledSheet
 	StateUserInvalid
+	StateUndefined
 )
 
 // PageQuirks is the bit of a page that is shown in quirks mode.

@@ -36,7 +36,7 @@ func (s *script) id(t *rapid.T) uint32 { return uint32(rapid.IntRange(1, int(s.n
 var words = rapid.SampledFrom([]string{"", "a", "amber", "õun 😀", "java", "script:1", "•••"})
 
 func (s *script) op(t *rapid.T, w *writer) {
-	switch rapid.IntRange(0, 9).Draw(t, "op") {
+	switch rapid.IntRange(0, 14).Draw(t, "op") {
 	case 0, 1:
 		s.insert(t, w)
 	case 2:
@@ -68,6 +68,57 @@ func (s *script) op(t *rapid.T, w *writer) {
 		w.plain(words.Draw(t, "value"))
 	case 9:
 		w.sheet(s.id(t), []string{"a{}", words.Draw(t, "rule")})
+	default:
+		s.extra(t, w)
+	}
+}
+
+// extra writes an operation on what few pages have.
+func (s *script) extra(t *rapid.T, w *writer) {
+	id := s.id(t)
+	switch rapid.IntRange(0, 4).Draw(t, "extra") {
+	case 0:
+		w.op(OpRange, 0)
+		w.str(rapid.SampledFrom([]string{"", "hits"}).Draw(t, "name"))
+		w.uint(1)
+		w.ref(id)
+		w.uint(1)
+		w.ref(s.id(t))
+		w.uint(2)
+	case 1:
+		w.op(OpAnimate, 0)
+		w.ref(id)
+		w.uint(1)
+		for range 3 {
+			w.uint(100)
+		}
+		for range 3 {
+			w.int(-5)
+		}
+		w.plain("ease")
+		w.plain(words.Draw(t, "keyframes"))
+	case 2:
+		w.op(OpImage, 0)
+		w.ref(id)
+		w.uint(50)
+		w.plain(words.Draw(t, "picture"))
+	case 3:
+		w.op(OpCustom, 0)
+		w.ref(id)
+		w.str(words.Draw(t, "states"))
+	case 4: // another document in a frame
+		w.op(OpInsert, 0)
+		w.ref(id)
+		w.ref(0)
+		w.ref(s.next)
+		w.uint(specialDocument<<2 | 3)
+		if rapid.Bool().Draw(t, "existing?") {
+			w.uint(specialExisting<<2 | 3)
+			w.uint(s.id(t))
+		}
+		w.close()
+		w.close()
+		s.next++
 	}
 }
 
@@ -84,7 +135,7 @@ func (s *script) insert(t *rapid.T, w *writer) {
 			s.next++
 			continue
 		}
-		w.tag(rapid.SampledFrom([]string{"div", "style", "link", "a", "x-card"}).Draw(t, "tag"), 2)
+		w.tag(rapid.SampledFrom([]string{"div", "style", "link", "a", "x-card", "iframe", "canvas", "slot"}).Draw(t, "tag"), 2)
 		w.uint(1)
 		w.attrName("class")
 		w.str(words.Draw(t, "class"))
@@ -118,6 +169,8 @@ func (odd) Attr(_ *Node, name, value string) (string, bool) {
 }
 
 func (odd) CSS(text string) bool { return text != "script:1" }
+
+func (odd) Picture(url string) bool { return url != "java" }
 
 func (odd) Masks(el *Node) bool { _, ok := el.Attr("data-kohe-mask"); return ok }
 
@@ -188,8 +241,8 @@ func dump(t *Tree) string {
 					fmt.Fprintf(&b, " %s=%q", n.attrs[i].Name, v)
 				}
 			}
-		case KindShadow:
-			b.WriteString("#shadow")
+		case KindRoot:
+			fmt.Fprintf(&b, "#root %d", n.inside)
 		}
 		if m := n.more; m != nil {
 			if m.value != nil {
@@ -201,8 +254,16 @@ func dump(t *Tree) string {
 			if m.hasState {
 				fmt.Fprintf(&b, " state=%d", m.state)
 			}
+			if len(m.animations)+len(m.picture.url)+len(m.custom) > 0 {
+				fmt.Fprintf(&b, " %v %q %q", m.animations, m.picture.url, m.custom)
+			}
 		}
 		b.WriteByte('\n')
 	})
+	for _, name := range []string{"", "hits"} {
+		if r := t.ranges[name]; r != nil && len(r.list) > 0 {
+			fmt.Fprintf(&b, "%q: %v\n", name, r.list)
+		}
+	}
 	return b.String()
 }

@@ -65,6 +65,11 @@ func (r *reader) int() int {
 	return int(n>>1 ^ -(n & 1))
 }
 
+// word reads four bytes, big-endian.
+func (r *reader) word() uint32 {
+	return uint32(r.byte())<<24 | uint32(r.byte())<<16 | uint32(r.byte())<<8 | uint32(r.byte())
+}
+
 // count reads a number of things that take at least one byte each.
 func (r *reader) count() int {
 	n := int(r.uint())

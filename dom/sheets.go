@@ -112,18 +112,22 @@ func (t *Tree) setRule(id uint32, k uint8, index uint32, text string) error {
 	return t.grow(cost)
 }
 
-// adopt sets the constructed sheets that a document or shadow root adopts.
-func (t *Tree) adopt(id uint32, sheets []uint32) error {
-	n := t.nodes[id]
-	if n == nil || (n.kind != KindDocument && n.kind != KindShadow) {
+// adopt sets the constructed sheets that a document or root adopts, or the
+// nodes that a script has assigned to a slot.
+func (t *Tree) adopt(id uint32, ids []uint32) error {
+	n, most := t.nodes[id], MaxAdopted
+	if n == nil || n.kind == KindText || n.kind == KindElement && n.tag != "slot" {
 		return nil
 	}
-	if len(sheets) > MaxAdopted {
-		return fmt.Errorf("%w: over %d adopted sheets", ErrTooLarge, MaxAdopted)
+	if n.kind == KindElement {
+		most = MaxChildren
+	}
+	if len(ids) > most {
+		return fmt.Errorf("%w: over %d adopted by node %d", ErrTooLarge, most, id)
 	}
 	m := n.ext()
-	t.bytes += 4 * (len(sheets) - len(m.adopted))
-	m.adopted, m.adoptedVer = sheets, t.to
+	t.bytes += 4 * (len(ids) - len(m.adopted))
+	m.adopted, m.adoptedVer = ids, t.to
 	t.change(n)
 	return nil
 }

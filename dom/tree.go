@@ -12,6 +12,8 @@ type Tree struct {
 	high   uint32 // no id above it was ever used; one below that is not in nodes is gone
 	fresh  uint32 // high when the message began: what it inserts is above
 	sheets map[uint32]*sheet
+	ranges map[string]*ranges
+	frames int // documents of frames
 	bytes  int
 	newest *Node // list of changes
 
@@ -31,6 +33,9 @@ type Tree struct {
 	gone     []removal // oldest first
 	forgot   uint64    // removals up to this version are not in gone
 	filtered bool      // the message being applied is not shown as it came
+
+	samples uint32 // checks made
+	sampled uint32 // the node of the last check in turn
 }
 
 type page struct {
@@ -60,7 +65,7 @@ func NewTree(f Filter) *Tree {
 }
 
 func (t *Tree) clear() {
-	*t = Tree{filter: t.filter, epoch: t.epoch, nodes: map[uint32]*Node{}, sheets: map[uint32]*sheet{}}
+	*t = Tree{filter: t.filter, epoch: t.epoch, nodes: map[uint32]*Node{}, sheets: map[uint32]*sheet{}, ranges: map[string]*ranges{}}
 	t.doc = &Node{id: Document, kind: KindDocument}
 	t.nodes[Document] = t.doc
 	t.high = Document
@@ -125,7 +130,7 @@ func (t *Tree) change(n *Node) {
 // grow counts bytes.
 func (t *Tree) grow(n int) error {
 	t.bytes += n
-	if n > 0 && t.bytes > MaxBytes {
+	if n >= 0 && t.bytes > MaxBytes {
 		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, t.bytes, MaxBytes)
 	}
 	return nil
@@ -142,8 +147,9 @@ func (t *Tree) add(n *Node, parent, after *Node) error {
 	}
 	n.depth = parent.depth + 1
 	n.born, n.placed, n.changed = t.to, t.to, t.to
-	if n.kind == KindShadow {
-		n.parent, parent.shadow = parent, n
+	if n.kind == KindRoot {
+		n.parent, parent.root = parent, n
+		t.frames += n.frames()
 	} else {
 		n.link(parent, after)
 	}
@@ -155,11 +161,15 @@ func (t *Tree) add(n *Node, parent, after *Node) error {
 
 // remove takes a subtree out.
 func (t *Tree) remove(n *Node) {
-	if n.kind == KindDocument || n.kind == KindShadow {
+	if n.kind == KindDocument || n.kind == KindRoot && n.frames() == 0 {
 		return
 	}
 	parent := n.parent
-	n.unlink()
+	if n.kind == KindRoot {
+		parent.root = nil
+	} else {
+		n.unlink()
+	}
 	t.record(n)
 	t.drop(n)
 	t.restyled(parent)
@@ -184,11 +194,12 @@ func (t *Tree) drop(n *Node) {
 		}
 		t.drop(c)
 	}
-	if n.shadow != nil {
-		t.drop(n.shadow)
+	if n.root != nil {
+		t.drop(n.root)
 	}
 	delete(t.nodes, n.id)
 	t.untouch(n)
+	t.frames -= n.frames()
 	t.bytes -= n.cost()
 }
 
@@ -205,7 +216,7 @@ func (n *Node) cost() int {
 		if m.sheet != nil {
 			c += rulesCost(*m.sheet)
 		}
-		c += 4 * len(m.adopted)
+		c += 4*len(m.adopted) + animationsCost(m.animations) + len(m.picture.url) + len(m.custom)
 	}
 	return c
 }
@@ -229,7 +240,7 @@ func rulesCost(rules []string) int {
 // move places a node after a sibling, unless that would tie a knot. It reports
 // whether the node is there now.
 func (t *Tree) move(n, parent, after *Node) (bool, error) {
-	if n.kind == KindDocument || n.kind == KindShadow || parent.kind == KindText || parent.within(n) || after == n {
+	if n.kind == KindDocument || n.kind == KindRoot || parent.kind == KindText || parent.within(n) || after == n {
 		return false, nil
 	}
 	if n.parent != parent && parent.children >= MaxChildren {
@@ -270,8 +281,8 @@ func (n *Node) height() uint16 {
 	for c := n.first; c != nil; c = c.next {
 		h = max(h, c.height()+1)
 	}
-	if n.shadow != nil {
-		h = max(h, n.shadow.height()+1)
+	if n.root != nil {
+		h = max(h, n.root.height()+1)
 	}
 	return h
 }
@@ -285,8 +296,8 @@ func (n *Node) deepen(depth uint16) {
 	for c := n.first; c != nil; c = c.next {
 		c.deepen(depth + 1)
 	}
-	if n.shadow != nil {
-		n.shadow.deepen(depth + 1)
+	if n.root != nil {
+		n.root.deepen(depth + 1)
 	}
 }
 
@@ -296,7 +307,7 @@ func (t *Tree) place(parent *Node, after uint32) *Node {
 	if after == 0 {
 		return nil
 	}
-	if s := t.nodes[after]; s != nil && s.parent == parent && s.kind != KindShadow {
+	if s := t.nodes[after]; s != nil && s.parent == parent && s.kind != KindRoot {
 		return s
 	}
 	return parent.last

@@ -3,6 +3,7 @@ package dom
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"os"
@@ -110,6 +111,27 @@ func TestGapIsSeenAndHarmless(t *testing.T) {
 	apply(t, tree, msgs[1])
 }
 
+func TestStampedMessagesAreCheckedByViewers(t *testing.T) {
+	tree, viewer, lost := NewTree(Open{}), NewTree(Open{}), NewTree(Open{})
+	for i, msg := range session(t) {
+		apply(t, tree, msg)
+		stamped := tree.Stamp(msg)
+		apply(t, viewer, stamped)
+		if !bytes.Equal(viewer.Snapshot(), tree.Snapshot()) {
+			t.Fatalf("message %d: a check changed the page", i)
+		}
+		if i == 0 {
+			apply(t, lost, stamped)
+			lost.doc.first.unlink() // nothing says so but the checks
+			continue
+		}
+		if _, err := lost.Apply(stamped); errors.Is(err, ErrGap) {
+			return
+		}
+	}
+	t.Fatal("no check found that the page had gone astray")
+}
+
 func TestBytesAreCountedBackToTheStart(t *testing.T) {
 	tree := NewTree(Open{})
 	for _, msg := range session(t) {
@@ -132,6 +154,15 @@ func TestBytesAreCountedBackToTheStart(t *testing.T) {
 func FuzzApply(f *testing.F) {
 	for _, msg := range session(f) {
 		f.Add(msg)
+	}
+	for _, v := range readGolden(f).Messages {
+		for _, h := range v.Hex {
+			msg, err := hex.DecodeString(h)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(msg)
+		}
 	}
 	base := session(f)[0]
 	f.Fuzz(func(t *testing.T, msg []byte) {

@@ -11,6 +11,8 @@ type writer struct {
 
 	since   uint64 // what a reader of this version has is not written
 	longest int    // strings of more bytes are left out
+
+	existing bool // a node was written that the reader has already
 }
 
 func (w *writer) clip(s string) string {

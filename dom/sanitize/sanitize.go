@@ -54,7 +54,7 @@ func Attr(el *dom.Node, name, value string) (string, bool) {
 	switch {
 	case strings.HasPrefix(lower, "on"), strings.HasPrefix(lower, "kohe-"), bannedAttrs[lower]:
 		return "", false
-	case tag == "iframe" && (lower == "src" || lower == "name"):
+	case (tag == "iframe" || tag == "kohe-frame") && (lower == "src" || lower == "name" || lower == "data"):
 		return "", false
 	case tag == "meta" && lower == "content" && !harmlessMeta(el):
 		return "", false
@@ -126,6 +126,12 @@ func address(tag, url string) bool {
 	}
 	return !schemeForm.MatchString(s)
 }
+
+var picture = regexp.MustCompile(`^data:image/(?:png|webp|jpeg);base64,[A-Za-z0-9+/=]*$`)
+
+// Picture reports whether an address is a picture by content, and nothing that
+// could end the CSS around it.
+func Picture(url string) bool { return picture.MatchString(url) }
 
 // srcset: every candidate must be an address that may be shown.
 func srcset(value string) bool {

@@ -34,7 +34,7 @@ func TestDangerousAttributesAreNotShown(t *testing.T) {
 	for _, c := range [][3]string{
 		{"a", "href", "javascript:alert(1)"}, {"a", "href", " java\nscript:1"}, {"a", "href", "\x01JavaScript:1"}, {"a", "href", "data:text/html,x"},
 		{"a", "href", "vbscript:1"}, {"img", "src", "data:text/html,x"}, {"svg:use", "href", "data:image/svg+xml,x"}, {"svg:a", "xlink:href", "javascript:1"},
-		{"div", "onclick", "1"}, {"div", "ONLOAD", "1"}, {"iframe", "srcdoc", "x"}, {"iframe", "src", "https://x.example/"}, {"form", "action", "/x"},
+		{"div", "onclick", "1"}, {"div", "ONLOAD", "1"}, {"iframe", "srcdoc", "x"}, {"iframe", "src", "https://x.example/"}, {"kohe-frame", "src", "https://x.example/"}, {"kohe-frame", "data", "https://x.example/"}, {"form", "action", "/x"},
 		{"button", "formaction", "/"}, {"a", "ping", "/"}, {"a", "target", "_top"}, {"meta", "http-equiv", "refresh"}, {"meta", "content", "0;url=/"},
 		{"svg:animate", "attributeName", "href"}, {"svg:set", "to", "javascript:1"}, {"svg:animate", "values", "a;xlink:href"},
 		{"div", "style", "width:expression(1)"}, {"div", "style", "exp/**/ression(1)"}, {"div", "style", `background:url(java\73 cript:1)`},
@@ -72,4 +72,19 @@ func FuzzCSS(f *testing.F) {
 			t.Fatalf("%q is shown", text)
 		}
 	})
+}
+
+func TestOnlyPicturesByContentArePictures(t *testing.T) {
+	for url, want := range map[string]bool{
+		"data:image/png;base64,iVBORw0KGgo=":              true,
+		"data:image/webp;base64,UklGRg==":                 true,
+		"data:image/svg+xml;base64,PHN2Zz4=":              false,
+		"data:image/png;base64,x\")url(https://x.example": false,
+		"https://x.example/x.png":                         false,
+		"":                                                false,
+	} {
+		if Picture(url) != want {
+			t.Errorf("%q: not %v", url, want)
+		}
+	}
 }

@@ -9,6 +9,12 @@ import (
 // filter joins what must not arrive and what must not be seen.
 type filter struct{ masks mask.Rules }
 
+// NewTree returns an empty tree that holds what the rules let through.
+func NewTree(rules Rules) (*dom.Tree, error) {
+	masks, err := mask.NewRules(rules.Mask)
+	return dom.NewTree(filter{masks}), err
+}
+
 func (filter) Tag(tag string) string { return sanitize.Tag(tag) }
 
 func (filter) Attr(el *dom.Node, name, value string) (string, bool) {
@@ -18,6 +24,8 @@ func (filter) Attr(el *dom.Node, name, value string) (string, bool) {
 func (filter) Related(el *dom.Node, name string) bool { return sanitize.Related(el, name) }
 
 func (filter) CSS(text string) bool { return sanitize.CSS(text) }
+
+func (filter) Picture(url string) bool { return sanitize.Picture(url) }
 
 func (f filter) Masks(el *dom.Node) bool { return f.masks.Masks(el) }
 

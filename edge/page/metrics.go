@@ -12,6 +12,7 @@ type Metrics struct {
 	snapshots prometheus.Counter
 	deltas    prometheus.Counter
 	excerpts  prometheus.Counter
+	diverged  prometheus.Counter
 	refused   *prometheus.CounterVec
 }
 
@@ -32,12 +33,13 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		snapshots: counter("snapshots_total", "Snapshots given to viewers."),
 		deltas:    counter("deltas_total", "Deltas given to viewers that fell behind."),
 		excerpts:  counter("excerpts_total", "Snapshots that had to go without their longest strings."),
+		diverged:  counter("diverged_total", "Viewers that found their page to be another one."),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "kohe_page_refused_total", Help: "Page messages refused, by code.",
 		}, []string{"code"}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.open, m.held, m.messages, m.bytes, m.filtered, m.snapshots, m.deltas, m.excerpts, m.refused)
+		reg.MustRegister(m.open, m.held, m.messages, m.bytes, m.filtered, m.snapshots, m.deltas, m.excerpts, m.diverged, m.refused)
 	}
 	return m
 }

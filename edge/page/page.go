@@ -40,6 +40,13 @@ const deflateFrom = 4 << 10
 // a frame otherwise: what goes is images by content.
 const longest = 32 << 10
 
+// One message of so many that are forwarded carries a check, if it is short
+// enough that the check fits.
+const (
+	checkEvery = 16
+	checkBelow = dom.MaxMessage - 64 // bytes
+)
+
 // Rules are what a site has to say about its pages.
 type Rules struct {
 	Mask []string // selectors (dom/mask), besides the masks that every site has
@@ -80,19 +87,21 @@ type Page struct {
 	tree   *dom.Tree
 	held   int64 // what this tree counts for in pages.held
 	closed bool
+
+	forwarded int // messages
 }
 
 // Open returns an empty page, which waits for a snapshot. A selector outside
 // the subset is an error; sites are saved only with selectors that CheckMasks
 // accepts.
 func (p *Pages) Open(session relay.ID, rules Rules) (*Page, error) {
-	masks, err := mask.NewRules(rules.Mask)
+	tree, err := NewTree(rules)
 	if err != nil {
 		return nil, &relay.Error{Code: relay.CodeInvalid, Text: "A mask of this site cannot be read.", Err: err}
 	}
 	p.metrics.open.Inc()
 	return &Page{
-		pages: p, session: session, tree: dom.NewTree(filter{masks}),
+		pages: p, session: session, tree: tree,
 		bytes: rate.NewLimiter(maxBytesPerSecond, maxBytesBurst),
 		count: rate.NewLimiter(maxPerSecond, maxBurst),
 		ops:   rate.NewLimiter(maxOpsPerSecond, maxOpsBurst),
@@ -139,12 +148,23 @@ func (p *Page) Apply(msg []byte) (forward []byte, version uint64, err error) {
 	m.messages.Inc()
 	m.bytes.Add(float64(len(msg)))
 	version = p.tree.Version()
-	if !applied.Filtered {
-		return msg, version, nil
+	forward = msg
+	if applied.Filtered {
+		m.filtered.Inc()
+		forward = p.tree.Delta(before)
 	}
-	m.filtered.Inc()
-	return p.wrap(p.tree.Delta(before)), version, nil
+	if p.forwarded++; p.forwarded%checkEvery == 0 && len(forward) < checkBelow {
+		forward = p.tree.Stamp(forward)
+	}
+	if applied.Filtered {
+		forward = p.wrap(forward)
+	}
+	return forward, version, nil
 }
+
+// Diverged counts a viewer that found its page to be another one and was given
+// it anew.
+func (p *Page) Diverged() { p.pages.metrics.diverged.Inc() }
 
 // Lost reports whether the page can only go on with a snapshot: messages are
 // missing, or were refused.

@@ -90,6 +90,21 @@ func TestHarmlessMessagesAreForwardedUnchanged(t *testing.T) {
 	}
 }
 
+func TestSomeForwardedMessagesCarryACheck(t *testing.T) {
+	v := watch(t, open(t, New(0, nil)))
+	v.send(first(text("p", "Tere")))
+	checks := 0
+	for i := range 3 * checkEvery {
+		msg := dom.NewDiff(uint64(i+2)).Splice(5, 4, 0, "!").Bytes()
+		if forward := v.send(msg); !bytes.Equal(forward, msg) {
+			checks++
+		}
+	}
+	if checks != 3 {
+		t.Errorf("%d checks", checks)
+	}
+}
+
 func TestRulesJudgeWhatSplicesBuild(t *testing.T) {
 	v := watch(t, open(t, New(0, nil)))
 	v.send(first(el("a", "href", "java"), text("style", "p{behav")))
@@ -172,6 +187,26 @@ func TestClassChangeBringsTextUnderAMask(t *testing.T) {
 	v.send(dom.NewDiff(3).Unset(4, "class").Splice(6, 0, 0, "Mari ").Bytes())
 	if bytes.Contains(v.tree.Snapshot(), []byte("Mari")) {
 		t.Error("what was masked once is shown")
+	}
+}
+
+func TestWhatMovesAndIsDrawnIsFilteredToo(t *testing.T) {
+	msgs := map[string]func(b *dom.Builder) *dom.Builder{
+		"an animation that runs code": func(b *dom.Builder) *dom.Builder {
+			return b.Animation(4, "@keyframes k{0%{background:url(javascript:alert(1))}}")
+		},
+		"a picture from elsewhere": func(b *dom.Builder) *dom.Builder { return b.Picture(5, "https://evil.example/alert(1)") },
+		"a picture of a masked canvas": func(b *dom.Builder) *dom.Builder {
+			return b.Picture(6, "data:image/png;base64,alert1")
+		},
+	}
+	for name, build := range msgs {
+		v := watch(t, open(t, New(0, nil)))
+		v.send(first(el("p"), el("canvas"), el("canvas", "data-kohe-mask", "")))
+		v.send(build(dom.NewDiff(2)).Bytes())
+		if bytes.Contains(v.tree.Snapshot(), []byte("alert")) {
+			t.Errorf("the viewer has %s", name)
+		}
 	}
 }
 
