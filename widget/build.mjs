@@ -41,7 +41,7 @@ const [loader] = await bundle('visitor/loader.ts', 'kohe', {
 });
 const consoleFiles = await bundle('console/main.tsx', 'console', hashed);
 const harness = [
-  ...(await bundle('capture/index.ts', 'capture', { format: 'iife', globalName: 'kohe.capture' })),
+  ...(await bundle('capture/harness.ts', 'capture', { format: 'iife', globalName: 'kohe.capture' })),
   ...(await bundle('mirror/index.ts', 'mirror', { format: 'iife', globalName: 'kohe.mirror' })),
 ];
 

@@ -1,9 +1,16 @@
+import { Animations } from './animations.ts';
+import { Blobs } from './blobs.ts';
+import { Canvases } from './canvases.ts';
 import { Changes, Placer } from './changes.ts';
 import { Contents } from './contents.ts';
+import { remember } from './early.ts';
+import { Fonts } from './fonts.ts';
 import { DOCUMENT, FORMAT, Head, maskText, Op } from './format.ts';
 import type { Ids } from './ids.ts';
 import { Masks } from './masks.ts';
 import { Patches } from './patches.ts';
+import { Ranges } from './ranges.ts';
+import { isDocument, isFrame, type Realm, type Root } from './roots.ts';
 import { Serializer } from './serializer.ts';
 import { Sheets } from './sheets.ts';
 import { pointerRecord, Signals } from './signals.ts';
@@ -13,6 +20,8 @@ import { Writer } from './writer.ts';
 export interface Options {
   /** Selectors whose elements are masked, besides data-kohe-mask (dom/mask documents the subset). */
   mask?: readonly string[];
+  /** Shows what canvases show, two pictures a second of each (default: no). */
+  canvas?: boolean;
   /** Gets pointer records, at most one a frame. */
   onPointer?: (record: Uint8Array) => void;
 }
@@ -29,19 +38,21 @@ const observed: MutationObserverInit = {
 };
 /** Attributes that change what an element's state is, or is compared with. */
 const telling = new Set(['value', 'type', 'open', 'checked', 'popover', 'rel', 'disabled']);
-const listened = { capture: true, passive: true } as const;
+const events =
+  'scroll focusin focusout pointerover pointerleave mouseleave input change invalid reset load toggle close selectionchange';
+const pointerEvents = 'pointermove pointerdown pointerup';
+const windowEvents = 'resize popstate hashchange';
 
 /**
- * Watches one document and gives messages (dom/FORMAT.md) to a sink. The first
- * change after a quiet frame leaves at once, in the MutationObserver's callback;
- * the rest wait for the next frame, so there is at most one message a frame. A
- * hidden page is frozen: nothing is observed, and showing it again begins with a
- * new snapshot.
+ * Watches one document, with the frames of its origin, and gives messages
+ * (dom/FORMAT.md) to a sink. The first change after a quiet frame leaves at once,
+ * in the MutationObserver's callback; the rest wait for the next frame, so there
+ * is at most one message a frame. A hidden page is frozen: nothing is observed,
+ * and showing it again begins with a new snapshot.
  */
 export class Capture {
   readonly #w = new Writer();
   readonly #head = new Writer();
-  readonly #ids: Ids;
   readonly #masks: Masks;
   readonly #serializer: Serializer;
   readonly #changes: Changes;
@@ -49,13 +60,18 @@ export class Capture {
   readonly #states: States;
   readonly #sheets: Sheets;
   readonly #signals: Signals;
-  readonly #patches = new Patches();
-  readonly #observer: MutationObserver;
-  readonly #roots = new Set<ShadowRoot>(); // observed
-  readonly #fresh: Element[] = []; // new in this message, and with a state
-  readonly #scrollers: Element[] = []; // new in a snapshot, perhaps scrolled
-  readonly #hosts = new Set<Element>(); // known elements that got a shadow root
+  readonly #ranges: Ranges;
+  readonly #animations: Animations;
+  readonly #canvases: Canvases | null;
+  readonly #fonts: Fonts;
   readonly #contents: Contents;
+  readonly #patches = new Patches();
+  readonly #patched = new WeakSet<object>(); // realms, by their Element
+  readonly #observer: MutationObserver;
+  readonly #roots = new Set<Root>(); // observed
+  readonly #fresh: Element[] = []; // new in this message, and with a state
+  readonly #scrollers: Node[] = []; // new, perhaps scrolled
+  readonly #hosts = new Set<Element>(); // known elements that got another root
   #records: MutationRecord[] = [];
   #version = 0;
   #snapshot = false; // the next message begins a snapshot
@@ -64,39 +80,43 @@ export class Capture {
   #queued = false;
   #dirty = false;
   #live = false;
-  #root: Element | null = null; // the document element that listeners were set up for
   #pointer: PointerEvent | null = null;
 
   constructor(
     readonly sink: (message: Uint8Array) => void,
     readonly options: Options,
-    readonly closedRoots: WeakMap<Element, ShadowRoot>,
-    ids: Ids,
+    readonly ids: Ids,
   ) {
-    this.#ids = ids;
     const signal = (): void => this.#signal();
+    const touch = (el: Element): void => this.#states.touch(el);
+    const w = this.#w;
     this.#masks = new Masks(options.mask ?? []);
     this.#serializer = new Serializer({
-      w: this.#w,
-      ids: this.#ids,
+      w,
+      ids,
       masks: this.#masks,
+      blobs: new Blobs((el) => this.#contents.again(el)),
       arrived: (el, kind) => {
         if (kind.more || !kind.scrolls || el.hasAttribute('popover')) this.#fresh.push(el);
         if (kind.scrolls && this.#first) this.#scrollers.push(el);
       },
-      shadowOf: (el) => el.shadowRoot ?? this.closedRoots.get(el) ?? null,
       rooted: (root) => this.#rooted(root),
       remask: (node) => this.#contents.mask(node, true),
       cut: (node, name, sent) => this.#contents.cut(node, name, sent),
     });
-    this.#contents = new Contents(this.#w, this.#ids, this.#masks, this.#serializer, (el) =>
-      this.#states.forgetValue(el),
-    );
-    this.#changes = new Changes(this.#ids, this.#serializer);
-    this.#placer = new Placer(this.#w, this.#ids, this.#serializer, (node) => this.#contents.mask(node, true));
-    this.#states = new States(this.#ids, this.#masks, signal);
-    this.#sheets = new Sheets(this.#ids, signal);
-    this.#signals = new Signals(this.#ids, signal);
+    this.#contents = new Contents(w, ids, this.#masks, this.#serializer, signal, (el) => this.#states.forgetValue(el));
+    this.#changes = new Changes(ids, this.#serializer);
+    this.#placer = new Placer(w, ids, this.#serializer, (node) => this.#contents.mask(node, true));
+    this.#fonts = new Fonts(signal);
+    this.#sheets = new Sheets(ids, signal, this.#fonts);
+    this.#signals = new Signals(ids, signal);
+    this.#ranges = new Ranges(ids, signal, this.#roots);
+    this.#animations = new Animations(ids, touch);
+    this.#canvases = options.canvas ? new Canvases(ids, touch) : null;
+    this.#states = new States(ids, this.#masks, signal, [
+      this.#animations,
+      ...(this.#canvases ? [this.#canvases] : []),
+    ]);
     this.#observer = new MutationObserver((records) => {
       this.#collect(records);
       this.#changed();
@@ -104,10 +124,7 @@ export class Capture {
   }
 
   open(): void {
-    this.#states.patch(this.#patches);
-    this.#sheets.patch(this.#patches);
-    const moved = (): void => this.#signal();
-    for (const name of ['pushState', 'replaceState']) this.#patches.method(History.prototype, name, moved);
+    this.#patches.method(History.prototype, 'pushState replaceState', () => this.#signal());
     document.addEventListener('visibilitychange', this.#visibility);
     if (document.visibilityState === 'visible') this.#resume();
   }
@@ -133,12 +150,14 @@ export class Capture {
     while (this.#unfinished());
   }
 
-  /** A host got a shadow root. */
-  attached(host: Element): void {
-    if (this.#live && this.#ids.of(host)) {
-      this.#hosts.add(host);
-      this.#signal();
-    }
+  /** Patches a realm's prototypes, once. */
+  #patch(view: Realm): void {
+    if (this.#patched.has(view.Element)) return;
+    this.#patched.add(view.Element);
+    remember(view);
+    this.#patches.method(view.Element.prototype, 'attachShadow', (host: Element) => this.#reroot(host));
+    for (const part of [this.#states, this.#sheets, this.#ranges, this.#animations, this.#canvases, this.#fonts])
+      part?.patch(this.#patches, view);
   }
 
   readonly #visibility = (): void => {
@@ -159,56 +178,71 @@ export class Capture {
   #resume(): void {
     if (this.#live) return;
     this.#live = true;
-    this.#listen(true);
-    this.#begin();
-    this.#flush(performance.now() + slice);
-    this.#schedule();
+    this.snapshot();
   }
 
   #pause(): void {
     if (!this.#live) return;
     this.#live = false;
-    this.#observer.disconnect();
-    this.#roots.clear();
-    this.#records = [];
-    this.#listen(false);
+    this.#forget();
     if (this.#frame) cancelAnimationFrame(this.#frame);
     this.#frame = 0;
   }
 
-  #begin(): void {
+  /** Stops watching all roots. */
+  #forget(): void {
     this.#observer.disconnect();
     this.#records = [];
+    for (const root of this.#roots) this.#listen(root, false);
     this.#roots.clear();
-    this.#ids.renew();
-    for (const part of [this.#states, this.#sheets, this.#signals, this.#contents]) part.renew();
+  }
+
+  #begin(): void {
+    this.#forget();
+    this.ids.renew();
+    for (const part of [
+      this.#states,
+      this.#sheets,
+      this.#signals,
+      this.#contents,
+      this.#ranges,
+      this.#animations,
+      this.#canvases,
+    ])
+      part?.renew();
     for (const held of [this.#serializer.pending, this.#hosts]) held.clear();
     this.#serializer.nodes = 0;
     this.#snapshot = this.#first = true;
-    this.#observer.observe(document, observed);
-    this.#sheets.rooted(document);
+    this.#rooted(document);
   }
 
-  #rooted(root: ShadowRoot): void {
+  /** A new root: it is watched from now on. */
+  #rooted(root: Root): void {
     this.#roots.add(root);
     this.#observer.observe(root, observed);
     this.#sheets.rooted(root);
-    for (const type of ['scroll', 'change', 'input']) root.addEventListener(type, this.#event, listened);
+    this.#animations.rooted(root);
+    this.#listen(root, true);
+    if (!isDocument(root)) return;
+    if (root.defaultView) this.#patch(root.defaultView as Realm);
+    this.#scrollers.push(root);
   }
 
-  #listen(on: boolean): void {
-    const set = on ? 'addEventListener' : 'removeEventListener';
-    const of = (target: EventTarget, types: string): void => {
-      for (const type of types.split(' ')) target[set](type, this.#event, listened);
+  /** Listens to a root, or no longer. To listen twice is to listen once. */
+  #listen(root: Root, on: boolean): void {
+    const of = (target: EventTarget | null, types: string): void => {
+      for (const type of types.split(' '))
+        target?.[on ? 'addEventListener' : 'removeEventListener'](type, this.#event, { capture: true, passive: true });
     };
-    of(
-      document,
-      'scroll focusin focusout pointerover pointerleave mouseleave input change invalid reset load toggle close',
-    );
-    of(window, 'resize popstate hashchange');
-    if (visualViewport) of(visualViewport, 'resize');
-    if (this.options.onPointer) of(document, 'pointermove pointerdown pointerup');
-    this.#root = on ? document.documentElement : null;
+    if (!isDocument(root)) of(root, 'scroll change input load');
+    else {
+      of(root, events);
+      if (this.options.onPointer) of(root, pointerEvents);
+    }
+    if (root === document) {
+      of(window, windowEvents);
+      of(visualViewport, 'resize');
+    }
   }
 
   readonly #event = (event: Event): void => {
@@ -226,10 +260,14 @@ export class Capture {
         this.#states.reset(target as HTMLFormElement);
         break;
       case 'load':
-        if (target.localName === 'link' && this.#ids.of(target)) {
+        if (isFrame(target)) this.#reroot(target);
+        else if (target.localName === 'link' && this.ids.of(target)) {
           this.#sheets.arrived(target);
           this.#signal();
         }
+        break;
+      case 'selectionchange':
+        this.#ranges.changed();
         break;
       case 'popstate':
       case 'hashchange':
@@ -245,6 +283,13 @@ export class Capture {
         this.#signals.handle(event);
     }
   };
+
+  /** An element may have another root than before. */
+  #reroot(el: Element): void {
+    if (!this.#live || !this.ids.of(el)) return;
+    this.#hosts.add(el);
+    this.#signal();
+  }
 
   /** Something changed that no MutationObserver sees. */
   #signal(): void {
@@ -275,12 +320,9 @@ export class Capture {
 
   readonly #tick = (): void => {
     this.#frame = 0;
-    const pointer = this.#pointer;
-    if (pointer) {
+    if (this.#pointer) {
+      this.options.onPointer?.(pointerRecord(this.#w, this.#pointer, this.ids));
       this.#pointer = null;
-      this.#w.reset();
-      const target = this.#ids.of((pointer.composedPath()[0] as Node) ?? document);
-      this.options.onPointer?.(pointerRecord(this.#w, pointer.clientX, pointer.clientY, pointer.buttons, target));
     }
     if (this.#dirty || this.#records.length > 0 || this.#unfinished()) {
       this.#flush(performance.now() + slice);
@@ -300,15 +342,16 @@ export class Capture {
     this.#dirty = false;
     w.reset();
     this.#serializer.begin(deadline, full);
-    const first = this.#ids.next;
+    const first = this.ids.next;
     if (this.#snapshot) this.#start();
     else this.#differences(records, first);
     this.#serializer.resume();
     this.#newcomers();
     this.#contents.rest(full);
-    this.#contents.remask();
+    this.#contents.rewrite();
     this.#states.write(w);
     this.#sheets.write(w);
+    this.#ranges.write(w);
     this.#signals.write(w);
     this.#signals.page(w, (title) => this.#title(title));
     if (w.length > 0) this.#send();
@@ -331,44 +374,38 @@ export class Capture {
 
   #title(title: string): string {
     const el = document.querySelector('title');
-    return el && this.#ids.masked(el) ? maskText(title) : title;
+    return el && this.ids.masked(el) ? maskText(title) : title;
   }
 
   #differences(records: MutationRecord[], first: number): void {
+    const { ids } = this;
     const changes = this.#changes;
     changes.read(records);
     for (const [el, former] of changes.attributes) {
-      if (this.#masks.watches(former as string[], el) && this.#ids.of(el))
-        this.#contents.mask(el, this.#ids.masked(el));
+      if (this.#masks.watches(former as string[], el) && ids.of(el)) this.#contents.mask(el, ids.masked(el));
     }
     this.#placer.place(changes.touched);
-    for (const host of this.#hosts) {
-      const root = host.shadowRoot ?? this.closedRoots.get(host);
-      if (root && this.#ids.of(host) && !this.#ids.of(root)) this.#serializer.shadow(root, this.#ids.masked(host));
-    }
+    for (const host of this.#hosts) this.#serializer.rerooted(host);
     this.#hosts.clear();
     for (const node of changes.touched) this.#structural(node.parentNode);
     for (const [el, former] of changes.attributes) {
-      const id = this.#ids.of(el);
+      const id = ids.of(el);
       if (id && id < first) this.#attributes(el, former);
     }
     for (const [node, before] of changes.texts) {
-      const id = this.#ids.of(node);
+      const id = ids.of(node);
       if (!id || id >= first) continue;
       this.#contents.text(node, before);
       this.#structural(node.parentNode);
     }
     changes.clear();
-    if (this.#root !== document.documentElement) {
-      this.#listen(false); // document.open took the listeners away
-      this.#listen(true);
-    }
   }
 
-  /** A change among the children of an element whose children mean something. */
+  /** A change among the children of a node whose children mean something. */
   #structural(parent: Node | null): void {
-    if (parent?.nodeType !== 1 || !this.#ids.of(parent)) return;
+    if (!parent || !this.ids.of(parent)) return;
     const el = parent as Element;
+    if (isDocument(parent)) this.#listen(parent, true); // document.open takes the listeners away
     if (el.localName === 'style') this.#sheets.retexted(el);
     if (el.localName === 'textarea' || el.localName === 'select') this.#states.touch(el);
   }
@@ -377,9 +414,10 @@ export class Capture {
   #newcomers(): void {
     for (const el of this.#fresh) {
       this.#states.arrived(el);
+      this.#canvases?.arrived(el);
       if (el.localName === 'style' || el.localName === 'link') this.#sheets.arrived(el);
     }
-    for (const el of this.#scrollers) this.#signals.arrived(el);
+    for (const node of this.#scrollers) this.#signals.arrived(node);
     this.#fresh.length = this.#scrollers.length = 0;
     this.#first &&= this.#serializer.pending.size > 0;
   }

@@ -3,6 +3,7 @@
 // is compared once, with what it was when the frame began.
 import { Op } from './format.ts';
 import type { Ids } from './ids.ts';
+import { above } from './roots.ts';
 import type { Serializer } from './serializer.ts';
 import type { Writer } from './writer.ts';
 
@@ -224,6 +225,6 @@ export class Placer {
 
 function depth(node: Node): number {
   let n = 0;
-  for (let p: Node | null = node; p; p = p.parentNode ?? (p as ShadowRoot).host ?? null) n++;
+  for (let p: Node | null = node; p; p = above(p)) n++;
   return n;
 }

@@ -15,20 +15,21 @@ interface Long {
 
 export class Contents {
   #long: Long[] = [];
-  readonly #remasked = new Set<Node>(); // known nodes that came under a mask in this frame
+  readonly #again = new Set<Node>(); // known nodes that are to be sent again, because they came under a mask, say
 
   constructor(
     readonly w: Writer,
     readonly ids: Ids,
     readonly masks: Masks,
     readonly serializer: Serializer,
+    readonly signal: () => void,
     /** Called for elements whose value has to be sent again, masked. */
     readonly remaskedElement: (el: Element) => void,
   ) {}
 
   renew(): void {
     this.#long = [];
-    this.#remasked.clear();
+    this.#again.clear();
   }
 
   /** Whether long strings are still on their way. */
@@ -42,7 +43,7 @@ export class Contents {
   }
 
   attributes(el: Element, former: readonly (string | null)[]): void {
-    if (this.#remasked.has(el)) return;
+    if (this.#again.has(el)) return;
     for (let i = 0; i < former.length; i += 2) {
       const name = former[i] as string;
       const before =
@@ -53,7 +54,7 @@ export class Contents {
   }
 
   text(node: CharacterData, was: string): void {
-    if (this.#remasked.has(node)) return;
+    if (this.#again.has(node)) return;
     const before = this.#long.find((l) => l.node === node)?.sent ?? this.#now(node, '', was);
     const now = this.#now(node, '', node.data);
     if (now !== before) this.#write(node, '', before, now);
@@ -98,17 +99,22 @@ export class Contents {
       inherited || ids.masked(node) || (node.nodeType === 1 && this.masks.self(node as Element, null, null));
     if (masked && !ids.masked(node)) {
       ids.mask(node);
-      this.#remasked.add(node);
+      this.#again.add(node);
     }
     for (let child = node.firstChild; child; child = child.nextSibling) if (ids.of(child)) this.mask(child, masked);
-    if (node.nodeType !== 1) return;
-    const root = this.serializer.c.shadowOf(node as Element);
+    const root = this.serializer.roots.get(node as Element);
     if (root && ids.of(root)) this.mask(root, masked);
   }
 
-  /** Sends again what came under a mask. */
-  remask(): void {
-    for (const node of this.#remasked) {
+  /** Has an element's attributes sent again. */
+  again(el: Element): void {
+    this.#again.add(el);
+    this.signal();
+  }
+
+  /** Sends again what has to be. */
+  rewrite(): void {
+    for (const node of this.#again) {
       if (!this.ids.of(node)) continue;
       if (node.nodeType === 3) this.#write(node, '', null, this.#now(node, '', (node as Text).data));
       if (node.nodeType !== 1) continue;
@@ -117,7 +123,7 @@ export class Contents {
       }
       this.remaskedElement(node as Element);
     }
-    this.#remasked.clear();
+    this.#again.clear();
   }
 
   /** Goes on with long strings until the message has so many bytes. */
@@ -126,7 +132,7 @@ export class Contents {
     this.#long = [];
     for (const long of list) {
       const { node, name, sent } = long;
-      if (!this.ids.of(node) || this.#remasked.has(node)) continue;
+      if (!this.ids.of(node) || this.#again.has(node)) continue;
       const value = name === '' ? (node as CharacterData).data : (node as Element).getAttribute(name);
       const whole = this.#now(node, name, value);
       if (whole === null || whole === sent) continue;

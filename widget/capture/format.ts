@@ -24,16 +24,20 @@ export const Op = {
   rule: 15,
   adopt: 16,
   freeze: 17,
+  range: 18,
+  animate: 19,
+  image: 20,
+  custom: 21,
 } as const;
 
 /** How a splice is written (upper three bits of text, attr and value): what is left out is implied. */
 export const Splice = { at: 0, insert: 1, tail: 2, append: 3, set: 4 } as const;
 
 /** How a rule changes (upper three bits of rule). */
-export const Rule = { insert: 0, delete: 1, replace: 2 } as const;
+export const Rule = { insert: 0, delete: 1, replace: 2, append: 3 } as const;
 
 /** Kinds of node that are neither text nor element (upper bits of a node header whose low two are 3). */
-export const Special = { end: 0, shadow: 1, existing: 2, document: 3, shadowManual: 4 } as const;
+export const Special = { end: 0, shadow: 1, existing: 2, document: 3, shadowManual: 4, quirksDocument: 5 } as const;
 
 /** Bits of state. */
 export const State = {
@@ -44,6 +48,14 @@ export const State = {
   popover: 16,
   disabledSheet: 32,
   userInvalid: 64,
+  undefined: 128,
+} as const;
+
+/** An animation's directions and fill modes, by their number; `paused` is its flag. */
+export const Animated = {
+  directions: ['normal', 'reverse', 'alternate', 'alternate-reverse'],
+  fills: ['none', 'forwards', 'backwards', 'both'],
+  paused: 16,
 } as const;
 
 /** Bits of page. */

@@ -19,7 +19,7 @@ export class Ids {
   /** The id that the mirror knows the node by, 0 for none. */
   of(node: Node): number {
     const stamp = (node as Stamped)[key];
-    return stamp !== undefined && stamp >= this.base * 2 ? stamp >>> 1 : node.nodeType === 9 ? DOCUMENT : 0;
+    return stamp !== undefined && stamp >= this.base * 2 ? stamp >>> 1 : node === document ? DOCUMENT : 0;
   }
 
   /** Whether the content of a node is masked. Once masked it stays so, also when it goes and comes again. */

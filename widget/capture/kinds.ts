@@ -10,10 +10,10 @@ export interface TagKind {
   scrolls: boolean; // is often a scroller
 }
 
-const never = new Set('script noscript base object embed applet frame frameset portal fencedframe'.split(' '));
-const closed = new Set('iframe template textarea'.split(' '));
+const never = new Set('script noscript base embed applet frame frameset portal fencedframe'.split(' '));
+const closed = new Set('iframe object template textarea'.split(' '));
 const fields = new Set('input textarea select form fieldset'.split(' '));
-const more = new Set('input textarea select dialog style link'.split(' '));
+const more = new Set('input textarea select dialog style link canvas slot'.split(' '));
 const scrollers = new Set(
   'html body div main section article aside nav ul ol dl pre code textarea table tbody form fieldset header footer p blockquote details dialog menu figure select'.split(
     ' ',
@@ -30,12 +30,13 @@ function learn(el: Element): TagKind {
   let tag = name;
   if (ns !== HTML) tag = `${ns?.endsWith('svg') ? 'svg' : 'math'}:${name}`;
   else if (/^(?:svg|math|html):/.test(name)) tag = `html:${name}`;
+  else if (name === 'object') tag = 'kohe-frame';
   return {
     tag: refused ? 'kohe-x' : tag,
     never: refused,
     closed: closed.has(name),
     field: fields.has(name) || name.includes('-'),
-    more: more.has(name),
+    more: more.has(name) || name.includes('-'),
     scrolls: scrollers.has(name) || name.includes('-'),
   };
 }

@@ -98,6 +98,28 @@ const steps = [
     marked.append(host);
     host.attachShadow({ mode: 'open' }).innerHTML = '<p>CANARY20</p>';
   },
+  async () => {
+    const frame = document.createElement('iframe');
+    frame.srcdoc = '<title>CANARY</title><p>CANARY21<input value=CANARY><canvas></canvas>';
+    marked.append(frame);
+    await new Promise((done) => {
+      frame.onload = done;
+    });
+    frame.contentDocument.querySelector('p').append('CANARY22');
+  },
+  () => {
+    marked.animate({ content: ['"CANARY23"', 'none'] }, { duration: 50, fill: 'both' });
+    getSelection().selectAllChildren(marked);
+    CSS.highlights?.set('hits', new Highlight(getSelection().getRangeAt(0)));
+  },
+  async () => {
+    const image = new Image();
+    marked.append(image);
+    image.src = URL.createObjectURL(new Blob(['CANARY24'], { type: 'image/png' }));
+    const canvas = marked.appendChild(document.createElement('canvas'));
+    canvas.getContext('2d').fillText('CANARY', 10, 10);
+    await new Promise((done) => setTimeout(done, 100));
+  },
   () => {
     document.title = 'shown';
     marked.hidden = true;
@@ -118,7 +140,7 @@ try {
   await tab.evaluate(`${outputFiles[0].text};window.kapture=kapture;0`);
   await tab.evaluate(() => {
     window.sent = [];
-    kapture.start((m) => sent.push(m), { mask: ['.private'] });
+    kapture.start((m) => sent.push(m), { mask: ['.private'], canvas: true });
   });
   const search = async (step) => {
     const messages = await tab.evaluate(() => {
@@ -128,7 +150,7 @@ try {
     for (const m of messages) {
       const text = Buffer.from(m).toString('latin1');
       bytes += text.length;
-      const at = text.search(/CANA|NARY/);
+      const at = text.search(/CANA|NARY|data:image/);
       if (at >= 0) leaks.push(`${step}: …${text.slice(Math.max(0, at - 40), at + 12)}`);
     }
     return messages.length;

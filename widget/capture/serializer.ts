@@ -2,10 +2,13 @@
 // the mirror can be left for later at any child: the parent is then `pending`
 // and goes on at its next turn, with whatever its children are by then. So a
 // large snapshot comes in slices and needs no copy of the page.
+
+import type { Blobs } from './blobs.ts';
 import { Limit, maskText, Op, Special } from './format.ts';
 import type { Ids } from './ids.ts';
 import { Attribute, attributeKind, type TagKind, tagKind } from './kinds.ts';
 import type { Masks } from './masks.ts';
+import { isDocument, isFrame, type Root, rootIn } from './roots.ts';
 import { absoluteCss, absoluteSet, resolve, sameOrigin } from './url.ts';
 import type { Writer } from './writer.ts';
 
@@ -16,12 +19,11 @@ export interface Context {
   readonly w: Writer;
   readonly ids: Ids;
   readonly masks: Masks;
+  readonly blobs: Blobs;
   /** Called once for each new element that may have more to say than its attributes. */
   arrived(el: Element, kind: TagKind): void;
-  /** The element's shadow root, if it has one within reach. */
-  shadowOf(el: Element): ShadowRoot | null;
-  /** Called once for each new shadow root. */
-  rooted(root: ShadowRoot): void;
+  /** Called once for each new shadow root or frame's document. */
+  rooted(root: Root): void;
   /** Called when a known node comes under a mask. */
   remask(node: Node): void;
   /** Registers a string that was cut at Limit.inline. */
@@ -30,6 +32,7 @@ export interface Context {
 
 export class Serializer {
   readonly pending = new Map<Node, Node | null>(); // parent → the last of its children that was dealt with
+  readonly roots = new WeakMap<Element, Root>(); // what the mirror has inside an element, or had
   #deadline = Number.POSITIVE_INFINITY;
   #full = Limit.message;
   #count = 0;
@@ -85,15 +88,14 @@ export class Serializer {
     if (kind === Attribute.value && /^(?:hidden|file)$/i.test(el.getAttribute('type') ?? '')) return null;
     const kept = masked ? this.c.masks.attribute(el, name, value) : value;
     if (kept === null || kind === Attribute.plain || kept === '') return clip(kept);
-    switch (kind) {
-      case Attribute.address:
-        return this.#travels(el, kept) ? clip(resolve(kept, el)) : null;
-      case Attribute.style:
-        return clip(absoluteCss(kept, el));
-      case Attribute.set:
-        return clip(absoluteSet(kept, el));
-    }
-    return clip(kept);
+    if (kind === Attribute.address && !this.#travels(el, kept)) return null;
+    const whole =
+      kind === Attribute.address
+        ? resolve(kept, el)
+        : kind === Attribute.set
+          ? absoluteSet(kept, el)
+          : absoluteCss(kept, el);
+    return clip(kind === Attribute.value ? kept : this.c.blobs.inline(whole, el));
   }
 
   /** A frame's document and a sheet whose rules can be read do not travel by address. */
@@ -103,7 +105,7 @@ export class Serializer {
       const { rel, href } = el as HTMLLinkElement;
       return /\bstylesheet\b/i.test(rel) ? !sameOrigin(href) : /\bicon\b/i.test(rel);
     }
-    return el.localName !== 'iframe' && !script.test(url);
+    return !isFrame(el) && !script.test(url);
   }
 
   #add(node: Node, masked: boolean): void {
@@ -140,19 +142,19 @@ export class Serializer {
     if (names.includes('data-kohe-ui')) return false;
     const masked = inherited || this.c.ids.masked(el) || masks.self(el, kind, names);
     this.#add(el, masked);
-    const shadow = this.c.shadowOf(el);
+    const root = rootIn(el);
     const first = kind.closed ? null : el.firstChild;
-    const deep = first !== null || shadow !== null;
+    const deep = first !== null || root !== null;
     w.tag(kind.tag, deep ? 2 : 1);
     this.#attributes(el, names, masked);
     if (kind.more || kind.scrolls || names.includes('popover')) this.c.arrived(el, kind);
-    if (deep) this.#below(el, shadow, first, masked);
+    if (deep) this.#below(el, root, first, masked);
     return true;
   }
 
-  #below(el: Element, shadow: ShadowRoot | null, first: Node | null, masked: boolean): void {
+  #below(el: Element, root: Root | null, first: Node | null, masked: boolean): void {
     if (++this.#depth < Limit.depth) {
-      if (shadow) this.#shadow(shadow, masked);
+      if (root) this.#root(el, root, masked);
       if (first) this.#children(el, first, masked);
     }
     this.#depth--;
@@ -177,19 +179,34 @@ export class Serializer {
     }
   }
 
-  #shadow(root: ShadowRoot, masked: boolean): void {
+  #root(el: Element, root: Root, masked: boolean): void {
     const { w } = this.c;
-    w.u(((root.slotAssignment === 'manual' ? Special.shadowManual : Special.shadow) << 2) | 3);
+    const kind = isDocument(root)
+      ? Special[root.compatMode === 'BackCompat' ? 'quirksDocument' : 'document']
+      : Special[root.slotAssignment === 'manual' ? 'shadowManual' : 'shadow'];
+    w.u((kind << 2) | 3);
     this.#add(root, masked);
+    this.roots.set(el, root);
     this.c.rooted(root);
     if (root.firstChild) this.#children(root, root.firstChild, masked);
     w.u((Special.end << 2) | 3);
   }
 
-  /** Writes a shadow root of a host that is known already. */
-  shadow(root: ShadowRoot, masked: boolean): void {
-    this.open(this.c.ids.of(root.host), 0);
-    this.#shadow(root, masked);
+  /** Writes the root of a host that is known already, where it is another than before. */
+  rerooted(el: Element): void {
+    const { w, ids } = this.c;
+    const root = rootIn(el);
+    const old = this.roots.get(el);
+    const host = ids.of(el);
+    if (!host || (old === root && (!root || ids.of(root)))) return;
+    if (old && ids.of(old)) {
+      w.op(Op.remove);
+      w.set([ids.of(old)]);
+      this.forget(old);
+    }
+    if (!root) return;
+    this.open(host, 0);
+    this.#root(el, root, ids.masked(el));
     this.close();
   }
 
@@ -258,10 +275,8 @@ export class Serializer {
     ids.drop(node);
     this.pending.delete(node);
     for (let child = node.firstChild; child; child = child.nextSibling) if (ids.of(child)) this.forget(child);
-    if (node.nodeType === 1) {
-      const root = this.c.shadowOf(node as Element);
-      if (root && ids.of(root)) this.forget(root);
-    }
+    const root = this.roots.get(node as Element);
+    if (root && ids.of(root)) this.forget(root);
   }
 
   #children(parent: Node, first: Node, masked: boolean): void {

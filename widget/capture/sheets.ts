@@ -2,9 +2,11 @@
 // through the CSSOM, constructed, or loaded from the site's own origin. They
 // travel as a list of top-level rules and then rule by rule. A change deeper
 // inside replaces its top-level rule.
+import type { Fonts } from './fonts.ts';
 import { Op, Rule } from './format.ts';
 import type { Ids } from './ids.ts';
 import type { Patches } from './patches.ts';
+import type { Realm, Root } from './roots.ts';
 import { absoluteCss, sameOrigin } from './url.ts';
 import type { Writer } from './writer.ts';
 
@@ -13,11 +15,11 @@ interface Step {
   index: number;
   text: string;
 }
-type Root = Document | ShadowRoot;
 
-const longest = 300_000; // UTF-16 units of a rule; a longer one is left out
+const longest = 300_000; // UTF-16 units of a rule; a longer one is left out, unless it is ASCII
 const nothing = '@media not all{}';
 const share = 400 << 10; // bytes of sheets in one message
+const most = 1_000_000; // bytes of a message, and of a rule in ASCII (a font by content, say)
 
 export class Sheets {
   #byRules = new WeakSet<CSSStyleSheet>(); // the mirror has a list of rules
@@ -33,6 +35,7 @@ export class Sheets {
   constructor(
     readonly ids: Ids,
     readonly signal: () => void,
+    readonly fonts: Fonts,
   ) {}
 
   get pending(): boolean {
@@ -46,29 +49,25 @@ export class Sheets {
     for (const held of [this.#whole, this.#steps, this.#stale, this.#roots, this.#rest]) held.clear();
   }
 
-  patch(patches: Patches): void {
-    const proto = CSSStyleSheet.prototype;
-    const inserted = (sheet: CSSStyleSheet, [text, index = 0]: [string, number?]): void =>
-      this.#step(sheet, { k: Rule.insert, index, text });
-    const deleted = (sheet: CSSStyleSheet, [index]: [number]): void =>
-      this.#step(sheet, { k: Rule.delete, index, text: '' });
-    patches.method(proto, 'insertRule', inserted);
-    patches.method(proto, 'deleteRule', deleted);
-    patches.method(proto, 'removeRule', deleted);
-    patches.method(proto, 'addRule', (sheet: CSSStyleSheet) => this.changed(sheet));
-    patches.method(proto, 'replaceSync', (sheet: CSSStyleSheet) => this.changed(sheet));
+  patch(patches: Patches, view: Realm): void {
+    const proto = view.CSSStyleSheet.prototype;
+    const watch = (rule: CSSRule): void => this.#watch(rule);
+    patches.method(proto, 'insertRule', (sheet: CSSStyleSheet, [text, index = 0]: [string, number?]) =>
+      this.#step(sheet, { k: Rule.insert, index, text }),
+    );
+    patches.method(proto, 'deleteRule removeRule', (sheet: CSSStyleSheet, [index = 0]: [number?]) =>
+      this.#step(sheet, { k: Rule.delete, index, text: '' }),
+    );
+    patches.method(proto, 'addRule replaceSync', (sheet: CSSStyleSheet) => this.changed(sheet));
     patches.method(proto, 'replace', (sheet: CSSStyleSheet) => queueMicrotask(() => this.changed(sheet)));
-    for (const name of ['insertRule', 'deleteRule'])
-      patches.method(CSSGroupingRule.prototype, name, (r: CSSRule) => this.#watch(r));
-    for (const name of ['appendRule', 'deleteRule'])
-      patches.method(CSSKeyframesRule.prototype, name, (r: CSSRule) => this.#watch(r));
-    patches.setter(CSSStyleRule.prototype, 'selectorText', (r: CSSRule) => this.#watch(r));
-    patches.setter(MediaList.prototype, 'mediaText', () => this.signal());
-    for (const owner of [CSSStyleRule, CSSKeyframeRule, CSSFontFaceRule, CSSPageRule]) {
-      for (const name of ['style', 'styleMap']) patches.getter(owner.prototype, name, (r: CSSRule) => this.#read(r));
-    }
-    for (const owner of [Document.prototype, ShadowRoot.prototype])
-      patches.setter(owner, 'adoptedStyleSheets', () => this.signal());
+    patches.method(view.CSSGroupingRule.prototype, 'insertRule deleteRule', watch);
+    patches.method(view.CSSKeyframesRule.prototype, 'appendRule deleteRule', watch);
+    patches.setter(view.CSSStyleRule.prototype, 'selectorText', watch);
+    patches.setter(view.MediaList.prototype, 'mediaText', this.signal);
+    for (const owner of [view.CSSStyleRule, view.CSSKeyframeRule, view.CSSFontFaceRule, view.CSSPageRule])
+      patches.getter(owner.prototype, 'style styleMap', (rule: CSSRule) => this.#read(rule));
+    for (const owner of [view.Document, view.ShadowRoot])
+      patches.setter(owner.prototype, 'adoptedStyleSheets', this.signal);
   }
 
   /** A new root whose adopted sheets count. */
@@ -141,7 +140,7 @@ export class Sheets {
     this.#whole.clear();
     for (const rule of this.#stale) this.#writeStale(w, rule);
     this.#stale.clear();
-    for (const [sheet, from] of this.#rest) this.#writeRest(w, sheet, from);
+    for (const [sheet, from] of [...this.#rest]) this.#writeRest(w, sheet, from);
   }
 
   #adoption(w: Writer): void {
@@ -151,9 +150,10 @@ export class Sheets {
         this.#roots.delete(root);
         continue;
       }
-      const now = root.adoptedStyleSheets;
-      if (!now || (now.length === sent.length && now.every((s, i) => s === sent[i]))) continue;
-      this.#roots.set(root, [...now]);
+      const fonts = this.fonts.sheetOf(root);
+      const now = [...(root.adoptedStyleSheets ?? []), ...(fonts ? [fonts] : [])];
+      if (now.length === sent.length && now.every((s, i) => s === sent[i])) continue;
+      this.#roots.set(root, now);
       for (const sheet of now) {
         if (this.#constructed.has(sheet)) continue;
         this.#constructed.set(sheet, this.ids.next++);
@@ -168,16 +168,10 @@ export class Sheets {
 
   #writeWhole(w: Writer, sheet: CSSStyleSheet): void {
     this.#byRules.add(sheet);
-    this.#rest.delete(sheet);
-    const rules = sheet.cssRules;
+    this.#whole.delete(sheet);
+    this.#steps.delete(sheet);
     const texts: string[] = [];
-    let bytes = 0;
-    for (let i = 0; i < rules.length && w.length + bytes < share; i++) {
-      const text = textOf(rules[i] as CSSRule, sheet);
-      texts.push(text);
-      bytes += text.length;
-    }
-    if (texts.length < rules.length) this.#rest.set(sheet, texts.length);
+    this.#some(w, sheet, 0, (text) => texts.push(text));
     w.op(Op.sheet);
     w.ref(this.#id(sheet));
     w.u(texts.length);
@@ -185,15 +179,24 @@ export class Sheets {
   }
 
   #writeRest(w: Writer, sheet: CSSStyleSheet, from: number): void {
+    if (this.#id(sheet)) this.#some(w, sheet, from, (text, i) => this.#writeRule(w, sheet, Rule.insert, i, text));
+    else this.#rest.delete(sheet);
+  }
+
+  /** Gives the rules from an index on, as far as they fit into the message; what does not is left for the next. */
+  #some(w: Writer, sheet: CSSStyleSheet, from: number, give: (text: string, index: number) => void): void {
     this.#rest.delete(sheet);
-    if (!this.#id(sheet)) return;
     const rules = sheet.cssRules;
+    let room = share - w.length;
     for (let i = from; i < rules.length; i++) {
-      if (w.length > share) {
+      const text = textOf(rules[i] as CSSRule, sheet);
+      const alone = i === from && w.length + text.length < most;
+      if (room < text.length && !alone) {
         this.#rest.set(sheet, i);
         return;
       }
-      this.#writeRule(w, sheet, Rule.insert, i, textOf(rules[i] as CSSRule, sheet));
+      room -= text.length;
+      give(text, i);
     }
   }
 
@@ -233,10 +236,11 @@ function topOf(rule: CSSRule): CSSRule {
 
 function textOf(rule: CSSRule, sheet: CSSStyleSheet): string {
   const text = rule.cssText;
-  return text.length > longest ? nothing : absoluteCss(text, baseOf(sheet));
+  const fits = text.length <= longest || (text.length < most / 1.02 && !/[^ -~\n]/.test(text));
+  return fits ? absoluteCss(text, baseOf(sheet)) : nothing;
 }
 
-const baseOf = (sheet: CSSStyleSheet): string => sheet.href ?? document.baseURI;
+const baseOf = (sheet: CSSStyleSheet): string => sheet.href ?? (sheet.ownerNode ?? document).baseURI;
 
 function readable(sheet: CSSStyleSheet): boolean {
   try {

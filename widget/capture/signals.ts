@@ -1,16 +1,25 @@
 // What the visitor does that is not in the document: scrolling, focus, hover,
 // the size of the window, and the pointer.
-import { DOCUMENT, Op } from './format.ts';
+import { Op, Page } from './format.ts';
 import type { Ids } from './ids.ts';
+import { isDocument, rootIn } from './roots.ts';
 import type { Writer } from './writer.ts';
 
 /** One pointer record: place in CSS pixels of the viewport, the buttons held, the node under it. */
-export function pointerRecord(w: Writer, x: number, y: number, buttons: number, target: number): Uint8Array {
+export function pointerRecord(w: Writer, event: PointerEvent, ids: Ids): Uint8Array {
+  const target = event.composedPath()[0] as Node;
+  let { clientX: x, clientY: y } = event;
+  for (let frame = event.view?.frameElement; frame; frame = frame.ownerDocument.defaultView?.frameElement) {
+    if (!ids.of(frame)) break; // of the page that this page itself is framed by
+    const box = frame.getBoundingClientRect();
+    x += box.left + frame.clientLeft;
+    y += box.top + frame.clientTop;
+  }
   w.reset();
   w.z(Math.round(x));
   w.z(Math.round(y));
-  w.u(buttons);
-  w.u(target);
+  w.u(event.buttons);
+  w.u(target ? ids.of(target) : 0);
   return w.bytes();
 }
 
@@ -37,19 +46,18 @@ export class Signals {
     this.#focus = this.#hover = 0;
     this.#url = this.#title = '';
     this.#focused = active();
-    if (scrollX || scrollY) this.#scrolled.add(document);
   }
 
-  /** A new element: it may be scrolled already. */
-  arrived(el: Element): void {
-    if (el.scrollTop || el.scrollLeft) this.#scrolled.add(el);
+  /** A new element or document: it may be scrolled already. */
+  arrived(node: Node): void {
+    if (placeOf(node).some((n) => n !== 0)) this.#scrolled.add(node);
   }
 
   handle(event: Event): void {
     const target = event.composedPath()[0] as Node;
     switch (event.type) {
       case 'scroll':
-        this.#scrolled.add(target === document.scrollingElement ? document : target);
+        this.#scrolled.add(target === target.ownerDocument?.scrollingElement ? target.ownerDocument : target);
         break;
       case 'resize':
         this.#viewport = true;
@@ -75,7 +83,7 @@ export class Signals {
     this.#url = url;
     this.#title = title;
     w.op(Op.page);
-    w.u(document.compatMode === 'BackCompat' ? 1 : 0);
+    w.u(document.compatMode === 'BackCompat' ? Page.quirks : 0);
     w.plain(url.slice(0, 2048));
     w.plain(titleMasked(title).slice(0, 200));
   }
@@ -103,11 +111,9 @@ export class Signals {
     for (const node of this.#scrolled) {
       const id = this.ids.of(node);
       if (!id) continue;
-      const el = node as Element;
       w.op(Op.scroll);
       w.ref(id);
-      w.z(Math.round(id === DOCUMENT ? scrollX : el.scrollLeft));
-      w.z(Math.round(id === DOCUMENT ? scrollY : el.scrollTop));
+      for (const n of placeOf(node)) w.z(n);
     }
     this.#scrolled.clear();
     const focus = this.#focused ? this.ids.of(this.#focused) : 0;
@@ -125,9 +131,16 @@ export class Signals {
   }
 }
 
-/** The focused element, through shadow roots. */
+/** Where a scroller is scrolled to, in CSS pixels. */
+function placeOf(node: Node): number[] {
+  const { scrollingElement } = node as Partial<Document>;
+  const el = isDocument(node) ? scrollingElement : (node as Element);
+  return [Math.round(el?.scrollLeft ?? 0), Math.round(el?.scrollTop ?? 0)];
+}
+
+/** The focused element, through shadow roots and frames. */
 function active(): Element | null {
   let el = document.activeElement;
-  while (el?.shadowRoot?.activeElement) el = el.shadowRoot.activeElement;
-  return el === document.body || el === document.documentElement ? null : el;
+  for (let inner = el; inner; inner = rootIn(inner)?.activeElement ?? null) el = inner;
+  return el && /^(?:html|body|iframe)$/.test(el.localName) ? null : el;
 }

@@ -1,9 +1,11 @@
 // What an element shows beyond its attributes: a field's value, ticks, the
 // chosen options, open dialogs and popovers, disabled sheets.
+import { internalsOf, stateHosts } from './early.ts';
 import { Op, State } from './format.ts';
 import type { Ids } from './ids.ts';
 import type { Masks } from './masks.ts';
 import type { Patches } from './patches.ts';
+import type { Realm } from './roots.ts';
 import { change, type Writer, writeChange } from './writer.ts';
 
 const noValue = new Set(['checkbox', 'radio', 'hidden', 'file', 'submit', 'button', 'reset', 'image']);
@@ -13,45 +15,61 @@ export class States {
   readonly #dirty = new Set<Element>();
   #bits = new WeakMap<Element, number>();
   #values = new WeakMap<Element, string>();
+  #customs = new WeakMap<Element, string>();
 
   constructor(
     readonly ids: Ids,
     readonly masks: Masks,
     readonly signal: () => void,
+    /** What else of an element may have changed when it is touched. */
+    readonly aspects: readonly { write(w: Writer, el: Element): void }[],
   ) {}
 
   renew(): void {
     this.#dirty.clear();
     this.#bits = new WeakMap();
     this.#values = new WeakMap();
+    this.#customs = new WeakMap();
   }
 
-  patch(patches: Patches): void {
-    const touch = (el: Element): void => this.touch(el);
-    for (const name of ['value', 'checked', 'indeterminate', 'valueAsNumber', 'valueAsDate']) {
-      patches.setter(HTMLInputElement.prototype, name, touch);
-    }
-    patches.setter(HTMLTextAreaElement.prototype, 'value', touch);
-    for (const name of ['value', 'selectedIndex']) patches.setter(HTMLSelectElement.prototype, name, touch);
-    patches.setter(HTMLOptionElement.prototype, 'selected', (o: HTMLOptionElement) => touch(o.closest('select') ?? o));
-    for (const name of ['showModal', 'show', 'close']) patches.method(HTMLDialogElement.prototype, name, touch);
-    for (const name of ['showPopover', 'hidePopover', 'togglePopover'])
-      patches.method(HTMLElement.prototype, name, touch);
-    for (const name of ['setRangeText', 'stepUp', 'stepDown']) patches.method(HTMLInputElement.prototype, name, touch);
-    patches.setter(StyleSheet.prototype, 'disabled', (sheet: StyleSheet) => {
-      if (sheet.ownerNode) touch(sheet.ownerNode as Element);
+  patch(patches: Patches, view: Realm): void {
+    const touch = this.touch;
+    const input = view.HTMLInputElement.prototype;
+    patches.setter(input, 'value checked indeterminate valueAsNumber valueAsDate', touch);
+    patches.method(input, 'setRangeText stepUp stepDown', touch);
+    patches.setter(view.HTMLTextAreaElement.prototype, 'value', touch);
+    patches.method(view.HTMLTextAreaElement.prototype, 'setRangeText', touch);
+    patches.setter(view.HTMLSelectElement.prototype, 'value selectedIndex', touch);
+    patches.setter(view.HTMLOptionElement.prototype, 'selected', (o: HTMLOptionElement) =>
+      touch(o.closest('select') ?? o),
+    );
+    patches.method(view.HTMLDialogElement.prototype, 'showModal show close', touch);
+    patches.method(view.HTMLElement.prototype, 'showPopover hidePopover togglePopover', touch);
+    patches.method(view.HTMLSlotElement.prototype, 'assign', touch);
+    patches.method(view.CustomStateSet?.prototype, 'add delete clear', (set: object) => {
+      const host = stateHosts.get(set);
+      if (host) touch(host);
+    });
+    patches.setter(view.StyleSheet.prototype, 'disabled', ({ ownerNode }: StyleSheet) => {
+      if (ownerNode) touch(ownerNode as Element);
     });
   }
 
   /** A new element: only what differs from its attributes has to be said. */
   arrived(el: Element): void {
     this.#dirty.add(el);
+    const { localName } = el;
+    if (!localName.includes('-') || el.matches(':defined')) return;
+    el.ownerDocument.defaultView?.customElements.whenDefined(localName).then(
+      () => this.touch(el),
+      () => {}, // not a name that can be defined
+    );
   }
 
-  touch(el: Element): void {
+  readonly touch = (el: Element): void => {
     this.#dirty.add(el);
     this.signal();
-  }
+  };
 
   /** A form was reset: its fields change after the event. */
   reset(form: HTMLFormElement): void {
@@ -68,7 +86,8 @@ export class States {
   write(w: Writer): void {
     if (this.#dirty.size === 0) return;
     for (const el of [...this.#dirty]) {
-      if (el instanceof HTMLInputElement && el.type === 'radio' && el.checked && el.name) this.#group(el);
+      const { type, checked, name } = el as HTMLInputElement;
+      if (el.localName === 'input' && type === 'radio' && checked && name) this.#group(el as HTMLInputElement);
     }
     for (const el of this.#dirty) {
       if (!this.ids.of(el)) continue;
@@ -76,6 +95,9 @@ export class States {
       else {
         this.#state(w, el, bitsOf(el), defaultBits(el));
         this.#value(w, el);
+        this.#custom(w, el);
+        this.#assigned(w, el);
+        for (const aspect of this.aspects) aspect.write(w, el);
       }
     }
     this.#dirty.clear();
@@ -117,6 +139,25 @@ export class States {
     }
   }
 
+  #custom(w: Writer, el: Element): void {
+    const states = [...((internalsOf.get(el)?.states as Iterable<string> | undefined) ?? [])].join(' ');
+    if (states === (this.#customs.get(el) ?? '')) return;
+    this.#customs.set(el, states);
+    w.op(Op.custom);
+    w.ref(this.ids.of(el));
+    w.str(states);
+  }
+
+  /** What a script has assigned to a slot. */
+  #assigned(w: Writer, el: Element): void {
+    if (el.localName !== 'slot' || (el.getRootNode() as ShadowRoot).slotAssignment !== 'manual') return;
+    const nodes = (el as HTMLSlotElement).assignedNodes().filter((n) => this.ids.of(n));
+    w.op(Op.adopt);
+    w.ref(this.ids.of(el));
+    w.u(nodes.length);
+    for (const node of nodes) w.ref(this.ids.of(node));
+  }
+
   #value(w: Writer, el: Element): void {
     const input = el.localName === 'input';
     if (!(input || el.localName === 'textarea') || (input && noValue.has((el as HTMLInputElement).type))) return;
@@ -156,6 +197,7 @@ function bitsOf(el: Element): number {
     const sheet = (el as HTMLStyleElement).sheet;
     if (sheet?.disabled) bits |= State.disabledSheet;
   }
+  if (el.localName.includes('-') && !el.matches(':defined')) bits |= State.undefined;
   if (el.hasAttribute('popover') && matches(el, ':popover-open')) bits |= State.popover;
   return bits;
 }

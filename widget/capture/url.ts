@@ -31,10 +31,13 @@ export function absoluteCss(text: string, base: Base): string {
   if (!text.includes('(') && !text.includes('@')) return text;
   if (!/url\(|@import/i.test(text)) return text;
   return text
-    .replace(/url\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^)"'\s]*))\s*\)/gi, (whole, a, b, c) => {
-      const url: string = a ?? b ?? c ?? '';
-      return absolute.test(url) || url === '' || url.includes('\\') ? whole : `url("${resolve(url, base)}")`;
-    })
+    .replace(
+      /url\(\s*(?:"([^"\\]*(?:\\.[^"\\]*)*)"|'([^'\\]*(?:\\.[^'\\]*)*)'|([^)"'\s]*))\s*\)/gi,
+      (whole, a, b, c) => {
+        const url: string = a ?? b ?? c ?? '';
+        return absolute.test(url) || url === '' || url.includes('\\') ? whole : `url("${resolve(url, base)}")`;
+      },
+    )
     .replace(/(@import\s+)(?:"([^"]*)"|'([^']*)')/gi, (_, head, a, b) => `${head}"${resolve(a ?? b, base)}"`);
 }
 

@@ -1,7 +1,7 @@
 // What nodes of the mirror hold. What is shown may be another value than what
 // came: stripped, or with states as attributes. Splices apply to what came.
 import { withStates } from './css.ts';
-import { safeAttribute, safeCss, safeTag } from './safe.ts';
+import { isFrame, safeAttribute, safeCss, safePicture, safeTag } from './safe.ts';
 
 const HTML = 'http://www.w3.org/1999/xhtml';
 const namespaces: Record<string, string> = {
@@ -20,6 +20,7 @@ export const isStyle = (node: Node | null): boolean => node?.nodeName.toLowerCas
 export class Contents {
   readonly #raw = new WeakMap<Node, Map<string, string>>(); // only where another value is shown
   readonly #tags = new WeakMap<Node, string>();
+  readonly #pictures = new WeakMap<Node, string>(); // of canvases, as CSS
 
   /** Makes an element with its attributes. */
   create(doc: Document, wanted: string, attributes: readonly [string, string][]): Element {
@@ -28,7 +29,9 @@ export class Contents {
     this.#tags.set(el, tag);
     const rel = attributes.find(([name]) => name === 'rel')?.[1] ?? '';
     for (const [name, value] of attributes) this.#show(el, tag, name, value, rel);
-    if (tag === 'iframe') el.setAttribute('sandbox', '');
+    if (isFrame(tag)) el.setAttribute('sandbox', 'allow-same-origin');
+    if (tag === 'kohe-frame') el.setAttribute(tag, '');
+    if (tag === 'canvas') this.#dress(el as HTMLCanvasElement);
     return el;
   }
 
@@ -48,6 +51,7 @@ export class Contents {
   set(el: Element, name: string, value: string): void {
     const tag = this.#tags.get(el) ?? el.localName;
     this.#show(el, tag, name, value, name === 'rel' ? value : this.attribute(el, 'rel'));
+    if (tag === 'canvas') this.#dress(el as HTMLCanvasElement);
     const href = name === 'rel' ? this.attribute(el, 'href') : '';
     if (href !== '') this.#show(el, tag, 'href', href, value);
   }
@@ -56,6 +60,21 @@ export class Contents {
     this.#raw.get(el)?.delete(name);
     el.removeAttribute(name);
     if (name === 'rel') el.removeAttribute('href');
+    if (el.localName === 'canvas') this.#dress(el as HTMLCanvasElement);
+  }
+
+  /** What a canvas shows: a picture of so many hundredths of its size, or none. */
+  picture(el: Element, percent: number, url: string): void {
+    if (el.localName !== 'canvas') return;
+    if (!safePicture(url)) this.#pictures.delete(el);
+    else this.#pictures.set(el, percent === 100 ? `url("${url}")` : `image-set(url("${url}") ${percent / 100}x)`);
+    this.#dress(el as HTMLCanvasElement);
+  }
+
+  /** A canvas without scripts shows nothing and has no size: CSS gives it a picture, or a blank one of its size. */
+  #dress(el: HTMLCanvasElement): void {
+    const blank = `data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' width='${el.width}' height='${el.height}'/>`;
+    el.style.setProperty('content', this.#pictures.get(el) ?? `url("${blank}")`, 'important');
   }
 
   #keep(node: Node, name: string, value: string): void {
@@ -66,7 +85,8 @@ export class Contents {
 
   #show(el: Element, tag: string, name: string, value: string, rel: string): void {
     const safe = name.startsWith('kohe-') ? null : safeAttribute(tag, name, value, rel);
-    if (safe !== value) this.#keep(el, name, value);
+    if (safe !== value || name === 'style')
+      this.#keep(el, name, value); // an agent's extension may write styles
     else this.#raw.get(el)?.delete(name);
     if (safe === null) {
       el.removeAttribute(name);
@@ -85,7 +105,7 @@ export class Contents {
 function element(doc: Document, tag: string): Element {
   const [, prefix, local] = /^(svg|math|html):(.+)$/s.exec(tag) ?? [null, 'html', tag];
   try {
-    return doc.createElementNS(namespaces[prefix as string] ?? HTML, local as string);
+    return doc.createElementNS(namespaces[prefix as string] ?? HTML, isFrame(tag) ? 'iframe' : (local as string));
   } catch {
     return doc.createElement('kohe-x'); // a name that only a parser can make
   }

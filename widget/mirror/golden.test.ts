@@ -11,13 +11,18 @@ const golden = JSON.parse(readFileSync(new URL('../../dom/testdata/golden.json',
 const session: string[] = JSON.parse(readFileSync(new URL('../../dom/testdata/session.json', import.meta.url), 'utf8'));
 const bytes = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, 'hex'));
 
+const word = (n: number): number[] => [n >>> 24, (n >>> 16) & 255, (n >>> 8) & 255, n & 255];
+
 /** A mirror's tree on a jsdom document. */
-function mirror() {
+function mirror(diverged: () => void = () => assert.fail('diverged')) {
   const { document } = new JSDOM('').window;
   document.documentElement.remove();
-  const tree = new Tree({ blank: () => document, viewport() {}, page() {}, frozen() {} }, document);
+  const tree = new Tree({ blank: () => document, viewport() {}, page() {}, frozen() {}, diverged }, document);
   return { tree, document };
 }
+
+/** What the mirror adds to elements by itself. */
+const ours = new Set(['sandbox', 'style']);
 
 /** A line a node, two spaces a level, as in golden.json. */
 function outline(node: Node, depth = 0): string[] {
@@ -26,11 +31,18 @@ function outline(node: Node, depth = 0): string[] {
   if (node.nodeType === 3) return [`${pad}'${(node as Text).data}'`];
   const el = node as Element;
   const prefix = el.namespaceURI?.endsWith('svg') ? 'svg:' : '';
-  const attributes = [...el.attributes].map((a) => ` ${a.name}=${a.value}`).join('');
+  const attributes = [...el.attributes]
+    .filter((a) => !ours.has(a.name) && a.value !== '')
+    .map((a) => ` ${a.name}=${a.value}`)
+    .join('');
   const value =
     el.localName === 'input' && (el as HTMLInputElement).value ? ` value: ${(el as HTMLInputElement).value}` : '';
-  const shadow = el.shadowRoot
-    ? [`${pad}  #shadow`, ...[...el.shadowRoot.childNodes].flatMap((c) => outline(c, depth + 2))]
+  const inside = el.shadowRoot ?? (el as HTMLIFrameElement).contentDocument?.documentElement?.parentNode;
+  const shadow = inside
+    ? [
+        `${pad}  ${el.shadowRoot ? '#shadow' : '#document'}`,
+        ...[...inside.childNodes].filter((c) => c.nodeType !== 10).flatMap((c) => outline(c, depth + 2)),
+      ]
     : [];
   return [pad + prefix + el.localName + attributes + value, ...shadow, ...below];
 }
@@ -72,6 +84,33 @@ test('a gap is told and leaves the page as it was', () => {
   const before = document.documentElement.outerHTML;
   assert.equal(tree.apply(new Reader(third)), false);
   assert.equal(document.documentElement.outerHTML, before);
+});
+
+test('a check that fails is told, one that holds is not', () => {
+  const [first, second] = golden.messages[4].hex.map(bytes) as [Uint8Array, Uint8Array];
+  const checked = (sum: number): Uint8Array =>
+    Uint8Array.of(
+      (second[0] as number) | Head.hash,
+      second[1] as number,
+      0,
+      0,
+      0,
+      3,
+      ...word(sum),
+      ...second.subarray(2),
+    );
+  let sum = 2166136261;
+  for (const id of [4, 6, 7, 8]) sum = Math.imul(sum ^ id, 16777619) >>> 0;
+  for (const [said, times] of [
+    [sum, 0],
+    [sum + 1, 1],
+  ] as const) {
+    let diverged = 0;
+    const { tree } = mirror(() => diverged++);
+    tree.apply(new Reader(first));
+    assert.equal(tree.apply(new Reader(checked(said))), true);
+    assert.equal(diverged, times);
+  }
 });
 
 test('cut and garbled messages end in a RangeError, whatever they are', () => {

@@ -1,9 +1,9 @@
 // The visitor's page on the agent's screen: a document that is filled from
 // outside, without scripts, that cannot be clicked, typed into or navigated.
 
-import { base } from './css.ts';
 import { Cursor } from './cursor.ts';
-import { inflated, Reader, type Where } from './reader.ts';
+import { blank } from './frames.ts';
+import { inflated, Reader } from './reader.ts';
 import { type Host, Tree, type Viewport } from './tree.ts';
 
 export interface Options {
@@ -12,8 +12,8 @@ export interface Options {
   /** Scale the page so that it fits into the container (default: with src). */
   fit?: boolean;
   title?: string; // the frame's accessible name
-  /** Messages are missing or one cannot be read: ask for a snapshot. */
-  onGap?: () => void;
+  /** Messages are missing, one cannot be read, or the page went astray (`diverged`): ask for a snapshot. */
+  onGap?: (diverged: boolean) => void;
   onPage?: (where: { url: string; title: string }) => void;
   onFreeze?: (frozen: boolean) => void;
 }
@@ -35,6 +35,8 @@ export interface Mirror {
   close(): void;
 }
 
+const pause = 30_000; // ms between two snapshots asked for because the page went astray
+
 const frames = (n: number): Promise<void> =>
   new Promise((done) => {
     const step = (left: number): unknown => (left === 0 ? done() : requestAnimationFrame(() => step(left - 1)));
@@ -54,6 +56,7 @@ export function create(container: HTMLElement, options: Options = {}): Mirror {
   const cursor = new Cursor();
   container.append(frame, cursor.element);
 
+  let healed = -pause;
   let viewport: Viewport = { width: 1024, height: 768, bar: 0, zoom: 100, ratio: 100 };
   let scale = 1;
   const size = (): void => {
@@ -76,13 +79,22 @@ export function create(container: HTMLElement, options: Options = {}): Mirror {
   }
 
   const host: Host = {
-    blank: (where) => blank(frame, where),
+    blank: ({ quirks }) => {
+      const doc = frame.contentDocument as Document;
+      blank(doc, quirks);
+      return doc;
+    },
     viewport: (v) => {
       viewport = { ...v, width: clamp(v.width), height: clamp(v.height) };
       size();
     },
     page: ({ url, title }) => options.onPage?.({ url, title }),
     frozen: (on) => options.onFreeze?.(on),
+    diverged: () => {
+      if (performance.now() < healed + pause) return; // what went astray again will not be healed by another snapshot
+      healed = performance.now();
+      options.onGap?.(true);
+    },
   };
   let tree: Tree | null = null;
   const ready =
@@ -106,10 +118,10 @@ export function create(container: HTMLElement, options: Options = {}): Mirror {
     scrolling ||= requestAnimationFrame(scroll);
     const focused = document.activeElement;
     try {
-      if (!tree?.apply(new Reader(inflated(message)))) options.onGap?.();
+      if (!tree?.apply(new Reader(inflated(message)))) options.onGap?.(false);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      options.onGap?.();
+      options.onGap?.(false);
     }
     if (document.activeElement === frame) (focused as HTMLElement | null)?.focus(); // a dialog in the mirror takes no focus
   };
@@ -149,17 +161,3 @@ export function create(container: HTMLElement, options: Options = {}): Mirror {
 }
 
 const clamp = (n: number): number => Math.min(Math.max(n, 50), 10_000);
-
-/** Empties the frame's document and gives it the wanted mode. Its CSP stays. */
-function blank(frame: HTMLIFrameElement, where: Where): Document {
-  const doc = frame.contentDocument as Document;
-  doc.open();
-  doc.write(where.quirks ? '<html></html>' : '<!doctype html><html></html>');
-  doc.close();
-  doc.documentElement?.remove();
-  const window = doc.defaultView as Window & typeof globalThis;
-  const sheet = new window.CSSStyleSheet();
-  sheet.replaceSync(base);
-  doc.adoptedStyleSheets = [sheet];
-  return doc;
-}

@@ -55,6 +55,11 @@ export class Reader {
     return this.#fail('a number over 32 bits');
   }
 
+  /** Four bytes, big-endian. */
+  word(): number {
+    return ((this.byte() << 24) | (this.byte() << 16) | (this.byte() << 8) | this.byte()) >>> 0;
+  }
+
   z(): number {
     const n = this.u();
     return n % 2 === 0 ? n / 2 : -(n + 1) / 2;

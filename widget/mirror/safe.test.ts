@@ -35,6 +35,8 @@ test('attributes that run, load, submit or navigate are not set', () => {
     ['svg:svg', 'onload', '1'],
     ['iframe', 'srcdoc', 'x'],
     ['iframe', 'src', 'https://x.example/'],
+    ['kohe-frame', 'src', 'https://x.example/'],
+    ['kohe-frame', 'data', 'https://x.example/'],
     ['form', 'action', '/x'],
     ['button', 'formaction', '/x'],
     ['a', 'ping', '/x'],

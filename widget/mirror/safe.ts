@@ -65,6 +65,11 @@ const addresses = new Set([
 const animations = new Set(['svg:animate', 'svg:set', 'svg:animateTransform', 'svg:animateMotion', 'svg:animateColor']);
 const dangerousCss = /expression\s*\(|-moz-binding|behavior\s*:|javascript\s*:|vbscript\s*:/i;
 
+/** Whether a tag stands for a frame: an iframe, or an object. */
+export function isFrame(tag: string): boolean {
+  return tag === 'iframe' || tag === 'kohe-frame';
+}
+
 /** The tag to create in place of one. */
 export function safeTag(tag: string): string {
   return inertTags.has(tag.replace(/^html:/, '').toLowerCase()) ? 'kohe-x' : tag;
@@ -99,7 +104,7 @@ function safeAddress(tag: string, url: string): boolean {
 export function safeAttribute(tag: string, name: string, value: string, rel: string): string | null {
   const lower = name.toLowerCase();
   if (lower.startsWith('on') || bannedAttributes.has(lower)) return null;
-  if (tag === 'iframe' && (lower === 'src' || lower === 'name')) return null;
+  if (isFrame(tag) && (lower === 'src' || lower === 'name' || lower === 'data')) return null;
   if (tag === 'meta' && lower === 'content') return null;
   if (tag === 'link' && lower === 'href' && !/^\s*stylesheet\s*$/i.test(rel)) return null;
   if (
@@ -112,6 +117,11 @@ export function safeAttribute(tag: string, name: string, value: string, rel: str
     return value.split(',').every((c) => safeAddress('img', c)) ? value : null;
   if (addresses.has(lower) && !safeAddress(tag, value)) return null;
   return lower === 'style' && !safeCss(value) ? null : value;
+}
+
+/** Whether an address is a picture by content, and nothing that could end the CSS around it. */
+export function safePicture(url: string): boolean {
+  return /^data:image\/(?:png|webp|jpeg);base64,[A-Za-z0-9+/=]*$/.test(url);
 }
 
 /** Whether CSS text holds nothing that ever ran code. */

@@ -21,6 +21,7 @@ export function setState(el: Element, bits: number): void {
     }
   }
   el.toggleAttribute('kohe-user-invalid', on(State.userInvalid));
+  el.toggleAttribute('kohe-undefined', on(State.undefined));
   if (el.hasAttribute('popover')) popover(el as HTMLElement, on(State.popover));
 }
 

@@ -1,5 +1,9 @@
 import { DOCUMENT, FORMAT, Head, Limit, Op, Rule, Special } from '../capture/format.ts';
+import { Animations } from './animations.ts';
 import { Contents, isStyle } from './contents.ts';
+import { Frames } from './frames.ts';
+import { Marks } from './marks.ts';
+import { Ranges } from './ranges.ts';
 import { type Reader, readList, readPage, readPermutation, readSplice, type Where } from './reader.ts';
 import { Sheets } from './sheets.ts';
 import { isField, setState } from './state.ts';
@@ -23,6 +27,8 @@ export interface Host {
   viewport(v: Viewport): void;
   page(where: Where): void;
   frozen(on: boolean): void;
+  /** The page is not what a message's check says. */
+  diverged(): void;
 }
 
 /** The visitor's page as nodes of the mirror's document. Applies messages; never trusts them. */
@@ -30,11 +36,14 @@ export class Tree {
   #nodes = new Map<number, Node>();
   #contents = new Contents();
   #values = new Map<Node, string>();
-  #scrolls = new Map<Node, [number, number]>();
+  #scrolls = new Map<number, [number, number]>(); // by id: a frame's document may be another one later
   #sheets: Sheets | null = null;
+  #frames: Frames;
+  #marks: Marks;
+  #ranges = new Ranges();
+  #animations = new Animations();
   #doc: Document;
   #depth = 0;
-  #marked: Element[] = [];
   version = 0;
 
   constructor(
@@ -42,6 +51,16 @@ export class Tree {
     doc: Document,
   ) {
     this.#doc = doc;
+    this.#marks = new Marks(doc);
+    this.#frames = this.#newFrames();
+  }
+
+  #newFrames(): Frames {
+    return new Frames((id, root) => {
+      this.#nodes.set(id, root);
+      (root as Stamped)[key] = id;
+      this.#sheets?.mounted(root);
+    });
   }
 
   /** Applies one message. Returns false if messages before it are missing; throws a RangeError if it is malformed. */
@@ -53,7 +72,7 @@ export class Tree {
     if (head & Head.snapshot) {
       if (r.byte() !== FORMAT) throw new RangeError('page message: unknown format');
     } else if (from !== this.version) return false;
-    if (head & Head.hash) for (let i = 0; i < 8; i++) r.byte();
+    const check = head & Head.hash ? ([r.word(), r.word()] as const) : null;
     let fresh = (head & Head.snapshot) !== 0;
     while (!r.done) {
       const op = r.byte();
@@ -63,7 +82,29 @@ export class Tree {
     }
     this.version = to;
     this.#sheets?.mend();
+    if (check && this.#sum(check[0]) !== check[1]) this.host.diverged();
     return true;
+  }
+
+  /** The check of a node (dom/FORMAT.md). */
+  #sum(id: number): number {
+    const node = this.#nodes.get(id);
+    if (!node) return -1;
+    let sum = 2166136261;
+    const add = (n: number): void => {
+      sum = Math.imul(sum ^ n, 16777619);
+    };
+    if (node.nodeType === 3) {
+      const text = this.#contents.text(node as Text);
+      for (let i = 0; i < text.length; i++) add(text.charCodeAt(i));
+      return sum >>> 0;
+    }
+    const inside = (node as Element).shadowRoot ?? this.#frames.rootOf(node);
+    for (const n of [...(inside ? [inside] : []), ...node.childNodes]) {
+      const stamp = (n as Stamped)[key];
+      if (stamp) add(stamp);
+    }
+    return sum >>> 0;
   }
 
   #versions(r: Reader, head: number): [number, number] {
@@ -83,10 +124,11 @@ export class Tree {
     this.#contents = new Contents();
     this.#values = new Map();
     this.#scrolls = new Map();
-    this.#marked = [];
-    const window = doc.defaultView as (Window & typeof globalThis) | null;
-    const base = doc.adoptedStyleSheets?.[0];
-    this.#sheets = window && base ? new Sheets(window, base, (id) => this.#style(id)) : null;
+    this.#marks = new Marks(doc);
+    this.#frames = this.#newFrames();
+    this.#ranges = new Ranges();
+    this.#sheets = 'adoptedStyleSheets' in doc ? new Sheets((id) => this.#style(id)) : null;
+    this.#sheets?.adopt(doc, []);
     this.host.page(where);
   }
 
@@ -110,13 +152,21 @@ export class Tree {
     [Op.value]: (r, k) => this.#value(r, k),
     [Op.state]: (r) => this.#state(r.ref(), r.u()),
     [Op.scroll]: (r) => this.#wantScroll(r.ref(), r.z(), r.z()),
-    [Op.focus]: (r, k) => this.#focus(r.ref(), k === 1),
-    [Op.hover]: (r) => this.#mark('kohe-hover', r.ref(), true),
+    [Op.focus]: (r, k) => this.#marks.focus(this.#node(r), k === 1),
+    [Op.hover]: (r) => this.#marks.mark('kohe-hover', this.#node(r), true),
     [Op.sheet]: (r, k) => this.#sheet(r, k),
     [Op.rule]: (r, k) => this.#rule(r, k),
     [Op.adopt]: (r) => this.#adopt(r),
     [Op.freeze]: (_, k) => this.host.frozen(k === 1),
+    [Op.range]: (r) => this.#ranges.apply(r, (id) => this.#nodes.get(id)),
+    [Op.animate]: (r) => this.#animations.apply(r, this.#nodes.get(r.ref())),
+    [Op.image]: (r) => this.#image(r.ref(), r.u(), r.plain()),
+    [Op.custom]: (r) => this.#custom(r.ref(), r.str()),
   };
+
+  #node(r: Reader): Node | null {
+    return this.#nodes.get(r.ref()) ?? null;
+  }
 
   // Structure.
 
@@ -143,6 +193,7 @@ export class Tree {
     const fragment = this.#doc.createDocumentFragment();
     this.#depth = 0;
     this.#forest(r, fragment, ids, parent, parent?.nodeType === 1 ? (parent as Element) : null, after);
+    this.#frames.mount();
   }
 
   /** Reads siblings up to the end mark into `into`; at the top they go into the document as runs. */
@@ -175,7 +226,7 @@ export class Tree {
       if (ids.explicit) ids.next += r.z();
       const id = ids.next++;
       if (kind === 3) {
-        this.#shadow(r, id, code, host, ids);
+        this.#root(r, id, code, host, ids);
         continue;
       }
       const node = kind === 0 ? this.#textNode(r.text(h), into, top) : this.#element(r, code);
@@ -190,21 +241,34 @@ export class Tree {
     this.#depth--;
   }
 
-  #shadow(r: Reader, id: number, code: number, host: Element | null, ids: { next: number; explicit: boolean }): void {
+  /** Reads what is inside an element: a shadow root, or the document of a frame. */
+  #root(r: Reader, id: number, code: number, host: Element | null, ids: { next: number; explicit: boolean }): void {
+    const root =
+      code === Special.document || code === Special.quirksDocument
+        ? this.#frame(host, id, code === Special.quirksDocument)
+        : this.#shadow(host, code);
+    this.#register(id, root);
+    this.#forest(r, root, ids, null, null);
+  }
+
+  #frame(host: Element | null, id: number, quirks: boolean): DocumentFragment {
+    if (host?.localName !== 'iframe' || this.#frames.rootOf(host)) return this.#doc.createDocumentFragment();
+    return this.#frames.add(host as HTMLIFrameElement, id, quirks);
+  }
+
+  #shadow(host: Element | null, code: number): ShadowRoot | DocumentFragment {
     if (code !== Special.shadow && code !== Special.shadowManual)
       throw new RangeError('page message: unknown kind of node');
-    let root: ShadowRoot | DocumentFragment;
     try {
-      root = (host as Element).attachShadow({
+      const root = (host as Element).attachShadow({
         mode: 'open',
         slotAssignment: code === Special.shadowManual ? 'manual' : 'named',
       });
-      this.#sheets?.adopt(root as ShadowRoot, []);
+      this.#sheets?.adopt(root, []);
+      return root;
     } catch {
-      root = host?.shadowRoot ?? this.#doc.createDocumentFragment(); // this browser gives the element none
+      return host?.shadowRoot ?? this.#doc.createDocumentFragment(); // this browser gives the element none
     }
-    this.#register(id, root);
-    this.#forest(r, root, ids, null, null);
   }
 
   #register(id: number, node: Node): void {
@@ -257,6 +321,7 @@ export class Tree {
       if (before !== node) this.#place(parent, node, before);
       after = id;
     }
+    this.#frames.mount();
   }
 
   #remove(id: number): void {
@@ -265,6 +330,7 @@ export class Tree {
     this.#restyled(node.parentNode);
     (node as ChildNode).remove?.();
     this.#forget(node);
+    this.#frames.clear(id);
   }
 
   /** The text of a style element changed: its sheet follows the text again. */
@@ -278,10 +344,12 @@ export class Tree {
       this.#nodes.delete(id);
       this.#sheets?.forget(id);
     }
-    for (const held of [this.#values, this.#scrolls]) held.delete(node);
+    this.#values.delete(node);
+    this.#scrolls.delete(id ?? 0);
     for (let child = node.firstChild; child; child = child.nextSibling) this.#forget(child);
-    const root = (node as Element).shadowRoot;
+    const root = (node as Element).shadowRoot ?? this.#frames.rootOf(node);
     if (root) this.#forget(root);
+    this.#frames.forget(node);
   }
 
   // Content.
@@ -324,40 +392,28 @@ export class Tree {
     if (node?.nodeType === 1) setState(node as Element, bits);
   }
 
-  #wantScroll(id: number, x: number, y: number): void {
+  #custom(id: number, states: string): void {
     const node = this.#nodes.get(id);
-    if (node) this.#scrolls.set(node, [x, y]);
+    if (node?.nodeType === 1) (node as Element).setAttribute('kohe-state', states);
+  }
+
+  #image(id: number, percent: number, url: string): void {
+    const node = this.#nodes.get(id);
+    if (node?.nodeType === 1) this.#contents.picture(node as Element, percent, url);
+  }
+
+  #wantScroll(id: number, x: number, y: number): void {
+    if (this.#nodes.has(id)) this.#scrolls.set(id, [x, y]);
   }
 
   /** Scrolls to where the visitor is, as far as what is loaded by now allows. */
   scroll(): void {
-    for (const [node, [x, y]] of this.#scrolls) {
-      const el = node.nodeType === 9 ? (node as Document).scrollingElement : (node as Element);
+    for (const [id, [x, y]] of this.#scrolls) {
+      const node = this.#nodes.get(id);
+      const el = node?.nodeType === 9 ? (node as Document).scrollingElement : (node as Element | undefined);
       if (!el) continue;
       if (Math.abs(el.scrollLeft - x) >= 1) el.scrollLeft = x;
       if (Math.abs(el.scrollTop - y) >= 1) el.scrollTop = y;
-    }
-  }
-
-  #focus(id: number, visible: boolean): void {
-    this.#mark('kohe-focus', id, false);
-    this.#mark('kohe-focus-within', id, true);
-    this.#mark('kohe-focus-visible', visible ? id : 0, false);
-  }
-
-  /** Sets a state's attribute on an element, and on its ancestors if the state is theirs too. */
-  #mark(state: string, id: number, ancestors: boolean): void {
-    for (const el of this.#marked) if (el.hasAttribute(state)) el.removeAttribute(state);
-    this.#marked = this.#marked.filter((el) => [...el.attributes].some((a) => a.name.startsWith('kohe-')));
-    const node = this.#nodes.get(id);
-    for (
-      let n: Node | null = node ?? null;
-      n;
-      n = ancestors ? (n.parentNode ?? (n as ShadowRoot).host ?? null) : null
-    ) {
-      if (n.nodeType !== 1) continue;
-      (n as Element).setAttribute(state, '');
-      this.#marked.push(n as Element);
     }
   }
 
@@ -395,10 +451,15 @@ export class Tree {
     this.#sheets?.change(id, k, index, k === Rule.delete ? '' : r.plain());
   }
 
+  /** Constructed sheets for a document or shadow root, nodes for a slot. */
   #adopt(r: Reader): void {
-    const root = this.#nodes.get(r.ref());
+    const node = this.#nodes.get(r.ref());
     const ids = readList(r);
-    if (root?.nodeType === 9 || (root?.nodeType === 11 && 'host' in root))
-      this.#sheets?.adopt(root as Document | ShadowRoot, ids);
+    if (node?.nodeName === 'SLOT') {
+      const nodes = ids.map((id) => this.#nodes.get(id)).filter((n) => n?.nodeType === 1 || n?.nodeType === 3);
+      (node as HTMLSlotElement).assign?.(...(nodes as Element[]));
+    } else if (node?.nodeType === 9 || node?.nodeType === 11) {
+      this.#sheets?.adopt(node as Document | ShadowRoot, ids);
+    }
   }
 }

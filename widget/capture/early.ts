@@ -1,0 +1,40 @@
+// What cannot be asked of a page afterwards: closed shadow roots, whose custom
+// states a set holds, what a font was made of. It is remembered from the moment
+// capture's module runs (in a frame: from the moment its document is seen).
+import { Patches } from './patches.ts';
+import type { Realm } from './roots.ts';
+
+export const closedRoots = new WeakMap<Element, ShadowRoot>();
+/** Elements that have internals. */
+export const internalsOf = new WeakMap<Element, ElementInternals>();
+/** The elements of sets of custom states. */
+export const stateHosts = new WeakMap<object, Element>();
+/** The src of fonts made by script: CSS text, or the font itself. */
+export const fontSources = new WeakMap<FontFace, string | BufferSource>();
+
+const patches = new Patches(); // never undone
+const seen = new WeakSet<object>(); // realms, by their Element
+
+export function remember(view: Realm): void {
+  if (seen.has(view.Element)) return;
+  seen.add(view.Element);
+  patches.method(
+    view.Element.prototype,
+    'attachShadow',
+    (host: Element, [init]: [ShadowRootInit], root: ShadowRoot) => {
+      if (init.mode === 'closed') closedRoots.set(host, root);
+    },
+  );
+  patches.method(view.HTMLElement.prototype, 'attachInternals', (el: Element, _, internals: ElementInternals) => {
+    internalsOf.set(el, internals);
+    if (internals.states) stateHosts.set(internals.states, el);
+  });
+  if (!view.FontFace) return;
+  view.FontFace = new Proxy(view.FontFace, {
+    construct(target, args: ConstructorParameters<typeof FontFace>, self) {
+      const font = Reflect.construct(target, args, self);
+      fontSources.set(font, args[1]);
+      return font;
+    },
+  });
+}
