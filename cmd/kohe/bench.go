@@ -15,9 +15,14 @@ import (
 
 func benchCommand() *cobra.Command {
 	c := &cobra.Command{Use: "bench", Short: "Measure this build on this machine"}
+	c.AddCommand(benchChat(), benchDOM(), baselineCommand())
+	return c
+}
+
+func benchChat() *cobra.Command {
 	var file string
 	s := bench.DefaultChat
-	chat := &cobra.Command{
+	c := &cobra.Command{
 		Use: "chat", Short: "How long a chat message takes and what it costs (at most 60 s)", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			report := bench.NewReport("chat", version)
@@ -28,13 +33,34 @@ func benchCommand() *cobra.Command {
 			return finish(cmd, report, file)
 		},
 	}
-	chat.Flags().StringVar(&file, "json", "", "write the results to this file")
-	chat.Flags().StringSliceVar(&s.Over, "over", s.Over, "what to run: wt, ws, baseline")
-	chat.Flags().IntVar(&s.Pairs, "pairs", s.Pairs, "visitors, each with an agent")
-	chat.Flags().IntVar(&s.Idle, "idle", s.Idle, "connections of each kind that do nothing")
-	chat.Flags().IntVar(&s.Rate, "rate", s.Rate, "messages a second, each way of each pair")
-	c.AddCommand(chat, baselineCommand())
+	jsonFlag(c, &file)
+	c.Flags().StringSliceVar(&s.Over, "over", s.Over, "what to run: wt, ws, baseline")
+	c.Flags().IntVar(&s.Pairs, "pairs", s.Pairs, "visitors, each with an agent")
+	c.Flags().IntVar(&s.Idle, "idle", s.Idle, "connections of each kind that do nothing")
+	c.Flags().IntVar(&s.Rate, "rate", s.Rate, "messages a second, each way of each pair")
 	return c
+}
+
+func benchDOM() *cobra.Command {
+	var file string
+	c := &cobra.Command{
+		Use: "dom", Short: "What the edge's copy of a page costs (at most 30 s)", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			report := bench.NewReport("dom", version)
+			s := bench.DefaultDOM
+			s.Progress = cmd.ErrOrStderr()
+			if err := s.Run(report); err != nil {
+				return err
+			}
+			return finish(cmd, report, file)
+		},
+	}
+	jsonFlag(c, &file)
+	return c
+}
+
+func jsonFlag(c *cobra.Command, file *string) {
+	c.Flags().StringVar(file, "json", "", "write the results to this file")
 }
 
 // finish prints a report and writes it to a file, if one is named.
