@@ -57,19 +57,22 @@ func (t *Tree) Apply(msg []byte) (Applied, error) {
 
 // head reads what comes before the operations.
 func (t *Tree) head(r *reader) (a Applied, err error) {
-	head := r.byte()
+	head, low := r.byte(), byte(0)
+	bits := byte(0xff) // of the version that are said
+	if head&headShort != 0 {
+		head, low, bits = 0, head&^headShort, 0x7f
+	} else if head&headSpan == 0 {
+		low = r.byte()
+	}
 	if head&^headKnown != 0 {
 		r.fail("head %#x", head)
 	}
 	a.Snapshot = head&headSnapshot != 0
+	a.From, a.To = t.to, t.to+1
 	if head&headSpan != 0 {
 		a.From, a.To = uint64(r.uint()), uint64(r.uint())
-	} else {
-		low := r.byte()
-		a.From, a.To = t.to, t.to+1
-		if byte(a.To) != low {
-			a.From = a.To // of another message: a gap
-		}
+	} else if byte(a.To)&bits != low {
+		a.From = a.To // of another message: a gap
 	}
 	if a.Snapshot && r.byte() != Format {
 		r.fail("another format than %d", Format)
@@ -114,6 +117,8 @@ func (t *Tree) op(r *reader, first bool) error {
 		}
 	case OpMove:
 		return t.moves(r, k == 1)
+	case OpAlike:
+		return t.alike(r)
 	case OpFocus:
 		t.focus, t.visible, t.focusVer = r.ref(), k == 1, t.to
 	case OpHover:
@@ -259,8 +264,25 @@ func (t *Tree) setNode(n *Node, code Code, name string, c splice, a, b int) erro
 	return nil
 }
 
+// alike gives many elements the same attribute.
+func (t *Tree) alike(r *reader) error {
+	name, value := r.attrName(), r.str()
+	for _, id := range r.set() {
+		if n := t.nodes[id]; n != nil && n.kind == KindElement {
+			if err := t.setAttr(n, name, value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // splice reads a change of a string.
 func (r *reader) splice(k uint8, inTable bool) splice {
+	open := k > spliceSet
+	if open {
+		k -= spliceRest
+	}
 	c := splice{k: k}
 	switch k {
 	case spliceAt:
@@ -271,14 +293,16 @@ func (r *reader) splice(k uint8, inTable bool) splice {
 		c.remove = int(r.uint())
 	case spliceAppend:
 	case spliceSet:
-		if inTable {
+		if inTable && !open {
 			c.text = r.str()
 			return c
 		}
-	default:
-		r.fail("splice %d", k)
 	}
-	c.text = r.plain()
+	if open {
+		c.text = r.take(uint32(len(r.b) - r.at))
+	} else {
+		c.text = r.plain()
+	}
 	return c
 }
 

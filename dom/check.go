@@ -12,14 +12,18 @@ const checkTries = 64
 // in turn the node that changed last and the next of all. A viewer that has
 // another there has lost its way. A deflated message is returned as it is.
 func (t *Tree) Stamp(msg []byte) []byte {
-	if len(msg) < 2 || msg[0]&(headDeflated|headHash) != 0 {
+	if len(msg) == 0 || msg[0]&headShort == 0 && msg[0]&(headDeflated|headHash) != 0 {
 		return msg
 	}
-	n := t.sample()
-	at := headLength(msg)
-	out := make([]byte, 0, len(msg)+checkLength)
-	out = append(out, msg[0]|headHash)
-	out = append(out, msg[1:at]...)
+	n, at := t.sample(), 1
+	out := make([]byte, 0, len(msg)+checkLength+1)
+	if msg[0]&headShort != 0 {
+		out = append(out, headHash, byte(t.to))
+	} else {
+		at = headLength(msg)
+		out = append(out, msg[0]|headHash)
+		out = append(out, msg[1:at]...)
+	}
 	out = binary.BigEndian.AppendUint32(out, n.id)
 	out = binary.BigEndian.AppendUint32(out, n.sum())
 	return append(out, msg[at:]...)
@@ -28,7 +32,8 @@ func (t *Tree) Stamp(msg []byte) []byte {
 // checkLength is what a check takes in a message, in bytes.
 const checkLength = 8
 
-// headLength returns how many bytes come before the check.
+// headLength returns how many bytes come before the check, in a message whose
+// head is not short.
 func headLength(msg []byte) int {
 	if msg[0]&headSpan == 0 {
 		return 2

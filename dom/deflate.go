@@ -8,8 +8,12 @@ import (
 	"io"
 )
 
-// Deflate returns a message in its deflated form.
+// Deflate returns a message in its deflated form; one with a short head as it
+// is.
 func Deflate(msg []byte) []byte {
+	if msg[0]&headShort != 0 {
+		return msg
+	}
 	var b bytes.Buffer
 	b.WriteByte(msg[0] | headDeflated)
 	b.Write(binary.AppendUvarint(nil, uint64(len(msg)-1)))
@@ -25,7 +29,7 @@ func Deflate(msg []byte) []byte {
 
 // inflate undoes Deflate; other messages it returns as they are.
 func inflate(msg []byte) ([]byte, error) {
-	if len(msg) == 0 || msg[0]&headDeflated == 0 {
+	if len(msg) == 0 || msg[0]&headShort != 0 || msg[0]&headDeflated == 0 {
 		return msg, nil
 	}
 	n, used := binary.Uvarint(msg[1:])

@@ -10,6 +10,7 @@ const (
 	headSpan                 // from and to are written out
 	headHash                 // a check: the id of a node and its sum
 	headDeflated             // the rest is its length, then itself deflated
+	headShort    = 0x80      // instead: the rest is the version modulo 128, and nothing else is said
 	headKnown    = headSnapshot | headPartial | headSpan | headHash
 )
 
@@ -39,6 +40,7 @@ const (
 	OpAnimate  Code = 19
 	OpImage    Code = 20
 	OpCustom   Code = 21
+	OpAlike    Code = 22
 )
 
 // How a splice is written.
@@ -48,6 +50,7 @@ const (
 	spliceTail          // remove (at the end), text
 	spliceAppend        // text
 	spliceSet           // the whole
+	spliceRest   = 3    // added to the last three: the text goes on to the end of the message
 )
 
 // How a rule changes.

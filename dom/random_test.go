@@ -47,6 +47,11 @@ func (s *script) op(t *rapid.T, w *writer) {
 		w.ref(s.id(t))
 		w.ref(s.id(t) - 1)
 		w.refs([]uint32{s.id(t), s.id(t)})
+	case 10:
+		w.op(OpAlike, 0)
+		w.attrName("class")
+		w.str(words.Draw(t, "value"))
+		w.set([]uint32{3, s.next})
 	case 5:
 		w.op(OpText, spliceAt)
 		w.ref(s.id(t))

@@ -107,7 +107,7 @@ export class Capture {
     this.#contents = new Contents(w, ids, this.#masks, this.#serializer, signal, (el) => this.#states.forgetValue(el));
     this.#changes = new Changes(ids, this.#serializer);
     this.#placer = new Placer(w, ids, this.#serializer, (node) => this.#contents.mask(node, true));
-    this.#fonts = new Fonts(signal);
+    this.#fonts = new Fonts(() => this.#sheets.adopted());
     this.#sheets = new Sheets(ids, signal, this.#fonts);
     this.#signals = new Signals(ids, signal);
     this.#ranges = new Ranges(ids, signal, this.#roots);
@@ -124,7 +124,7 @@ export class Capture {
   }
 
   open(): void {
-    this.#patches.method(History.prototype, 'pushState replaceState', () => this.#signal());
+    this.#patches.method(History.prototype, 'pushState replaceState', () => this.#signals.moved());
     document.addEventListener('visibilitychange', this.#visibility);
     if (document.visibilityState === 'visible') this.#resume();
   }
@@ -271,7 +271,7 @@ export class Capture {
         break;
       case 'popstate':
       case 'hashchange':
-        this.#signal();
+        this.#signals.moved();
         break;
       case 'pointermove':
       case 'pointerdown':
@@ -350,7 +350,7 @@ export class Capture {
     this.#contents.rest(full);
     this.#contents.rewrite();
     this.#states.write(w);
-    this.#sheets.write(w);
+    this.#sheets.write(w, deadline);
     this.#ranges.write(w);
     this.#signals.write(w);
     this.#signals.page(w, (title) => this.#title(title));
@@ -392,6 +392,7 @@ export class Capture {
       const id = ids.of(el);
       if (id && id < first) this.#attributes(el, former);
     }
+    this.#contents.writeAlike();
     for (const [node, before] of changes.texts) {
       const id = ids.of(node);
       if (!id || id >= first) continue;
@@ -406,8 +407,18 @@ export class Capture {
     if (!parent || !this.ids.of(parent)) return;
     const el = parent as Element;
     if (isDocument(parent)) this.#listen(parent, true); // document.open takes the listeners away
-    if (el.localName === 'style') this.#sheets.retexted(el);
-    if (el.localName === 'textarea' || el.localName === 'select') this.#states.touch(el);
+    switch (el.localName) {
+      case 'style':
+        this.#sheets.retexted(el);
+        break;
+      case 'head':
+      case 'title':
+        this.#signals.moved();
+        break;
+      case 'textarea':
+      case 'select':
+        this.#states.touch(el);
+    }
   }
 
   /** What new elements have to say beyond their attributes. */
@@ -432,10 +443,10 @@ export class Capture {
       head.u(0);
       head.u(this.#version);
       head.byte(FORMAT);
-    } else {
+    } else if (partial) {
       head.byte(partial);
       head.byte(this.#version & 255);
-    }
+    } else head.byte(Head.short | (this.#version & 127));
     this.#snapshot = false;
     this.sink(this.#w.finish(head));
   }

@@ -21,9 +21,7 @@ export class Changes {
   ) {}
 
   clear(): void {
-    this.touched.clear();
-    this.attributes.clear();
-    this.texts.clear();
+    for (const held of [this.touched, this.attributes, this.texts]) if (held.size > 0) held.clear();
   }
 
   read(records: readonly MutationRecord[]): void {

@@ -13,8 +13,11 @@ interface Long {
   sent: string;
 }
 
+const alike = 200; // UTF-16 units of a value that may be written for many elements at once
+
 export class Contents {
   #long: Long[] = [];
+  readonly #alike = new Map<string, [Element, string | null][]>(); // name and new value → elements, and their old values
   readonly #again = new Set<Node>(); // known nodes that are to be sent again, because they came under a mask, say
 
   constructor(
@@ -46,18 +49,46 @@ export class Contents {
     if (this.#again.has(el)) return;
     for (let i = 0; i < former.length; i += 2) {
       const name = former[i] as string;
-      const before =
-        this.#long.find((l) => l.node === el && l.name === name)?.sent ?? this.#now(el, name, former[i + 1] ?? null);
+      const before = this.#sent(el, name) ?? this.#now(el, name, former[i + 1] ?? null);
       const now = this.#now(el, name, el.getAttribute(name));
-      if (now !== before) this.#write(el, name, before, now);
+      if (now === before) continue;
+      if (now === null || now.length > alike) {
+        this.#write(el, name, before, now);
+        continue;
+      }
+      const key = `${name}\0${now}`;
+      const same = this.#alike.get(key);
+      if (same) same.push([el, before]);
+      else this.#alike.set(key, [[el, before]]);
     }
+  }
+
+  /** Writes the attributes of this frame, of many elements at once where they have the same value now. */
+  writeAlike(): void {
+    const { w, ids } = this;
+    for (const [key, list] of this.#alike) {
+      const [name, now] = key.split('\0', 2) as [string, string];
+      if (list.length < 3) for (const [el, before] of list) this.#write(el, name, before, now);
+      else {
+        w.op(Op.alike);
+        w.attrName(name);
+        w.str(now);
+        w.set(list.map(([el]) => ids.of(el)).sort((a, b) => a - b));
+      }
+    }
+    this.#alike.clear();
   }
 
   text(node: CharacterData, was: string): void {
     if (this.#again.has(node)) return;
-    const before = this.#long.find((l) => l.node === node)?.sent ?? this.#now(node, '', was);
+    const before = this.#sent(node, '') ?? this.#now(node, '', was);
     const now = this.#now(node, '', node.data);
     if (now !== before) this.#write(node, '', before, now);
+  }
+
+  /** What the mirror has of a long string that is on its way. */
+  #sent(node: Node, name: string): string | undefined {
+    return this.pending ? this.#long.find((l) => l.node === node && l.name === name)?.sent : undefined;
   }
 
   /** Text (name '') or an attribute as it leaves. */
@@ -80,7 +111,7 @@ export class Contents {
     }
     const c = change(before ?? '', now);
     if (c.insert.length > Limit.inline) {
-      if (!this.#long.some((l) => l.node === node && l.name === name)) this.cut(node, name, before ?? '');
+      if (this.#sent(node, name) === undefined) this.cut(node, name, before ?? '');
       return;
     }
     const k = before === null ? Splice.set : c.k;

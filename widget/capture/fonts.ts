@@ -11,7 +11,7 @@ const descriptors = { style: 'style', weight: 'weight', stretch: 'stretch', 'uni
 export class Fonts {
   readonly #sheets = new WeakMap<Document, CSSStyleSheet>();
 
-  constructor(readonly signal: () => void) {}
+  constructor(readonly changed: () => void) {}
 
   patch(patches: Patches, view: Realm): void {
     const { document } = view;
@@ -31,7 +31,7 @@ export class Fonts {
     const sheet = new view.CSSStyleSheet();
     sheet.replaceSync(rules.join(''));
     this.#sheets.set(view.document, sheet);
-    this.signal();
+    this.changed();
   }
 }
 

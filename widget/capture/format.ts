@@ -3,7 +3,7 @@
 export const FORMAT = 1;
 
 /** Bits of a message's first byte. */
-export const Head = { snapshot: 1, partial: 2, span: 4, hash: 8, deflated: 16 } as const;
+export const Head = { snapshot: 1, partial: 2, span: 4, hash: 8, deflated: 16, short: 128 } as const;
 
 /** Operation codes: the low five bits of an operation's first byte. */
 export const Op = {
@@ -28,10 +28,14 @@ export const Op = {
   animate: 19,
   image: 20,
   custom: 21,
+  alike: 22,
 } as const;
 
-/** How a splice is written (upper three bits of text, attr and value): what is left out is implied. */
-export const Splice = { at: 0, insert: 1, tail: 2, append: 3, set: 4 } as const;
+/**
+ * How a splice is written (upper three bits of text, attr and value): what is left out is implied. Plus `rest`: its text
+ * goes on to the end of the message.
+ */
+export const Splice = { at: 0, insert: 1, tail: 2, append: 3, set: 4, rest: 3 } as const;
 
 /** How a rule changes (upper three bits of rule). */
 export const Rule = { insert: 0, delete: 1, replace: 2, append: 3 } as const;

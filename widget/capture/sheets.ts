@@ -17,6 +17,7 @@ interface Step {
 }
 
 const longest = 300_000; // UTF-16 units of a rule; a longer one is left out, unless it is ASCII
+const pause = 100; // ms between two looks at what is adopted
 const nothing = '@media not all{}';
 const share = 400 << 10; // bytes of sheets in one message
 const most = 1_000_000; // bytes of a message, and of a rule in ASCII (a font by content, say)
@@ -29,6 +30,7 @@ export class Sheets {
   readonly #stale = new Set<CSSRule>(); // top-level rules to compare
   #texts = new WeakMap<CSSRule, string>();
   readonly #roots = new Map<Root, CSSStyleSheet[]>();
+  #look = 0; // when to look at what is adopted, ms
   /** Rules of sheets that did not fit into a message: sheet → next index. */
   readonly #rest = new Map<CSSStyleSheet, number>();
 
@@ -67,13 +69,20 @@ export class Sheets {
     for (const owner of [view.CSSStyleRule, view.CSSKeyframeRule, view.CSSFontFaceRule, view.CSSPageRule])
       patches.getter(owner.prototype, 'style styleMap', (rule: CSSRule) => this.#read(rule));
     for (const owner of [view.Document, view.ShadowRoot])
-      patches.setter(owner.prototype, 'adoptedStyleSheets', this.signal);
+      patches.setter(owner.prototype, 'adoptedStyleSheets', this.adopted);
   }
 
   /** A new root whose adopted sheets count. */
   rooted(root: Root): void {
     this.#roots.set(root, []);
+    this.#look = 0;
   }
+
+  /** Something is adopted, or no longer. */
+  readonly adopted = (): void => {
+    this.#look = 0;
+    this.signal();
+  };
 
   /** A new style or link element, or one whose sheet has loaded. */
   arrived(el: Element): void {
@@ -126,8 +135,13 @@ export class Sheets {
     return owner ? this.ids.of(owner) : (this.#constructed.get(sheet) ?? 0);
   }
 
-  write(w: Writer): void {
-    this.#adoption(w);
+  /** Writes what changed. Arrays of adopted sheets tell nobody when they change: they are looked at now and then. */
+  write(w: Writer, now: number): void {
+    if (now > this.#look) {
+      this.#look = performance.now() + pause;
+      this.#adoption(w);
+    }
+    if (this.#steps.size + this.#whole.size + this.#stale.size + this.#rest.size === 0) return;
     for (const [sheet, steps] of this.#steps) {
       if (this.#byRules.has(sheet) && !this.#whole.has(sheet) && !this.#rest.has(sheet))
         this.#writeSteps(w, sheet, steps);
@@ -150,9 +164,11 @@ export class Sheets {
         this.#roots.delete(root);
         continue;
       }
+      const adopted = root.adoptedStyleSheets ?? [];
       const fonts = this.fonts.sheetOf(root);
-      const now = [...(root.adoptedStyleSheets ?? []), ...(fonts ? [fonts] : [])];
-      if (now.length === sent.length && now.every((s, i) => s === sent[i])) continue;
+      const count = adopted.length + (fonts ? 1 : 0);
+      if (count === sent.length && (count === 0 || sent.every((s, i) => s === (adopted[i] ?? fonts)))) continue;
+      const now = fonts ? [...adopted, fonts] : [...adopted];
       this.#roots.set(root, now);
       for (const sheet of now) {
         if (this.#constructed.has(sheet)) continue;

@@ -31,6 +31,7 @@ export class Signals {
   #focused: Element | null = null;
   #hover = 0;
   #hovered: Node | null = null;
+  #page = true; // the address or title may be another
   #url = '';
   #title = '';
 
@@ -45,6 +46,7 @@ export class Signals {
     this.#sized = '';
     this.#focus = this.#hover = 0;
     this.#url = this.#title = '';
+    this.#page = true;
     this.#focused = active();
   }
 
@@ -75,8 +77,16 @@ export class Signals {
     this.signal();
   }
 
+  /** The address or the title may have changed. */
+  moved(): void {
+    this.#page = true;
+    this.signal();
+  }
+
   /** Where the page is; written when it changed, and at the head of a snapshot. */
   page(w: Writer, titleMasked: (title: string) => string): void {
+    if (!this.#page) return;
+    this.#page = false;
     const url = location.href;
     const title = document.title;
     if (url === this.#url && title === this.#title) return;

@@ -1,4 +1,4 @@
-import { Limit, Splice } from './format.ts';
+import { Limit, Op, Splice } from './format.ts';
 import { attrs, tags, values } from './names.ts';
 
 const index = (words: readonly string[], base: number): Map<string, number> =>
@@ -6,6 +6,7 @@ const index = (words: readonly string[], base: number): Map<string, number> =>
 const tagCode = index(tags, 1);
 const attrCode = index(attrs, 1);
 const valueCode = index(values, 0);
+const spliced = new Set<number>([Op.text, Op.attr, Op.value]);
 const utf8 = new TextEncoder();
 
 /** Writes one message. The buffer is its own and grows as needed; finish copies out of it. */
@@ -14,9 +15,11 @@ export class Writer {
   #bytes = new Uint8Array(4096);
   #table: Map<string, number> | undefined; // strings of this message, after the static values
   #last = 0; // the id that the next reference is relative to
+  #op = 0; // where the last operation begins
+  #text = 0; // where the last plain string is, if it is outside a node
 
   reset(): void {
-    this.length = 0;
+    this.length = this.#op = this.#text = 0;
     this.#table = undefined;
     this.#last = 0;
   }
@@ -25,8 +28,15 @@ export class Writer {
     return this.#bytes.slice(0, this.length);
   }
 
-  /** The message: a head and what was written. */
+  /** The message: a head and what was written. A splice's text at its end needs no length. */
   finish(head: Writer): Uint8Array {
+    const op = this.#bytes[this.#op] as number;
+    const k = op >> 5;
+    const open = this.#text > this.#op && (this.#bytes[this.#text] as number) < 128;
+    if (open && k >= Splice.tail && k <= Splice.set && spliced.has(op & 31)) {
+      this.#bytes[this.#op] = op + (Splice.rest << 5);
+      this.#bytes.copyWithin(this.#text, this.#text + 1, this.length--);
+    }
     const message = new Uint8Array(head.length + this.length);
     message.set(head.#bytes.subarray(0, head.length));
     message.set(this.#bytes.subarray(0, this.length), head.length);
@@ -60,6 +70,7 @@ export class Writer {
   }
 
   op(code: number, k = 0): void {
+    this.#op = this.length;
     this.byte(code | (k << 5));
   }
 
@@ -74,6 +85,7 @@ export class Writer {
     const n = s.length;
     if (this.length + n * 3 + 10 > this.#bytes.length) this.#grow(n * 3 + 10);
     const start = this.length;
+    this.#text = shift === 0 ? start : 0;
     this.u(((n << shift) | low) >>> 0);
     const bytes = this.#bytes;
     if (n < 64) {

@@ -9,7 +9,7 @@ const mostInflated = 32 << 20; // bytes
 /** Returns a message as it was before the edge deflated it. */
 export function inflated(message: Uint8Array): Uint8Array {
   const head = message[0] ?? 0;
-  if (!(head & Head.deflated)) return message;
+  if (head & Head.short || !(head & Head.deflated)) return message;
   const r = new Reader(message);
   r.byte();
   const n = r.u();
@@ -80,6 +80,11 @@ export class Reader {
 
   plain(): string {
     return this.#take(this.u());
+  }
+
+  /** All that is left, as text. */
+  rest(): string {
+    return this.#take(this.bytes.length - this.at);
   }
 
   /** The text of a text node whose header was h. */
@@ -159,14 +164,13 @@ export function readPermutation(r: Reader): number[] {
 }
 
 /** Reads a splice and returns what it does to a string. */
-export function readSplice(r: Reader, k: number, tabled: boolean): (before: string) => string {
-  if (k === Splice.set) {
-    const text = tabled ? r.str() : r.plain();
-    return () => text;
-  }
+export function readSplice(r: Reader, how: number, tabled: boolean): (before: string) => string {
+  const open = how > Splice.set; // its text goes on to the end of the message
+  const k = open ? how - Splice.rest : how;
   const start = k === Splice.at || k === Splice.insert ? r.u() : 0;
   const remove = k === Splice.at || k === Splice.tail ? r.u() : 0;
-  const text = r.plain();
+  const text = open ? r.rest() : k === Splice.set && tabled ? r.str() : r.plain();
+  if (k === Splice.set) return () => text;
   return (before) => {
     const at = k === Splice.tail || k === Splice.append ? Math.max(0, before.length - remove) : start;
     return before.slice(0, at) + text + before.slice(at + remove);

@@ -65,10 +65,11 @@ export class Tree {
 
   /** Applies one message. Returns false if messages before it are missing; throws a RangeError if it is malformed. */
   apply(r: Reader): boolean {
-    const head = r.byte();
+    const first = r.byte();
+    const head = first & Head.short ? 0 : first;
     if (head & ~(Head.snapshot | Head.partial | Head.span | Head.hash))
       throw new RangeError('page message: unknown head');
-    const [from, to] = this.#versions(r, head);
+    const [from, to] = this.#versions(r, first);
     if (head & Head.snapshot) {
       if (r.byte() !== FORMAT) throw new RangeError('page message: unknown format');
     } else if (from !== this.version) return false;
@@ -108,10 +109,11 @@ export class Tree {
   }
 
   #versions(r: Reader, head: number): [number, number] {
-    if (head & Head.span) return [r.u(), r.u()];
-    const low = r.byte();
     const next = this.version + 1;
-    return (next & 255) === low ? [this.version, next] : [-1, next];
+    const short = head & Head.short;
+    if (!short && head & Head.span) return [r.u(), r.u()];
+    const said = short ? (head ^ next) & 127 : r.byte() ^ (next & 255);
+    return said === 0 ? [this.version, next] : [-1, next];
   }
 
   /** A snapshot begins with the page operation, which says what document it needs. */
@@ -161,6 +163,7 @@ export class Tree {
     [Op.range]: (r) => this.#ranges.apply(r, (id) => this.#nodes.get(id)),
     [Op.animate]: (r) => this.#animations.apply(r, this.#nodes.get(r.ref())),
     [Op.image]: (r) => this.#image(r.ref(), r.u(), r.plain()),
+    [Op.alike]: (r) => this.#alike(r.attrName(), r.str(), r.set()),
     [Op.custom]: (r) => this.#custom(r.ref(), r.str()),
   };
 
@@ -369,6 +372,13 @@ export class Tree {
     const edit = readSplice(r, k, true);
     if (el?.nodeType !== 1) return;
     this.#contents.set(el as Element, name, edit(this.#contents.attribute(el as Element, name)));
+  }
+
+  #alike(name: string, value: string, ids: number[]): void {
+    for (const id of ids) {
+      const el = this.#nodes.get(id);
+      if (el?.nodeType === 1) this.#contents.set(el as Element, name, value);
+    }
   }
 
   #unset(id: number, name: string): void {
