@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"time"
@@ -11,11 +12,12 @@ import (
 
 	"kohe/bench"
 	"kohe/edge/api"
+	"kohe/widget"
 )
 
 func benchCommand() *cobra.Command {
 	c := &cobra.Command{Use: "bench", Short: "Measure this build on this machine"}
-	c.AddCommand(benchChat(), benchDOM(), baselineCommand())
+	c.AddCommand(benchChat(), benchDOM(), benchSnapshot(), baselineCommand())
 	return c
 }
 
@@ -56,6 +58,32 @@ func benchDOM() *cobra.Command {
 		},
 	}
 	jsonFlag(c, &file)
+	return c
+}
+
+func benchSnapshot() *cobra.Command {
+	var file string
+	s := bench.DefaultSnapshot
+	c := &cobra.Command{
+		Use: "snapshot", Short: "What the first picture of a page costs, beside rrweb, in Chromium (at most 60 s)", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			bundle, err := widget.Open()
+			if err != nil {
+				return err
+			}
+			if s.Capture, err = fs.ReadFile(bundle.Assets, "capture.js"); err != nil {
+				return err
+			}
+			s.Progress = cmd.ErrOrStderr()
+			report := bench.NewReport("snapshot", version)
+			if err := s.Run(cmd.Context(), report); err != nil {
+				return err
+			}
+			return finish(cmd, report, file)
+		},
+	}
+	jsonFlag(c, &file)
+	c.Flags().StringVar(&s.RRWeb, "rrweb", s.RRWeb, "rrweb's recorder")
 	return c
 }
 

@@ -1,0 +1,161 @@
+package bench
+
+import (
+	"fmt"
+	"html"
+	"math"
+	"math/rand/v2"
+	"strings"
+)
+
+// What the generated pages are like: as many as there are, from the smallest
+// to the largest, by the nodes that the browser makes of them.
+const (
+	pageCount = 20
+	pageLeast = 300
+	pageMost  = 10_000
+)
+
+// samplePage is a generated page of a site.
+type samplePage struct {
+	name  string
+	nodes int // about
+	kind  func(*pageWriter)
+}
+
+// samplePages returns articles, shops and dashboards in turn, each larger than
+// the one before.
+func samplePages() []samplePage {
+	kinds := []struct {
+		name string
+		kind func(*pageWriter)
+	}{{"article", (*pageWriter).article}, {"shop", (*pageWriter).shop}, {"dashboard", (*pageWriter).dashboard}}
+	pages := make([]samplePage, pageCount)
+	for i := range pages {
+		nodes := int(pageLeast * math.Pow(pageMost/pageLeast, float64(i)/(pageCount-1)))
+		k := kinds[i%len(kinds)]
+		pages[i] = samplePage{name: fmt.Sprintf("%s-%d", k.name, nodes), nodes: nodes, kind: k.kind}
+	}
+	return pages
+}
+
+// html returns the page. The same seed gives the same page; another one gives
+// other words, names and prices in the same template.
+func (p samplePage) html(seed uint64) string {
+	w := &pageWriter{most: p.nodes, dice: rand.New(rand.NewPCG(seed, uint64(p.nodes)))}
+	w.raw("<!doctype html><html lang=en><head><meta charset=utf-8><title>" + w.words(4) + "</title><style>" + styleSheet + "</style></head><body>")
+	w.nodes = 8
+	w.header()
+	p.kind(w)
+	w.raw("</body></html>")
+	return w.b.String()
+}
+
+// pageWriter writes HTML and counts the nodes that it makes.
+type pageWriter struct {
+	b     strings.Builder
+	nodes int
+	most  int
+	dice  *rand.Rand
+}
+
+func (w *pageWriter) raw(s string) { w.b.WriteString(s) }
+
+func (w *pageWriter) more() bool { return w.nodes < w.most }
+
+// put writes elements and texts and counts them.
+func (w *pageWriter) put(nodes int, format string, args ...any) {
+	fmt.Fprintf(&w.b, format, args...)
+	w.nodes += nodes
+}
+
+var vocabulary = strings.Fields(`the of lake boat wind harbour sail summer wood rope light oar river morning north repair hull
+deck anchor map weather evening crew island wave paint engine season bridge market winter jetty keel mast bay shore storm quiet
+small open early bright heavy narrow slow warm clear steady plain`)
+
+// words returns n words with a capital at the start, as HTML.
+func (w *pageWriter) words(n int) string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = vocabulary[w.dice.IntN(len(vocabulary))]
+	}
+	text := strings.Join(list, " ")
+	return html.EscapeString(strings.ToUpper(text[:1]) + text[1:])
+}
+
+func (w *pageWriter) price() string {
+	return fmt.Sprintf("%d.%02d €", 1+w.dice.IntN(900), w.dice.IntN(100))
+}
+
+func (w *pageWriter) header() {
+	w.put(4, `<header class="top"><a class="brand" href="/">%s</a><nav class="menu" aria-label="Main">`, w.words(1))
+	for i := range 7 {
+		w.put(2, `<a class="menu-item" href="/section/%d?from=menu">%s</a>`, i, w.words(2))
+	}
+	w.raw("</nav></header>")
+}
+
+func (w *pageWriter) article() {
+	w.put(3, `<main class="article"><h1>%s</h1>`, w.words(7))
+	for section := 0; w.more(); section++ {
+		w.put(3, `<section id="s%d" class="section"><h2>%s</h2>`, section, w.words(5))
+		for range 4 {
+			w.put(6, `<p class="text">%s <a href="/notes/%d">%s</a> %s <em>%s</em></p>`,
+				w.words(20+w.dice.IntN(40)), w.dice.IntN(1000), w.words(3), w.words(12), w.words(2))
+		}
+		w.put(5, `<figure class="figure"><img class="picture" src="data:image/svg+xml,%%3Csvg xmlns='http://www.w3.org/2000/svg' width='640' height='%d'/%%3E" alt="%s"><figcaption>%s</figcaption></figure>`,
+			200+w.dice.IntN(200), w.words(4), w.words(9))
+		w.put(1, `<ul class="list">`)
+		for range 5 {
+			w.put(2, `<li class="list-item">%s</li>`, w.words(6))
+		}
+		w.raw("</ul></section>")
+	}
+	w.raw("</main>")
+}
+
+func (w *pageWriter) shop() {
+	w.put(3, `<main class="shop"><h1>%s</h1><div class="grid">`, w.words(3))
+	for item := 0; w.more(); item++ {
+		w.put(17, `<article class="card" data-item="%d" data-price="%d"><a class="card-link" href="/item/%d"><img class="card-picture" loading="lazy" `+
+			`src="data:image/svg+xml,%%3Csvg xmlns='http://www.w3.org/2000/svg' width='320' height='240'/%%3E" alt="%s"><h3 class="card-title">%s</h3></a>`+
+			`<p class="card-text">%s</p><div class="card-foot"><span class="price">%s</span><span class="stars" aria-label="%d of 5"><svg class="star" viewBox="0 0 24 24">`+
+			`<path d="M12 2l3 7h7l-6 4 2 8-6-5-6 5 2-8-6-4h7z"/></svg></span><button class="buy" type="button">%s</button></div></article>`,
+			item, w.dice.IntN(90_000), item, w.words(3), w.words(4), w.words(14), w.price(), 1+w.dice.IntN(5), w.words(2))
+	}
+	w.raw("</div></main>")
+}
+
+func (w *pageWriter) dashboard() {
+	w.put(2, `<main class="board"><form class="filters">`)
+	for i := range 6 {
+		w.put(7, `<label class="field"><span>%s</span><select name="f%d"><option value="1">%s</option><option value="2" selected>%s</option></select></label>`,
+			w.words(2), i, w.words(1), w.words(1))
+	}
+	w.put(7, `<label class="field"><span>%s</span><input name="q" value="%s"></label></form><table class="table"><thead><tr>`, w.words(1), w.words(2))
+	for range 8 {
+		w.put(2, `<th scope="col" class="head">%s</th>`, w.words(1))
+	}
+	w.raw("</tr></thead><tbody>")
+	for row := 0; w.more(); row++ {
+		w.put(1, `<tr class="row" id="row-%d">`, row)
+		for column := range 8 {
+			w.put(2, `<td class="cell cell-%d" data-sort="%d">%s</td>`, column, w.dice.IntN(10_000), w.words(1+column%3))
+		}
+		w.raw("</tr>")
+	}
+	w.raw("</tbody></table></main>")
+}
+
+// styleSheet is the same on all pages, as one site's is.
+var styleSheet = func() string {
+	var b strings.Builder
+	for i, class := range strings.Fields(`top brand menu menu-item article section text figure picture list list-item shop grid card
+card-link card-picture card-title card-text card-foot price stars star buy board filters field table head row cell`) {
+		for state, selector := range []string{"." + class, "." + class + ":hover", ".narrow ." + class, "." + class + " > :first-child"} {
+			fmt.Fprintf(&b, "%s{margin:%dpx;padding:%dpx %dpx;color:#%06x;border-radius:%dpx;line-height:1.%d}\n",
+				selector, i%5, i%7, state+2, (i*7919+state*104729)%0xffffff, i%9, 3+state)
+		}
+	}
+	return b.String()
+}()
