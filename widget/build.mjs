@@ -29,8 +29,23 @@ async function bundle(entry, name, options) {
   return Object.keys(result.metafile.outputs).map((file) => basename(file));
 }
 
+/** Leaves a module that is imported dynamically to another file, beside the one that imports it. */
+function later(module, file) {
+  return {
+    name: 'later',
+    setup: (b) =>
+      b.onResolve({ filter: /./ }, ({ path, kind }) =>
+        kind === 'dynamic-import' && path === module ? { path: file, external: true } : null,
+      ),
+  };
+}
+
 const hashed = { format: 'esm', entryNames: '[name]-[hash]' };
-const [capture] = await bundle('capture/index.ts', 'capture', hashed);
+const [more] = await bundle('capture/more.ts', 'more', hashed);
+const [capture] = await bundle('capture/index.ts', 'capture', {
+  ...hashed,
+  plugins: [later('./more.ts', `./${more}`)],
+});
 const [chat] = await bundle('visitor/chat.ts', 'chat', {
   ...hashed,
   define: { CAPTURE_MODULE: JSON.stringify(capture) },
@@ -41,7 +56,7 @@ const [loader] = await bundle('visitor/loader.ts', 'kohe', {
 });
 const consoleFiles = await bundle('console/main.tsx', 'console', hashed);
 const harness = [
-  ...(await bundle('capture/harness.ts', 'capture', { format: 'iife', globalName: 'kohe.capture' })),
+  ...(await bundle('capture/harness.ts', 'capture', { format: 'iife' })),
   ...(await bundle('mirror/index.ts', 'mirror', { format: 'iife', globalName: 'kohe.mirror' })),
 ];
 
@@ -62,7 +77,7 @@ writeFileSync(
   )}\n`,
 );
 
-for (const file of [loader, chat, capture, ...consoleFiles, ...harness]) {
+for (const file of [loader, chat, capture, more, ...consoleFiles, ...harness]) {
   const bytes = readFileSync(dist + file);
   console.log(
     `${file.padEnd(28)} ${String(bytes.length).padStart(8)} B ${String(gzipSync(bytes, { level: 9 }).length).padStart(8)} B gzip`,

@@ -1,7 +1,8 @@
 // Animations made by script. Those of CSS run in the mirror by themselves. They
 // travel as a @keyframes rule and their timing, all of an element's together.
 import { Animated, Limit, Op } from './format.ts';
-import type { Ids } from './ids.ts';
+import type { Page } from './more.ts';
+import type { Part } from './part.ts';
 import type { Patches } from './patches.ts';
 import type { Realm } from './roots.ts';
 import { absoluteCss } from './url.ts';
@@ -10,13 +11,10 @@ import type { Writer } from './writer.ts';
 const longest = Limit.inline; // UTF-16 units of a rule; an animation with a longer one is left out
 const endless = 4_000_000_000; // ms, and hundredths of an iteration
 
-export class Animations {
+export class Animations implements Part {
   #said = new WeakSet<Element>(); // elements with animations in the mirror
 
-  constructor(
-    readonly ids: Ids,
-    readonly touch: (el: Element) => void,
-  ) {}
+  constructor(readonly page: Page) {}
 
   renew(): void {
     this.#said = new WeakSet();
@@ -24,13 +22,13 @@ export class Animations {
 
   patch(patches: Patches, view: Realm): void {
     const changed = ({ target }: KeyframeEffect): void => {
-      if (target) this.touch(target);
+      if (target) this.page.touch(target);
     };
     const moved = (a: Animation): void => {
       if (a.effect) changed(a.effect as KeyframeEffect);
     };
     const { Animation, KeyframeEffect, AnimationEffect } = view;
-    patches.method(view.Element.prototype, 'animate', this.touch);
+    patches.method(view.Element.prototype, 'animate', this.page.touch);
     patches.method(Animation.prototype, 'play pause cancel finish reverse updatePlaybackRate', moved);
     patches.setter(Animation.prototype, 'currentTime startTime playbackRate effect', moved);
     patches.method(KeyframeEffect.prototype, 'setKeyframes', changed);
@@ -41,18 +39,18 @@ export class Animations {
   rooted(root: DocumentOrShadowRoot): void {
     for (const { effect } of root.getAnimations()) {
       const { target } = effect as KeyframeEffect;
-      if (target && byScript(target).length > 0) this.touch(target);
+      if (target && byScript(target).length > 0) this.page.touch(target);
     }
   }
 
-  write(w: Writer, el: Element): void {
+  touched(w: Writer, el: Element): void {
     const list = byScript(el)
-      .map((a) => [a, keyframes(a.effect as KeyframeEffect, el, this.ids.masked(el))] as const)
+      .map((a) => [a, keyframes(a.effect as KeyframeEffect, el, this.page.ids.masked(el))] as const)
       .filter(([, rule]) => rule !== '' && rule.length < longest);
     if (list.length === 0 && !this.#said.has(el)) return;
     this.#said.add(el);
     w.op(Op.animate);
-    w.ref(this.ids.of(el));
+    w.ref(this.page.ids.of(el));
     w.u(list.length);
     for (const [animation, rule] of list) {
       this.#timing(w, animation, el);
@@ -77,7 +75,7 @@ export class Animations {
     w.z(whole(animation.currentTime));
     w.plain(easing ?? 'linear');
     if (animation.playState !== 'running') return;
-    const again = (): void => this.touch(el);
+    const again = (): void => this.page.touch(el);
     animation.finished.then(again, again);
   }
 }

@@ -1,9 +1,10 @@
 // What canvases show, as pictures: at most two a second of each, bounded in size.
 import { dataUrl } from './blobs.ts';
 import { Op } from './format.ts';
-import type { Ids } from './ids.ts';
+import type { Page } from './more.ts';
+import type { Part } from './part.ts';
 import type { Patches } from './patches.ts';
-import type { Realm } from './roots.ts';
+import type { Realm, Root } from './roots.ts';
 import type { Writer } from './writer.ts';
 
 const pause = 500; // ms between two pictures of a canvas
@@ -17,17 +18,14 @@ interface Picture {
   url: string;
 }
 
-export class Canvases {
+export class Canvases implements Part {
   readonly #pictures = new WeakMap<Element, Picture>();
   #said = new WeakMap<Element, Picture>();
   readonly #due = new WeakMap<Element, number>(); // when the next picture may be taken
   readonly #planned = new WeakSet<Element>();
   readonly #elsewhere = new WeakSet<Element>(); // may be drawn by a worker
 
-  constructor(
-    readonly ids: Ids,
-    readonly touch: (el: Element) => void,
-  ) {}
+  constructor(readonly page: Page) {}
 
   renew(): void {
     this.#said = new WeakMap();
@@ -47,6 +45,10 @@ export class Canvases {
     });
   }
 
+  rooted(root: Root): void {
+    for (const el of root.querySelectorAll('canvas')) this.#plan(el);
+  }
+
   /** A new canvas: it may show something already. */
   arrived(el: Element): void {
     if (el.localName === 'canvas') this.#plan(el as HTMLCanvasElement);
@@ -61,7 +63,7 @@ export class Canvases {
   }
 
   #plan(canvas: HTMLCanvasElement): void {
-    if (this.#planned.has(canvas) || !this.ids.of(canvas)) return;
+    if (this.#planned.has(canvas) || !this.page.ids.of(canvas)) return;
     this.#planned.add(canvas);
     const take = (): void => void this.#take(canvas);
     const wait = (this.#due.get(canvas) ?? 0) - performance.now();
@@ -71,24 +73,24 @@ export class Canvases {
 
   async #take(canvas: HTMLCanvasElement): Promise<void> {
     this.#planned.delete(canvas);
-    if (!this.ids.of(canvas) || this.ids.masked(canvas) || !canvas.isConnected) return;
+    if (!this.page.ids.of(canvas) || this.page.ids.masked(canvas) || !canvas.isConnected) return;
     this.#due.set(canvas, performance.now() + pause);
     try {
       const picture = await pictureOf(canvas);
       if (picture) this.#pictures.set(canvas, picture);
-      this.touch(canvas);
+      this.page.touch(canvas);
     } catch {
       // it shows what another site owns
     }
     if (this.#elsewhere.has(canvas)) this.#plan(canvas);
   }
 
-  write(w: Writer, el: Element): void {
+  touched(w: Writer, el: Element): void {
     const picture = this.#pictures.get(el);
-    if (!picture || this.ids.masked(el) || picture.url === this.#said.get(el)?.url) return;
+    if (!picture || this.page.ids.masked(el) || picture.url === this.#said.get(el)?.url) return;
     this.#said.set(el, picture);
     w.op(Op.image);
-    w.ref(this.ids.of(el));
+    w.ref(this.page.ids.of(el));
     w.u(picture.percent);
     w.plain(picture.url);
   }

@@ -1,15 +1,13 @@
-import { Animations } from './animations.ts';
 import { Blobs } from './blobs.ts';
-import { Canvases } from './canvases.ts';
 import { Changes, Placer } from './changes.ts';
 import { Contents } from './contents.ts';
-import { remember } from './early.ts';
-import { Fonts } from './fonts.ts';
-import { DOCUMENT, FORMAT, Head, maskText, Op } from './format.ts';
+import { fontSources, remember } from './early.ts';
+import { DOCUMENT, FORMAT, Head, Op } from './format.ts';
 import type { Ids } from './ids.ts';
 import { Masks } from './masks.ts';
+import type { Page } from './more.ts';
+import type { Part } from './part.ts';
 import { Patches } from './patches.ts';
-import { Ranges } from './ranges.ts';
 import { isDocument, isFrame, type Realm, type Root } from './roots.ts';
 import { Serializer } from './serializer.ts';
 import { Sheets } from './sheets.ts';
@@ -60,15 +58,13 @@ export class Capture {
   readonly #states: States;
   readonly #sheets: Sheets;
   readonly #signals: Signals;
-  readonly #ranges: Ranges;
-  readonly #animations: Animations;
-  readonly #canvases: Canvases | null;
-  readonly #fonts: Fonts;
   readonly #contents: Contents;
+  readonly #parts: Part[]; // grows once `more` is loaded
   readonly #patches = new Patches();
-  readonly #patched = new WeakSet<object>(); // realms, by their Element
+  readonly #realms = new Map<object, Realm>(); // patched, by their Element
   readonly #observer: MutationObserver;
   readonly #roots = new Set<Root>(); // observed
+  readonly #page: Page;
   readonly #fresh: Element[] = []; // new in this message, and with a state
   readonly #scrollers: Node[] = []; // new, perhaps scrolled
   readonly #hosts = new Set<Element>(); // known elements that got another root
@@ -80,6 +76,7 @@ export class Capture {
   #queued = false;
   #dirty = false;
   #live = false;
+  #closed = false;
   #pointer: PointerEvent | null = null;
 
   constructor(
@@ -88,7 +85,6 @@ export class Capture {
     readonly ids: Ids,
   ) {
     const signal = (): void => this.#signal();
-    const touch = (el: Element): void => this.#states.touch(el);
     const w = this.#w;
     this.#masks = new Masks(options.mask ?? []);
     this.#serializer = new Serializer({
@@ -107,16 +103,19 @@ export class Capture {
     this.#contents = new Contents(w, ids, this.#masks, this.#serializer, signal, (el) => this.#states.forgetValue(el));
     this.#changes = new Changes(ids, this.#serializer);
     this.#placer = new Placer(w, ids, this.#serializer, (node) => this.#contents.mask(node, true));
-    this.#fonts = new Fonts(() => this.#sheets.adopted());
-    this.#sheets = new Sheets(ids, signal, this.#fonts);
+    this.#parts = [];
+    this.#states = new States(ids, this.#masks, signal, this.#parts);
+    this.#sheets = new Sheets(ids, signal);
     this.#signals = new Signals(ids, signal);
-    this.#ranges = new Ranges(ids, signal, this.#roots);
-    this.#animations = new Animations(ids, touch);
-    this.#canvases = options.canvas ? new Canvases(ids, touch) : null;
-    this.#states = new States(ids, this.#masks, signal, [
-      this.#animations,
-      ...(this.#canvases ? [this.#canvases] : []),
-    ]);
+    this.#parts.push(this.#states, this.#sheets, this.#signals);
+    this.#page = {
+      ids,
+      roots: this.#roots,
+      fontSources,
+      signal,
+      touch: this.#states.touch,
+      adopt: (doc, sheet) => this.#sheets.adopt(doc, sheet),
+    };
     this.#observer = new MutationObserver((records) => {
       this.#collect(records);
       this.#changed();
@@ -127,9 +126,22 @@ export class Capture {
     this.#patches.method(History.prototype, 'pushState replaceState', () => this.#signals.moved());
     document.addEventListener('visibilitychange', this.#visibility);
     if (document.visibilityState === 'visible') this.#resume();
+    void import('./more.ts').then(({ more }) => this.#extend(more(this.#page, this.options.canvas ?? false)));
+  }
+
+  /** Takes in parts that were loaded late. */
+  #extend(parts: Part[]): void {
+    if (this.#closed) return;
+    this.#parts.push(...parts);
+    for (const part of parts) {
+      for (const view of this.#realms.values()) part.patch?.(this.#patches, view);
+      for (const root of this.#roots) part.rooted?.(root);
+    }
+    this.#signal();
   }
 
   close(): void {
+    this.#closed = true;
     document.removeEventListener('visibilitychange', this.#visibility);
     this.#pause();
     this.#patches.undo();
@@ -152,12 +164,11 @@ export class Capture {
 
   /** Patches a realm's prototypes, once. */
   #patch(view: Realm): void {
-    if (this.#patched.has(view.Element)) return;
-    this.#patched.add(view.Element);
+    if (this.#realms.has(view.Element)) return;
+    this.#realms.set(view.Element, view);
     remember(view);
     this.#patches.method(view.Element.prototype, 'attachShadow', (host: Element) => this.#reroot(host));
-    for (const part of [this.#states, this.#sheets, this.#ranges, this.#animations, this.#canvases, this.#fonts])
-      part?.patch(this.#patches, view);
+    for (const part of this.#parts) part.patch?.(this.#patches, view);
   }
 
   readonly #visibility = (): void => {
@@ -200,16 +211,8 @@ export class Capture {
   #begin(): void {
     this.#forget();
     this.ids.renew();
-    for (const part of [
-      this.#states,
-      this.#sheets,
-      this.#signals,
-      this.#contents,
-      this.#ranges,
-      this.#animations,
-      this.#canvases,
-    ])
-      part?.renew();
+    for (const part of this.#parts) part.renew?.();
+    this.#contents.renew();
     for (const held of [this.#serializer.pending, this.#hosts]) held.clear();
     this.#serializer.nodes = 0;
     this.#snapshot = this.#first = true;
@@ -220,9 +223,8 @@ export class Capture {
   #rooted(root: Root): void {
     this.#roots.add(root);
     this.#observer.observe(root, observed);
-    this.#sheets.rooted(root);
-    this.#animations.rooted(root);
     this.#listen(root, true);
+    for (const part of this.#parts) part.rooted?.(root);
     if (!isDocument(root)) return;
     if (root.defaultView) this.#patch(root.defaultView as Realm);
     this.#scrollers.push(root);
@@ -247,42 +249,20 @@ export class Capture {
 
   readonly #event = (event: Event): void => {
     const target = event.composedPath()[0] as Element;
-    switch (event.type) {
-      case 'input':
-      case 'change':
-      case 'invalid':
-      case 'toggle':
-      case 'close':
-        if (target.nodeType === 1)
-          this.#states.touch(target.localName === 'option' ? (target.closest('select') ?? target) : target);
-        break;
-      case 'reset':
-        this.#states.reset(target as HTMLFormElement);
-        break;
-      case 'load':
-        if (isFrame(target)) this.#reroot(target);
-        else if (target.localName === 'link' && this.ids.of(target)) {
-          this.#sheets.arrived(target);
-          this.#signal();
-        }
-        break;
-      case 'selectionchange':
-        this.#ranges.changed();
-        break;
-      case 'popstate':
-      case 'hashchange':
-        this.#signals.moved();
-        break;
-      case 'pointermove':
-      case 'pointerdown':
-      case 'pointerup':
-        this.#pointer = event as PointerEvent;
-        this.#schedule();
-        break;
-      default:
-        this.#signals.handle(event);
-    }
+    if (pointerEvents.includes(event.type)) {
+      this.#pointer = event as PointerEvent;
+      this.#schedule();
+    } else if (event.type === 'load') this.#loaded(target);
+    else for (const part of this.#parts) part.handle?.(event, target);
   };
+
+  #loaded(target: Element): void {
+    if (isFrame(target)) this.#reroot(target);
+    else if (target.localName === 'link' && this.ids.of(target)) {
+      this.#sheets.arrived(target);
+      this.#signal();
+    }
+  }
 
   /** An element may have another root than before. */
   #reroot(el: Element): void {
@@ -349,17 +329,13 @@ export class Capture {
     this.#newcomers();
     this.#contents.rest(full);
     this.#contents.rewrite();
-    this.#states.write(w);
-    this.#sheets.write(w, deadline);
-    this.#ranges.write(w);
-    this.#signals.write(w);
-    this.#signals.page(w, (title) => this.#title(title));
+    for (const part of this.#parts) part.write?.(w, deadline);
     if (w.length > 0) this.#send();
   }
 
   #start(): void {
     const { documentElement } = document;
-    this.#signals.page(this.#w, (title) => this.#title(title));
+    this.#signals.page(this.#w);
     this.#signals.viewport(this.#w);
     if (!documentElement) return;
     this.#serializer.open(DOCUMENT, 0);
@@ -370,11 +346,6 @@ export class Capture {
   #attributes(el: Element, former: (string | null)[]): void {
     this.#contents.attributes(el, former);
     for (let i = 0; i < former.length; i += 2) if (telling.has(former[i] as string)) this.#states.touch(el);
-  }
-
-  #title(title: string): string {
-    const el = document.querySelector('title');
-    return el && this.ids.masked(el) ? maskText(title) : title;
   }
 
   #differences(records: MutationRecord[], first: number): void {
@@ -423,12 +394,8 @@ export class Capture {
 
   /** What new elements have to say beyond their attributes. */
   #newcomers(): void {
-    for (const el of this.#fresh) {
-      this.#states.arrived(el);
-      this.#canvases?.arrived(el);
-      if (el.localName === 'style' || el.localName === 'link') this.#sheets.arrived(el);
-    }
-    for (const node of this.#scrollers) this.#signals.arrived(node);
+    for (const el of this.#fresh) for (const part of this.#parts) part.arrived?.(el);
+    for (const node of this.#scrollers) this.#signals.scroller(node);
     this.#fresh.length = this.#scrollers.length = 0;
     this.#first &&= this.#serializer.pending.size > 0;
   }

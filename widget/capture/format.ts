@@ -3,57 +3,82 @@
 export const FORMAT = 1;
 
 /** Bits of a message's first byte. */
-export const Head = { snapshot: 1, partial: 2, span: 4, hash: 8, deflated: 16, short: 128 } as const;
+export enum Head {
+  snapshot = 1,
+  partial = 2,
+  span = 4,
+  hash = 8,
+  deflated = 16,
+  short = 128,
+}
 
 /** Operation codes: the low five bits of an operation's first byte. */
-export const Op = {
-  page: 1,
-  viewport: 2,
-  insert: 3,
-  remove: 4,
-  move: 5,
-  text: 6,
-  attr: 7,
-  unset: 8,
-  value: 9,
-  state: 10,
-  scroll: 11,
-  focus: 12,
-  hover: 13,
-  sheet: 14,
-  rule: 15,
-  adopt: 16,
-  freeze: 17,
-  range: 18,
-  animate: 19,
-  image: 20,
-  custom: 21,
-  alike: 22,
-} as const;
+export enum Op {
+  page = 1,
+  viewport = 2,
+  insert = 3,
+  remove = 4,
+  move = 5,
+  text = 6,
+  attr = 7,
+  unset = 8,
+  value = 9,
+  state = 10,
+  scroll = 11,
+  focus = 12,
+  hover = 13,
+  sheet = 14,
+  rule = 15,
+  adopt = 16,
+  freeze = 17,
+  range = 18,
+  animate = 19,
+  image = 20,
+  custom = 21,
+  alike = 22,
+}
 
-/**
- * How a splice is written (upper three bits of text, attr and value): what is left out is implied. Plus `rest`: its text
- * goes on to the end of the message.
- */
-export const Splice = { at: 0, insert: 1, tail: 2, append: 3, set: 4, rest: 3 } as const;
+/** How a splice is written (upper three bits of text, attr and value): what is left out is implied. */
+export enum Splice {
+  at = 0,
+  insert = 1,
+  tail = 2,
+  append = 3,
+  set = 4,
+}
+
+/** Added to the last three ways of a splice: its text goes on to the end of the message. */
+export const REST = 3;
 
 /** How a rule changes (upper three bits of rule). */
-export const Rule = { insert: 0, delete: 1, replace: 2, append: 3 } as const;
+export enum Rule {
+  insert = 0,
+  delete = 1,
+  replace = 2,
+  append = 3,
+}
 
 /** Kinds of node that are neither text nor element (upper bits of a node header whose low two are 3). */
-export const Special = { end: 0, shadow: 1, existing: 2, document: 3, shadowManual: 4, quirksDocument: 5 } as const;
+export enum Special {
+  end = 0,
+  shadow = 1,
+  existing = 2,
+  document = 3,
+  shadowManual = 4,
+  quirksDocument = 5,
+}
 
 /** Bits of state. */
-export const State = {
-  checked: 1,
-  selected: 2,
-  indeterminate: 4,
-  modal: 8,
-  popover: 16,
-  disabledSheet: 32,
-  userInvalid: 64,
-  undefined: 128,
-} as const;
+export enum State {
+  checked = 1,
+  selected = 2,
+  indeterminate = 4,
+  modal = 8,
+  popover = 16,
+  disabledSheet = 32,
+  userInvalid = 64,
+  undefined = 128,
+}
 
 /** An animation's directions and fill modes, by their number; `paused` is its flag. */
 export const Animated = {
@@ -62,8 +87,8 @@ export const Animated = {
   paused: 16,
 } as const;
 
-/** Bits of page. */
-export const Page = { quirks: 1 } as const;
+/** The bit of page for quirks mode. */
+export const QUIRKS = 1;
 
 export const DOCUMENT = 1; // the id of the document node
 

@@ -1,8 +1,11 @@
-// The capture as the page-engine harness loads it: what a site may turn off is on.
-import { start as begin, type Options } from './index.ts';
+// The capture as the page-engine harness loads it: a global, and what a site may turn off is on.
+import { flush, type Options, snapshot, start, stop } from './index.ts';
 
-export { flush, snapshot, stop } from './index.ts';
-
-export function start(sink: (message: Uint8Array) => void, options: Options = {}): void {
-  begin(sink, { canvas: true, ...options });
-}
+const capture = {
+  start: (sink: (message: Uint8Array) => void, options: Options = {}) => start(sink, { canvas: true, ...options }),
+  stop,
+  flush,
+  snapshot,
+};
+const scope = globalThis as { kohe?: object };
+scope.kohe = { ...scope.kohe, capture };

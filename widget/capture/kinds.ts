@@ -51,7 +51,14 @@ export function tagKind(el: Element): TagKind {
 }
 
 /** What becomes of an attribute: it stays at home, leaves as it is, or needs a look. */
-export const Attribute = { silent: 0, plain: 1, address: 2, style: 3, set: 4, value: 5 } as const;
+export enum Attribute {
+  silent,
+  plain,
+  address,
+  style,
+  set,
+  value,
+}
 
 const silent =
   /^(?:on|nonce$|integrity$|srcdoc$|action$|formaction$|ping$|crossorigin$|http-equiv$|autofocus$|data-kohe-ui)/i;

@@ -1,6 +1,7 @@
 // What is marked in text: the visitor's selection and the page's own highlights.
 import { Op } from './format.ts';
-import type { Ids } from './ids.ts';
+import type { Page } from './more.ts';
+import type { Part } from './part.ts';
 import type { Patches } from './patches.ts';
 import { isDocument, type Realm } from './roots.ts';
 import type { Writer } from './writer.ts';
@@ -8,15 +9,11 @@ import type { Writer } from './writer.ts';
 const most = 1000; // ranges under one name
 const selection = ''; // its name
 
-export class Ranges {
+export class Ranges implements Part {
   readonly #said = new Map<string, string>();
   #dirty = true;
 
-  constructor(
-    readonly ids: Ids,
-    readonly signal: () => void,
-    readonly roots: ReadonlySet<Node>,
-  ) {}
+  constructor(readonly page: Page) {}
 
   renew(): void {
     this.#said.clear();
@@ -24,14 +21,17 @@ export class Ranges {
   }
 
   patch(patches: Patches, view: Realm): void {
-    const changed = (): void => this.changed();
     for (const owner of [view.Highlight, view.HighlightRegistry])
-      patches.method(owner?.prototype, 'set add delete clear', changed);
+      patches.method(owner?.prototype, 'set add delete clear', () => this.#changed());
   }
 
-  changed(): void {
+  handle({ type }: Event): void {
+    if (type === 'selectionchange') this.#changed();
+  }
+
+  #changed(): void {
     this.#dirty = true;
-    this.signal();
+    this.page.signal();
   }
 
   write(w: Writer): void {
@@ -40,7 +40,7 @@ export class Ranges {
     const now = new Map<string, AbstractRange[]>();
     const add = (name: string, ranges: Iterable<AbstractRange>): unknown =>
       now.set(name, [...(now.get(name) ?? []), ...ranges]);
-    for (const root of this.roots) {
+    for (const root of this.page.roots) {
       const view = isDocument(root) && (root.defaultView as Realm | null);
       if (!view) continue;
       const chosen = view.getSelection();
@@ -53,7 +53,7 @@ export class Ranges {
   }
 
   #write(w: Writer, name: string, ranges: AbstractRange[]): void {
-    const { ids } = this;
+    const { ids } = this.page;
     const ends = ranges
       .filter((r) => [r.startContainer, r.endContainer].every((n) => ids.of(n) && !ids.masked(n)))
       .slice(0, most)

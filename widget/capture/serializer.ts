@@ -182,8 +182,12 @@ export class Serializer {
   #root(el: Element, root: Root, masked: boolean): void {
     const { w } = this.c;
     const kind = isDocument(root)
-      ? Special[root.compatMode === 'BackCompat' ? 'quirksDocument' : 'document']
-      : Special[root.slotAssignment === 'manual' ? 'shadowManual' : 'shadow'];
+      ? root.compatMode === 'BackCompat'
+        ? Special.quirksDocument
+        : Special.document
+      : root.slotAssignment === 'manual'
+        ? Special.shadowManual
+        : Special.shadow;
     w.u((kind << 2) | 3);
     this.#add(root, masked);
     this.roots.set(el, root);

@@ -2,9 +2,9 @@
 // through the CSSOM, constructed, or loaded from the site's own origin. They
 // travel as a list of top-level rules and then rule by rule. A change deeper
 // inside replaces its top-level rule.
-import type { Fonts } from './fonts.ts';
 import { Op, Rule } from './format.ts';
 import type { Ids } from './ids.ts';
+import type { Part } from './part.ts';
 import type { Patches } from './patches.ts';
 import type { Realm, Root } from './roots.ts';
 import { absoluteCss, sameOrigin } from './url.ts';
@@ -22,14 +22,15 @@ const nothing = '@media not all{}';
 const share = 400 << 10; // bytes of sheets in one message
 const most = 1_000_000; // bytes of a message, and of a rule in ASCII (a font by content, say)
 
-export class Sheets {
+export class Sheets implements Part {
   #byRules = new WeakSet<CSSStyleSheet>(); // the mirror has a list of rules
   #constructed = new WeakMap<CSSStyleSheet, number>();
   readonly #whole = new Set<CSSStyleSheet>();
   readonly #steps = new Map<CSSStyleSheet, Step[]>();
   readonly #stale = new Set<CSSRule>(); // top-level rules to compare
   #texts = new WeakMap<CSSRule, string>();
-  readonly #roots = new Map<Root, CSSStyleSheet[]>();
+  readonly #roots = new Map<Root, CSSStyleSheet[]>(); // and what they adopt in the mirror
+  readonly #fonts = new WeakMap<Root, CSSStyleSheet>(); // adopted in the mirror alone
   #look = 0; // when to look at what is adopted, ms
   /** Rules of sheets that did not fit into a message: sheet → next index. */
   readonly #rest = new Map<CSSStyleSheet, number>();
@@ -37,7 +38,6 @@ export class Sheets {
   constructor(
     readonly ids: Ids,
     readonly signal: () => void,
-    readonly fonts: Fonts,
   ) {}
 
   get pending(): boolean {
@@ -69,7 +69,7 @@ export class Sheets {
     for (const owner of [view.CSSStyleRule, view.CSSKeyframeRule, view.CSSFontFaceRule, view.CSSPageRule])
       patches.getter(owner.prototype, 'style styleMap', (rule: CSSRule) => this.#read(rule));
     for (const owner of [view.Document, view.ShadowRoot])
-      patches.setter(owner.prototype, 'adoptedStyleSheets', this.adopted);
+      patches.setter(owner.prototype, 'adoptedStyleSheets', this.#adopted);
   }
 
   /** A new root whose adopted sheets count. */
@@ -78,14 +78,21 @@ export class Sheets {
     this.#look = 0;
   }
 
+  /** Has a document adopt one more sheet in the mirror, instead of the one before. */
+  adopt(doc: Document, sheet: CSSStyleSheet): void {
+    this.#fonts.set(doc, sheet);
+    this.#adopted();
+  }
+
   /** Something is adopted, or no longer. */
-  readonly adopted = (): void => {
+  readonly #adopted = (): void => {
     this.#look = 0;
     this.signal();
   };
 
   /** A new style or link element, or one whose sheet has loaded. */
   arrived(el: Element): void {
+    if (el.localName !== 'style' && el.localName !== 'link') return;
     const sheet = (el as HTMLStyleElement | HTMLLinkElement).sheet;
     if (!sheet) return;
     if (el.localName === 'link' ? readable(sheet) && sameOrigin(sheet.href ?? '') : diverged(el, sheet))
@@ -165,7 +172,7 @@ export class Sheets {
         continue;
       }
       const adopted = root.adoptedStyleSheets ?? [];
-      const fonts = this.fonts.sheetOf(root);
+      const fonts = this.#fonts.get(root);
       const count = adopted.length + (fonts ? 1 : 0);
       if (count === sent.length && (count === 0 || sent.every((s, i) => s === (adopted[i] ?? fonts)))) continue;
       const now = fonts ? [...adopted, fonts] : [...adopted];

@@ -1,7 +1,8 @@
 // What the visitor does that is not in the document: scrolling, focus, hover,
 // the size of the window, and the pointer.
-import { Op, Page } from './format.ts';
+import { maskText, Op, QUIRKS } from './format.ts';
 import type { Ids } from './ids.ts';
+import type { Part } from './part.ts';
 import { isDocument, rootIn } from './roots.ts';
 import type { Writer } from './writer.ts';
 
@@ -23,7 +24,7 @@ export function pointerRecord(w: Writer, event: PointerEvent, ids: Ids): Uint8Ar
   return w.bytes();
 }
 
-export class Signals {
+export class Signals implements Part {
   readonly #scrolled = new Set<Node>();
   #viewport = true;
   #sized = '';
@@ -50,14 +51,13 @@ export class Signals {
     this.#focused = active();
   }
 
-  /** A new element or document: it may be scrolled already. */
-  arrived(node: Node): void {
+  /** A new element or document that may be scrolled already. */
+  scroller(node: Node): void {
     if (placeOf(node).some((n) => n !== 0)) this.#scrolled.add(node);
   }
 
-  handle(event: Event): void {
-    const target = event.composedPath()[0] as Node;
-    switch (event.type) {
+  handle({ type }: Event, target: Node): void {
+    switch (type) {
       case 'scroll':
         this.#scrolled.add(target === target.ownerDocument?.scrollingElement ? target.ownerDocument : target);
         break;
@@ -71,8 +71,16 @@ export class Signals {
       case 'mouseleave':
         this.#hovered = null;
         break;
-      default: // focusin, focusout
-        this.#focused = event.type === 'focusin' ? (target as Element) : null;
+      case 'focusin':
+      case 'focusout':
+        this.#focused = type === 'focusin' ? (target as Element) : null;
+        break;
+      case 'popstate':
+      case 'hashchange':
+        this.#page = true;
+        break;
+      default:
+        return;
     }
     this.signal();
   }
@@ -84,7 +92,7 @@ export class Signals {
   }
 
   /** Where the page is; written when it changed, and at the head of a snapshot. */
-  page(w: Writer, titleMasked: (title: string) => string): void {
+  page(w: Writer): void {
     if (!this.#page) return;
     this.#page = false;
     const url = location.href;
@@ -93,9 +101,14 @@ export class Signals {
     this.#url = url;
     this.#title = title;
     w.op(Op.page);
-    w.u(document.compatMode === 'BackCompat' ? Page.quirks : 0);
+    w.u(document.compatMode === 'BackCompat' ? QUIRKS : 0);
     w.plain(url.slice(0, 2048));
-    w.plain(titleMasked(title).slice(0, 200));
+    w.plain((this.#titleMasked() ? maskText(title) : title).slice(0, 200));
+  }
+
+  #titleMasked(): boolean {
+    const el = document.querySelector('title');
+    return el !== null && this.ids.masked(el);
   }
 
   viewport(w: Writer): void {
@@ -117,6 +130,7 @@ export class Signals {
   }
 
   write(w: Writer): void {
+    this.page(w);
     this.viewport(w);
     for (const node of this.#scrolled) {
       const id = this.ids.of(node);

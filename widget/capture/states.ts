@@ -4,6 +4,7 @@ import { internalsOf, stateHosts } from './early.ts';
 import { Op, State } from './format.ts';
 import type { Ids } from './ids.ts';
 import type { Masks } from './masks.ts';
+import type { Part } from './part.ts';
 import type { Patches } from './patches.ts';
 import type { Realm } from './roots.ts';
 import { change, type Writer, writeChange } from './writer.ts';
@@ -11,7 +12,7 @@ import { change, type Writer, writeChange } from './writer.ts';
 const noValue = new Set(['checkbox', 'radio', 'hidden', 'file', 'submit', 'button', 'reset', 'image']);
 const longest = 64 << 10; // UTF-16 units of a value
 
-export class States {
+export class States implements Part {
   readonly #dirty = new Set<Element>();
   #bits = new WeakMap<Element, number>();
   #values = new WeakMap<Element, string>();
@@ -22,7 +23,7 @@ export class States {
     readonly masks: Masks,
     readonly signal: () => void,
     /** What else of an element may have changed when it is touched. */
-    readonly aspects: readonly { write(w: Writer, el: Element): void }[],
+    readonly parts: readonly Part[],
   ) {}
 
   renew(): void {
@@ -71,8 +72,14 @@ export class States {
     this.signal();
   };
 
+  handle({ type }: Event, target: Element): void {
+    if (type === 'reset') this.#reset(target as HTMLFormElement);
+    else if (/^(?:input|change|invalid|toggle|close)$/.test(type) && target.nodeType === 1)
+      this.touch(target.localName === 'option' ? (target.closest('select') ?? target) : target);
+  }
+
   /** A form was reset: its fields change after the event. */
-  reset(form: HTMLFormElement): void {
+  #reset(form: HTMLFormElement): void {
     queueMicrotask(() => {
       for (const el of form.elements) this.touch(el);
     });
@@ -97,7 +104,7 @@ export class States {
         this.#value(w, el);
         this.#custom(w, el);
         this.#assigned(w, el);
-        for (const aspect of this.aspects) aspect.write(w, el);
+        for (const part of this.parts) part.touched?.(w, el);
       }
     }
     this.#dirty.clear();

@@ -1,4 +1,4 @@
-import { Limit, Op, Splice } from './format.ts';
+import { Limit, Op, REST, Splice } from './format.ts';
 import { attrs, tags, values } from './names.ts';
 
 const index = (words: readonly string[], base: number): Map<string, number> =>
@@ -34,7 +34,7 @@ export class Writer {
     const k = op >> 5;
     const open = this.#text > this.#op && (this.#bytes[this.#text] as number) < 128;
     if (open && k >= Splice.tail && k <= Splice.set && spliced.has(op & 31)) {
-      this.#bytes[this.#op] = op + (Splice.rest << 5);
+      this.#bytes[this.#op] = op + (REST << 5);
       this.#bytes.copyWithin(this.#text, this.#text + 1, this.length--);
     }
     const message = new Uint8Array(head.length + this.length);

@@ -1,5 +1,5 @@
 import { inflateSync } from 'fflate';
-import { Head, Limit, Splice } from '../capture/format.ts';
+import { Head, Limit, REST, Splice } from '../capture/format.ts';
 import { attrs, tags, values } from '../capture/names.ts';
 
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -166,7 +166,7 @@ export function readPermutation(r: Reader): number[] {
 /** Reads a splice and returns what it does to a string. */
 export function readSplice(r: Reader, how: number, tabled: boolean): (before: string) => string {
   const open = how > Splice.set; // its text goes on to the end of the message
-  const k = open ? how - Splice.rest : how;
+  const k = open ? how - REST : how;
   const start = k === Splice.at || k === Splice.insert ? r.u() : 0;
   const remove = k === Splice.at || k === Splice.tail ? r.u() : 0;
   const text = open ? r.rest() : k === Splice.set && tabled ? r.str() : r.plain();
