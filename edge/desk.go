@@ -167,6 +167,7 @@ func (d *desk) of(agent string) wire.DeskPayload {
 	p := wire.DeskPayload{State: relay.SignedOut, Departments: []string{}, Queues: []relay.Queue{}, Capacity: relay.DefaultCapacity}
 	if now, ok := d.edge.Store.Desk(agent); ok {
 		p.State, p.Capacity, p.Load = now.State, now.Capacity, now.Load
+		p.Missed, p.RestingUntil = now.Missed, now.RestUntil
 		p.Departments = append(p.Departments, now.Departments...)
 	}
 	if row, ok := d.edge.Store.Agent(agent); ok {

@@ -16,6 +16,7 @@ import (
 	raft "kohe/raft/client"
 	"kohe/raft/state"
 	"kohe/relay"
+	rules "kohe/relay/desk"
 	"kohe/relay/wire"
 )
 
@@ -337,6 +338,50 @@ func TestBadInputEndsInACodedErrorToThatClientOnly(t *testing.T) {
 	await(ann, wire.Message, text("still talking"))
 	other.send(wire.Say, wire.SayPayload{Session: otherID, ID: "ok", Text: "us too"})
 	await(bob, wire.Message, text("us too"))
+}
+
+func TestAnAgentWhoMissedOffersIsToldUntilWhenTheyRest(t *testing.T) {
+	w := newWorld(t)
+	ann := w.agent("ann")
+	var last int64
+	for range rules.MissesToRest {
+		w.visitor("").send(wire.Open, wire.OpenPayload{Session: relay.NewID(), Name: "Liis"})
+		last = await(ann, wire.Offer, whatever[wire.OfferPayload]).ExpiresAt
+		if _, err := w.cell.Propose(context.Background(), state.Tick{At: last}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	resting := await(ann, wire.Desk, func(d wire.DeskPayload) bool { return d.RestingUntil != 0 })
+	if resting.RestingUntil != last+rules.RestTime || resting.Missed != rules.MissesToRest {
+		t.Fatalf("after %d missed until %d: %+v", rules.MissesToRest, last, resting)
+	}
+	ann.send(wire.State, wire.StatePayload{State: relay.Service})
+	await(ann, wire.Desk, func(d wire.DeskPayload) bool { return d.RestingUntil == 0 && d.Missed == 0 })
+}
+
+func TestAnAgentIsToldThatASessionIsNoLongerTheirs(t *testing.T) {
+	w := newWorld(t)
+	ann := w.agent("ann")
+	_, id := w.talk(ann)
+	lost := time.Now().UnixMilli()
+	for _, command := range []state.Command{
+		state.SetAgentOnline{Agent: "ann", Node: "n1", At: lost}, state.Tick{At: lost + rules.VanishTime},
+	} {
+		if _, err := w.cell.Propose(context.Background(), command); err != nil {
+			t.Fatal(err)
+		}
+	}
+	await(ann, wire.Session, func(s relay.Session) bool { return s.ID == id && s.State == relay.Waiting && s.Agent == "" })
+}
+
+func TestAnAgentSeesThatTheVisitorDeclinedToShowThePage(t *testing.T) {
+	w := newWorld(t)
+	ann := w.agent("ann")
+	visitor, id := w.talk(ann)
+	visitor.send(wire.Consent, wire.ConsentPayload{Session: id})
+	await(ann, wire.Session, func(s relay.Session) bool { return s.Declined && !s.Consent })
+	visitor.send(wire.Consent, wire.ConsentPayload{Session: id, On: true})
+	await(ann, wire.Session, func(s relay.Session) bool { return s.Consent && !s.Declined })
 }
 
 func TestAnAgentWhoIsSignedOutEverywhereIsCutOff(t *testing.T) {

@@ -99,8 +99,9 @@ type Session struct {
 	Agented    Marks        `json:"agent_marks" cbor:"20,keyasint"`
 	URL        string       `json:"url,omitempty" cbor:"21,keyasint,omitempty"` // the page the visitor is on
 	Title      string       `json:"title,omitempty" cbor:"22,keyasint,omitempty"`
-	Facts      *Facts       `json:"facts,omitempty" cbor:"23,keyasint,omitempty"` // agents only
-	Version    uint64       `json:"version" cbor:"24,keyasint"`                   // Raft index of its last change: a lower one is older news
+	Facts      *Facts       `json:"facts,omitempty" cbor:"23,keyasint,omitempty"`    // agents only
+	Version    uint64       `json:"version" cbor:"24,keyasint"`                      // Raft index of its last change: a lower one is older news
+	Declined   bool         `json:"declined,omitempty" cbor:"25,keyasint,omitempty"` // the visitor's last word on consent was no
 }
 
 // Marks are a participant's watermarks within the stored prefix: everything up

@@ -292,6 +292,8 @@ type AgentDesk struct {
 	Capacity    int
 	Load        int // sessions and offers
 	Online      bool
+	Missed      int   // offers in a row that expired
+	RestUntil   int64 // no offers before; 0: not resting
 }
 
 type commandKind uint8

@@ -176,8 +176,8 @@ func (t *txn) setConsent(c SetConsent) error {
 		return relay.Errorf(relay.CodeForbidden, "This site does not share pages.")
 	}
 	t.now(c.At)
-	if s.Consent != c.On {
-		s.Consent = c.On
+	if s.Consent != c.On || s.Declined == c.On {
+		s.Consent, s.Declined = c.On, !c.On
 		t.touch(s)
 	}
 	return nil

@@ -187,7 +187,19 @@ func TestConsent(t *testing.T) {
 	if len(w.changes) != 0 || !w.session(1).Consent {
 		t.Errorf("%+v", w.changes)
 	}
+	w.must(SetConsent{Session: sid(1), On: false, At: w.now})
+	if s := w.session(1); s.Consent || !s.Declined {
+		t.Errorf("%+v", s)
+	}
 	w.must(OpenSession{Session: sid(2), Site: "blog", Visitor: vid(2), Node: "n1", At: w.now})
+	w.must(SetConsent{Session: sid(2), On: false, At: w.now})
+	if !w.session(2).Declined || len(w.changes) != 1 {
+		t.Errorf("a visitor who was asked and said no is as one who was not asked: %+v", w.changes)
+	}
+	w.must(SetConsent{Session: sid(2), On: false, At: w.now})
+	if len(w.changes) != 0 {
+		t.Errorf("saying no again is news: %+v", w.changes)
+	}
 	w.refuse(SetConsent{Session: sid(2), On: true, At: w.now}, relay.CodeForbidden)
 }
 

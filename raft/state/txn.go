@@ -320,7 +320,7 @@ func (s *State) agentDesk(id string) AgentDesk {
 	if a, ok := s.work.Agent(id); ok {
 		return AgentDesk{
 			Agent: id, State: a.State, Departments: a.Departments, Capacity: a.Capacity,
-			Load: s.work.Load(id), Online: a.Reachable(),
+			Load: s.work.Load(id), Online: a.Reachable(), Missed: a.Missed, RestUntil: a.RestUntil,
 		}
 	}
 	row := s.agents[id]

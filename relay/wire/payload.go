@@ -184,11 +184,13 @@ type (
 	}
 	// DeskPayload is what an agent's desk looks like now.
 	DeskPayload struct {
-		State       relay.AgentState `json:"state"`
-		Departments []string         `json:"departments"`
-		Capacity    int              `json:"capacity"`
-		Load        int              `json:"load"` // places taken, offers included
-		Queues      []relay.Queue    `json:"queues"`
+		State        relay.AgentState `json:"state"`
+		Departments  []string         `json:"departments"`
+		Capacity     int              `json:"capacity"`
+		Load         int              `json:"load"` // places taken, offers included
+		Queues       []relay.Queue    `json:"queues"`
+		Missed       int              `json:"missed,omitempty"`        // offers in a row that expired
+		RestingUntil int64            `json:"resting_until,omitempty"` // no offers before, unless the agent sets a state
 	}
 	// OfferPayload offers a session.
 	OfferPayload struct {

@@ -255,11 +255,6 @@ export class Panel {
     const talking = stage === 'active' || stage === 'ended';
     const title = (talking && name) || (chat.site?.name ?? t('chat'));
     say(this.title, title);
-    const { departments = [] } = chat.site ?? {};
-    const department =
-      departments.length > 1 ? departments.find(({ id }) => id === chat.session?.department)?.name : '';
-    say(this.state, stage === 'active' ? t('online') : (department ?? ''));
-    set(this.state, 'data-on', stage === 'active');
     const initial = [...title.trim()][0] ?? '';
     if (this.face.textContent !== initial) this.face.replaceChildren(initial.toLocaleUpperCase());
     const live = stage === 'active' || stage === 'waiting' || stage === 'opening' || stage === 'resuming';
@@ -275,12 +270,23 @@ export class Panel {
     this.mute.hidden = !live;
   }
 
+  /** What is under the name: that they are in the chat, as far as the connection lets one know. */
+  private drawState(connected: boolean): void {
+    const { site, session, stage } = this.chat;
+    const { departments = [] } = site ?? {};
+    const department = departments.length > 1 ? departments.find(({ id }) => id === session?.department)?.name : '';
+    const here = stage === 'active' && connected;
+    say(this.state, here ? this.t('online') : (department ?? ''));
+    set(this.state, 'data-on', here);
+  }
+
   /** Nothing is said of a short gap; after that a line, and when the next try is far off, how long. */
   private drawStrip(): void {
     clearTimeout(this.ticker);
     const gone = this.lostAt ? Date.now() - this.lostAt : 0;
     const show = this.lostAt > 0 && gone >= patience;
     this.strip.hidden = !show;
+    this.drawState(!show);
     say(this.stripText, show ? this.t('reconnecting') : '');
     const seconds = Math.ceil(((this.edge.retryAt ?? 0) - Date.now()) / 1000);
     const counts = show && seconds > 1;

@@ -180,6 +180,27 @@ test('stopping takes effect at once and reaches the node even if the link was do
   assert.equal(chat.asksConsent, false, 'a visitor who stopped is not asked again');
 });
 
+test('the node hears once that the page is not to be shown, even if the link was down', () => {
+  open();
+  accept();
+  const told = () => edge.said('Consent').length;
+  edge.become('waiting');
+  chat.decline();
+  assert.equal(told(), 0);
+  edge.welcome([store.memory.session ?? '']);
+  accept();
+  assert.deepEqual(edge.said('Consent').at(-1), { session: store.memory.session, on: false });
+  edge.tell('Session', session({ state: 'active', agent_name: 'Mari', declined: true }));
+  assert.equal(told(), 1);
+  chat.reconsider();
+  chat.consent(true);
+  edge.tell('Session', session({ state: 'active', agent_name: 'Mari', consent: true }));
+  assert.deepEqual(
+    edge.said('Consent').map(({ on }) => on),
+    [false, true],
+  );
+});
+
 test('a chat ended while cut off is over at once here, and ended at the node when the link is back', () => {
   open();
   const id = store.memory.session ?? '';

@@ -242,7 +242,10 @@ export class Chat {
 
   /** Not now: not asked again in this session. */
   decline(): void {
-    this.change(() => this.store.patch({ declined: this.session?.id }));
+    this.change(() => {
+      this.store.patch({ declined: this.session?.id });
+      this.tellDeclined();
+    });
   }
 
   /** Shows the question again. */
@@ -382,6 +385,13 @@ export class Chat {
     if (session && wish !== undefined) this.edge.send('Consent', { session, on: wish });
   }
 
+  /** Tells the node that the page is not to be shown, unless it knows. */
+  private tellDeclined(): void {
+    const { session } = this;
+    if (!session || session.state === 'ended' || session.consent || session.declined) return;
+    if (this.store.memory.declined === session.id) this.edge.send('Consent', { session: session.id, on: false });
+  }
+
   private sessionIs(next: Session): void {
     const { session, state, ending, wish } = this.store.memory;
     if (next.id === ending) {
@@ -396,6 +406,7 @@ export class Chat {
     talk.apply('Session', next);
     this.stored = Math.max(this.stored, next.stored);
     if (next.consent === wish) this.store.patch({ wish: undefined });
+    this.tellDeclined();
     if (next.state === 'ended') this.finish();
     else if (next.id !== ending && state !== 'live') {
       this.fault = null;

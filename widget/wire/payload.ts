@@ -109,6 +109,7 @@ export interface Session {
   ended_at?: number;
   ended_by?: 'visitor' | 'agent' | 'timeout';
   consent: boolean;
+  declined?: boolean; // the visitor's last word on consent was no
   away_since?: number;
   visitor_marks: Marks;
   agent_marks: Marks;
@@ -158,6 +159,15 @@ export interface Queue {
   oldest_at?: number;
   free: number;
   agents: number;
+}
+export interface Desk {
+  state: AgentState;
+  departments: string[];
+  capacity: number;
+  load: number; // places taken, offers included
+  queues: Queue[];
+  missed?: number; // offers in a row that expired
+  resting_until?: number; // no offers before, unless the agent sets a state
 }
 
 export interface Hello {
@@ -223,7 +233,7 @@ export interface Payloads {
   Button: Button;
   Card: { id: string; name: string; contact: string; text: string; department?: string };
   State: { state: AgentState; departments?: string[] };
-  Desk: { state: AgentState; departments: string[]; capacity: number; load: number; queues: Queue[] };
+  Desk: Desk;
   Offer: { session: Session; assignment: number; expires_at: number };
   OfferEnd: { session: string; assignment: number; why: 'accepted' | 'declined' | 'expired' | 'gone' };
   Answer: { session: string; assignment: number; accept: boolean };
