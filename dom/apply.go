@@ -60,7 +60,7 @@ func (t *Tree) head(r *reader) (a Applied, err error) {
 	head, low := r.byte(), byte(0)
 	bits := byte(0xff) // of the version that are said
 	if head&headShort != 0 {
-		head, low, bits = 0, head&^headShort, 0x7f
+		head, low, bits = 0, head^headShort, headShort-1
 	} else if head&headSpan == 0 {
 		low = r.byte()
 	}

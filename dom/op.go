@@ -10,7 +10,7 @@ const (
 	headSpan                 // from and to are written out
 	headHash                 // a check: the id of a node and its sum
 	headDeflated             // the rest is its length, then itself deflated
-	headShort    = 0x80      // instead: the rest is the version modulo 128, and nothing else is said
+	headShort    = 0x40      // instead: the lower bits are the version modulo 64, and nothing else is said
 	headKnown    = headSnapshot | headPartial | headSpan | headHash
 )
 

@@ -90,7 +90,11 @@ func (r *reader) id(n int) uint32 {
 }
 
 func (r *reader) ref() uint32 {
-	r.last = r.id(int(r.last) + r.int())
+	if r.last == 0 {
+		r.last = r.id(int(r.uint()))
+	} else {
+		r.last = r.id(int(r.last) + r.int())
+	}
 	return r.last
 }
 

@@ -29,7 +29,11 @@ func (w *writer) int(n int) { w.uint(uint32(n)<<1 ^ uint32(n>>31)) }
 func (w *writer) op(c Code, k uint8) { w.b = append(w.b, byte(c)|k<<5) }
 
 func (w *writer) ref(id uint32) {
-	w.int(int(id) - int(w.last))
+	if w.last == 0 {
+		w.uint(id)
+	} else {
+		w.int(int(id) - int(w.last))
+	}
 	w.last = id
 }
 

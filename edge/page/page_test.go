@@ -252,7 +252,7 @@ func TestBadMessagesEndInACode(t *testing.T) {
 		lost bool
 	}{
 		"empty":              {nil, relay.CodeMalformed, false},
-		"unknown head":       {[]byte{0x40}, relay.CodeMalformed, false},
+		"unknown head":       {[]byte{0x80}, relay.CodeMalformed, false},
 		"before a snapshot":  {dom.NewDiff(2).Text(5, "x").Bytes(), relay.CodeStale, true},
 		"cut off":            {first(text("p", "Tere"))[:20], relay.CodeMalformed, false},
 		"too many bytes":     {make([]byte, dom.MaxMessage+1), relay.CodeTooLarge, false},

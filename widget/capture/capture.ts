@@ -413,7 +413,7 @@ export class Capture {
     } else if (partial) {
       head.byte(partial);
       head.byte(this.#version & 255);
-    } else head.byte(Head.short | (this.#version & 127));
+    } else head.byte(Head.short | (this.#version & (Head.short - 1)));
     this.#snapshot = false;
     this.sink(this.#w.finish(head));
   }

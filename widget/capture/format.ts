@@ -9,7 +9,7 @@ export enum Head {
   span = 4,
   hash = 8,
   deflated = 16,
-  short = 128,
+  short = 64,
 }
 
 /** Operation codes: the low five bits of an operation's first byte. */

@@ -76,7 +76,8 @@ export class Writer {
 
   /** A node's id, relative to the one before. */
   ref(id: number): void {
-    this.z(id - this.#last);
+    if (this.#last) this.z(id - this.#last);
+    else this.u(id);
     this.#last = id;
   }
 

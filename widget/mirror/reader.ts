@@ -66,7 +66,7 @@ export class Reader {
   }
 
   ref(): number {
-    this.#last += this.z();
+    this.#last = this.#last ? this.#last + this.z() : this.u();
     return this.#last;
   }
 

@@ -112,7 +112,7 @@ export class Tree {
     const next = this.version + 1;
     const short = head & Head.short;
     if (!short && head & Head.span) return [r.u(), r.u()];
-    const said = short ? (head ^ next) & 127 : r.byte() ^ (next & 255);
+    const said = short ? (head ^ next) & (Head.short - 1) : r.byte() ^ (next & 255);
     return said === 0 ? [this.version, next] : [-1, next];
   }
 
