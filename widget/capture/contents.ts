@@ -13,11 +13,19 @@ interface Long {
   sent: string;
 }
 
-const alike = 200; // UTF-16 units of a value that may be written for many elements at once
+const longestAlike = 200; // UTF-16 units of a value that may be written for many elements at once
+
+/** Elements whose attribute has the same value now: each, and then its value before. */
+interface Alike {
+  name: string;
+  value: string;
+  members: (Element | string | null)[];
+}
 
 export class Contents {
   #long: Long[] = [];
-  readonly #alike = new Map<string, [Element, string | null][]>(); // name and new value → elements, and their old values
+  readonly #alike = new Map<string, Alike[]>(); // by the value
+  #last: Alike | null = null; // the group found last
   readonly #again = new Set<Node>(); // known nodes that are to be sent again, because they came under a mask, say
 
   constructor(
@@ -49,34 +57,46 @@ export class Contents {
     if (this.#again.has(el)) return;
     for (let i = 0; i < former.length; i += 2) {
       const name = former[i] as string;
-      const before = this.#sent(el, name) ?? this.#now(el, name, former[i + 1] ?? null);
-      const now = this.#now(el, name, el.getAttribute(name));
+      const value = el.getAttribute(name);
+      const was = former[i + 1] ?? null;
+      if (value === was && !this.pending) continue;
+      const before = this.#sent(el, name) ?? this.#now(el, name, was);
+      const now = this.#now(el, name, value);
       if (now === before) continue;
-      if (now === null || now.length > alike) {
-        this.#write(el, name, before, now);
-        continue;
-      }
-      const key = `${name}\0${now}`;
-      const same = this.#alike.get(key);
-      if (same) same.push([el, before]);
-      else this.#alike.set(key, [[el, before]]);
+      if (now === null || now.length > longestAlike) this.#write(el, name, before, now);
+      else this.#group(name, now).push(el, before);
     }
+  }
+
+  /** The group of an attribute's name and new value. */
+  #group(name: string, value: string): Alike['members'] {
+    let group = this.#last;
+    if (group?.name === name && group.value === value) return group.members;
+    const groups = this.#alike.get(value) ?? [];
+    group = groups.find((g) => g.name === name) ?? { name, value, members: [] };
+    if (group.members.length === 0) this.#alike.set(value, [...groups, group]);
+    this.#last = group;
+    return group.members;
   }
 
   /** Writes the attributes of this frame, of many elements at once where they have the same value now. */
   writeAlike(): void {
     const { w, ids } = this;
-    for (const [key, list] of this.#alike) {
-      const [name, now] = key.split('\0', 2) as [string, string];
-      if (list.length < 3) for (const [el, before] of list) this.#write(el, name, before, now);
-      else {
-        w.op(Op.alike);
-        w.attrName(name);
-        w.str(now);
-        w.set(list.map(([el]) => ids.of(el)).sort((a, b) => a - b));
+    for (const groups of this.#alike.values()) {
+      for (const { name, value, members } of groups) {
+        if (members.length > 4) {
+          w.op(Op.alike);
+          w.attrName(name);
+          w.str(value);
+          w.set(members.flatMap((el, i) => (i % 2 ? [] : ids.of(el as Element))).sort((a, b) => a - b));
+        } else {
+          for (let i = 0; i < members.length; i += 2)
+            this.#write(members[i] as Element, name, members[i + 1] as string | null, value);
+        }
       }
     }
-    this.#alike.clear();
+    if (this.#last) this.#alike.clear();
+    this.#last = null;
   }
 
   text(node: CharacterData, was: string): void {

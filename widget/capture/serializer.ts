@@ -77,7 +77,7 @@ export class Serializer {
   /** A text node's content as it leaves. */
   textOf(node: CharacterData, data: string, masked: boolean): string {
     const parent = node.parentNode;
-    if (parent && parent.nodeName.toLowerCase() === 'style') return absoluteCss(data, parent); // not masked: all would look wrong
+    if (parent && /^style$/i.test(parent.nodeName)) return absoluteCss(data, parent); // not masked: all would look wrong
     return masked ? maskText(data) : clip(data);
   }
 
