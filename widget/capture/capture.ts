@@ -1,18 +1,18 @@
 import { Blobs } from './blobs.ts';
 import { Changes, Placer } from './changes.ts';
 import { Contents } from './contents.ts';
-import { fontSources, remember } from './early.ts';
+import { fontSources } from './early.ts';
 import { DOCUMENT, FORMAT, Head, Op } from './format.ts';
 import type { Ids } from './ids.ts';
 import { Masks } from './masks.ts';
 import type { Page } from './more.ts';
 import type { Part } from './part.ts';
-import { Patches } from './patches.ts';
-import { isDocument, isFrame, type Realm, type Root } from './roots.ts';
+import { isDocument, isFrame, type Root } from './roots.ts';
 import { Serializer } from './serializer.ts';
 import { Sheets } from './sheets.ts';
 import { pointerRecord, Signals } from './signals.ts';
 import { States } from './states.ts';
+import { pointerEvents, Watch } from './watch.ts';
 import { Writer } from './writer.ts';
 
 export interface Options {
@@ -26,21 +26,8 @@ export interface Options {
 
 const slice = 6; // ms that a frame gives to nodes that are new to the mirror
 const full = 384 << 10; // bytes of a message after which no new node begins
-const observed: MutationObserverInit = {
-  subtree: true,
-  childList: true,
-  attributes: true,
-  attributeOldValue: true,
-  characterData: true,
-  characterDataOldValue: true,
-};
 /** Attributes that change what an element's state is, or is compared with. */
 const telling = new Set(['value', 'type', 'open', 'checked', 'popover', 'rel', 'disabled']);
-const events =
-  'scroll focusin focusout pointerover pointerleave mouseleave input change invalid reset load toggle close selectionchange';
-const pointerEvents = 'pointermove pointerdown pointerup';
-const windowEvents = 'resize popstate hashchange';
-
 /**
  * Watches one document, with the frames of its origin, and gives messages
  * (dom/FORMAT.md) to a sink. The first change after a quiet frame leaves at once,
@@ -60,10 +47,7 @@ export class Capture {
   readonly #signals: Signals;
   readonly #contents: Contents;
   readonly #parts: Part[]; // grows once `more` is loaded
-  readonly #patches = new Patches();
-  readonly #realms = new Map<object, Realm>(); // patched, by their Element
-  readonly #observer: MutationObserver;
-  readonly #roots = new Set<Root>(); // observed
+  readonly #watch: Watch;
   readonly #page: Page;
   readonly #fresh: Element[] = []; // new in this message, and with a state
   readonly #scrollers: Node[] = []; // new, perhaps scrolled
@@ -108,22 +92,29 @@ export class Capture {
     this.#sheets = new Sheets(ids, signal);
     this.#signals = new Signals(ids, signal);
     this.#parts.push(this.#states, this.#sheets, this.#signals);
+    this.#watch = new Watch(
+      {
+        mutated: (records) => {
+          this.#collect(records);
+          this.#changed();
+        },
+        happened: (event) => this.#event(event),
+        rerooted: (host) => this.#reroot(host),
+      },
+      this.#parts,
+      options.onPointer !== undefined,
+    );
     this.#page = {
       ids,
-      roots: this.#roots,
+      roots: this.#watch.roots,
       fontSources,
       signal,
       touch: this.#states.touch,
       adopt: (doc, sheet) => this.#sheets.adopt(doc, sheet),
     };
-    this.#observer = new MutationObserver((records) => {
-      this.#collect(records);
-      this.#changed();
-    });
   }
 
   open(): void {
-    this.#patches.method(History.prototype, 'pushState replaceState', () => this.#signals.moved());
     document.addEventListener('visibilitychange', this.#visibility);
     if (document.visibilityState === 'visible') this.#resume();
     void import('./more.ts').then(({ more }) => this.#extend(more(this.#page, this.options.canvas ?? false)));
@@ -132,11 +123,7 @@ export class Capture {
   /** Takes in parts that were loaded late. */
   #extend(parts: Part[]): void {
     if (this.#closed) return;
-    this.#parts.push(...parts);
-    for (const part of parts) {
-      for (const view of this.#realms.values()) part.patch?.(this.#patches, view);
-      for (const root of this.#roots) part.rooted?.(root);
-    }
+    this.#watch.extend(parts);
     this.#signal();
   }
 
@@ -144,7 +131,7 @@ export class Capture {
     this.#closed = true;
     document.removeEventListener('visibilitychange', this.#visibility);
     this.#pause();
-    this.#patches.undo();
+    this.#watch.undo();
   }
 
   /** Begins a new snapshot, whatever the mirror has. */
@@ -160,15 +147,6 @@ export class Capture {
     if (!this.#live) return;
     do this.#flush(Number.POSITIVE_INFINITY);
     while (this.#unfinished());
-  }
-
-  /** Patches a realm's prototypes, once. */
-  #patch(view: Realm): void {
-    if (this.#realms.has(view.Element)) return;
-    this.#realms.set(view.Element, view);
-    remember(view);
-    this.#patches.method(view.Element.prototype, 'attachShadow', (host: Element) => this.#reroot(host));
-    for (const part of this.#parts) part.patch?.(this.#patches, view);
   }
 
   readonly #visibility = (): void => {
@@ -195,21 +173,18 @@ export class Capture {
   #pause(): void {
     if (!this.#live) return;
     this.#live = false;
-    this.#forget();
+    this.#unwatch();
     if (this.#frame) cancelAnimationFrame(this.#frame);
     this.#frame = 0;
   }
 
-  /** Stops watching all roots. */
-  #forget(): void {
-    this.#observer.disconnect();
+  #unwatch(): void {
+    this.#watch.clear();
     this.#records = [];
-    for (const root of this.#roots) this.#listen(root, false);
-    this.#roots.clear();
   }
 
   #begin(): void {
-    this.#forget();
+    this.#unwatch();
     this.ids.renew();
     for (const part of this.#parts) part.renew?.();
     this.#contents.renew();
@@ -219,42 +194,19 @@ export class Capture {
     this.#rooted(document);
   }
 
-  /** A new root: it is watched from now on. */
   #rooted(root: Root): void {
-    this.#roots.add(root);
-    this.#observer.observe(root, observed);
-    this.#listen(root, true);
-    for (const part of this.#parts) part.rooted?.(root);
-    if (!isDocument(root)) return;
-    if (root.defaultView) this.#patch(root.defaultView as Realm);
-    this.#scrollers.push(root);
+    this.#watch.add(root);
+    if (isDocument(root)) this.#scrollers.push(root);
   }
 
-  /** Listens to a root, or no longer. To listen twice is to listen once. */
-  #listen(root: Root, on: boolean): void {
-    const of = (target: EventTarget | null, types: string): void => {
-      for (const type of types.split(' '))
-        target?.[on ? 'addEventListener' : 'removeEventListener'](type, this.#event, { capture: true, passive: true });
-    };
-    if (!isDocument(root)) of(root, 'scroll change input load');
-    else {
-      of(root, events);
-      if (this.options.onPointer) of(root, pointerEvents);
-    }
-    if (root === document) {
-      of(window, windowEvents);
-      of(visualViewport, 'resize');
-    }
-  }
-
-  readonly #event = (event: Event): void => {
+  #event(event: Event): void {
     const target = event.composedPath()[0] as Element;
     if (pointerEvents.includes(event.type)) {
       this.#pointer = event as PointerEvent;
       this.#schedule();
     } else if (event.type === 'load') this.#loaded(target);
     else for (const part of this.#parts) part.handle?.(event, target);
-  };
+  }
 
   #loaded(target: Element): void {
     if (isFrame(target)) this.#reroot(target);
@@ -316,7 +268,7 @@ export class Capture {
 
   #flush(deadline: number): void {
     const w = this.#w;
-    this.#collect(this.#observer.takeRecords());
+    this.#collect(this.#watch.take());
     const records = this.#records;
     this.#records = [];
     this.#dirty = false;
@@ -377,7 +329,7 @@ export class Capture {
   #structural(parent: Node | null): void {
     if (!parent || !this.ids.of(parent)) return;
     const el = parent as Element;
-    if (isDocument(parent)) this.#listen(parent, true); // document.open takes the listeners away
+    if (isDocument(parent)) this.#watch.listen(parent, true); // document.open takes the listeners away
     switch (el.localName) {
       case 'style':
         this.#sheets.retexted(el);

@@ -3,7 +3,8 @@
 import { maskText, Op, QUIRKS } from './format.ts';
 import type { Ids } from './ids.ts';
 import type { Part } from './part.ts';
-import { isDocument, rootIn } from './roots.ts';
+import type { Patches } from './patches.ts';
+import { isDocument, type Realm, rootIn } from './roots.ts';
 import type { Writer } from './writer.ts';
 
 /** One pointer record: place in CSS pixels of the viewport, the buttons held, the node under it. */
@@ -54,6 +55,10 @@ export class Signals implements Part {
   /** A new element or document that may be scrolled already. */
   scroller(node: Node): void {
     if (placeOf(node).some((n) => n !== 0)) this.#scrolled.add(node);
+  }
+
+  patch(patches: Patches, view: Realm): void {
+    if (view === window) patches.method(view.History.prototype, 'pushState replaceState', () => this.moved());
   }
 
   handle({ type }: Event, target: Node): void {

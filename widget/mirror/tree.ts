@@ -1,10 +1,12 @@
 import { DOCUMENT, FORMAT, Head, Limit, Op, Rule, Special } from '../capture/format.ts';
 import { Animations } from './animations.ts';
+import { type Check, sumOf, unitsOf } from './check.ts';
 import { Contents, isStyle } from './contents.ts';
 import { Frames } from './frames.ts';
 import { Marks } from './marks.ts';
 import { Ranges } from './ranges.ts';
 import { type Reader, readList, readPage, readPermutation, readSplice, type Where } from './reader.ts';
+import { Scrolls } from './scrolls.ts';
 import { Sheets } from './sheets.ts';
 import { isField, setState } from './state.ts';
 
@@ -36,7 +38,7 @@ export class Tree {
   #nodes = new Map<number, Node>();
   #contents = new Contents();
   #values = new Map<Node, string>();
-  #scrolls = new Map<number, [number, number]>(); // by id: a frame's document may be another one later
+  #scrolls = this.#newScrolls();
   #sheets: Sheets | null = null;
   #frames: Frames;
   #marks: Marks;
@@ -53,6 +55,10 @@ export class Tree {
     this.#doc = doc;
     this.#marks = new Marks(doc);
     this.#frames = this.#newFrames();
+  }
+
+  #newScrolls(): Scrolls {
+    return new Scrolls((id) => this.#nodes.get(id));
   }
 
   #newFrames(): Frames {
@@ -73,7 +79,7 @@ export class Tree {
     if (head & Head.snapshot) {
       if (r.byte() !== FORMAT) throw new RangeError('page message: unknown format');
     } else if (from !== this.version) return false;
-    const check = head & Head.hash ? ([r.word(), r.word()] as const) : null;
+    const check = head & Head.hash ? { id: r.word(), sum: r.word() } : null;
     let fresh = (head & Head.snapshot) !== 0;
     while (!r.done) {
       const op = r.byte();
@@ -83,29 +89,17 @@ export class Tree {
     }
     this.version = to;
     this.#sheets?.mend();
-    if (check && this.#sum(check[0]) !== check[1]) this.host.diverged();
+    if (check && this.#fails(check)) this.host.diverged();
     return true;
   }
 
-  /** The check of a node (dom/FORMAT.md). */
-  #sum(id: number): number {
+  #fails({ id, sum }: Check): boolean {
     const node = this.#nodes.get(id);
-    if (!node) return -1;
-    let sum = 2166136261;
-    const add = (n: number): void => {
-      sum = Math.imul(sum ^ n, 16777619);
-    };
-    if (node.nodeType === 3) {
-      const text = this.#contents.text(node as Text);
-      for (let i = 0; i < text.length; i++) add(text.charCodeAt(i));
-      return sum >>> 0;
-    }
+    if (!node) return true;
+    if (node.nodeType === 3) return sumOf(unitsOf(this.#contents.text(node as Text))) !== sum;
     const inside = (node as Element).shadowRoot ?? this.#frames.rootOf(node);
-    for (const n of [...(inside ? [inside] : []), ...node.childNodes]) {
-      const stamp = (n as Stamped)[key];
-      if (stamp) add(stamp);
-    }
-    return sum >>> 0;
+    const ids = [...(inside ? [inside] : []), ...node.childNodes].map((n) => (n as Stamped)[key] ?? 0);
+    return sumOf(ids.filter((n) => n !== 0)) !== sum; // what an agent's extension put there has no id
   }
 
   #versions(r: Reader, head: number): [number, number] {
@@ -125,7 +119,7 @@ export class Tree {
     this.#nodes = new Map([[DOCUMENT, doc]]);
     this.#contents = new Contents();
     this.#values = new Map();
-    this.#scrolls = new Map();
+    this.#scrolls = this.#newScrolls();
     this.#marks = new Marks(doc);
     this.#frames = this.#newFrames();
     this.#ranges = new Ranges();
@@ -153,7 +147,7 @@ export class Tree {
     [Op.unset]: (r) => this.#unset(r.ref(), r.attrName()),
     [Op.value]: (r, k) => this.#value(r, k),
     [Op.state]: (r) => this.#state(r.ref(), r.u()),
-    [Op.scroll]: (r) => this.#wantScroll(r.ref(), r.z(), r.z()),
+    [Op.scroll]: (r) => this.#scrolls.want(r.ref(), r.z(), r.z()),
     [Op.focus]: (r, k) => this.#marks.focus(this.#node(r), k === 1),
     [Op.hover]: (r) => this.#marks.mark('kohe-hover', this.#node(r), true),
     [Op.sheet]: (r, k) => this.#sheet(r, k),
@@ -348,7 +342,7 @@ export class Tree {
       this.#sheets?.forget(id);
     }
     this.#values.delete(node);
-    this.#scrolls.delete(id ?? 0);
+    this.#scrolls.forget(id ?? 0);
     for (let child = node.firstChild; child; child = child.nextSibling) this.#forget(child);
     const root = (node as Element).shadowRoot ?? this.#frames.rootOf(node);
     if (root) this.#forget(root);
@@ -412,19 +406,9 @@ export class Tree {
     if (node?.nodeType === 1) this.#contents.picture(node as Element, percent, url);
   }
 
-  #wantScroll(id: number, x: number, y: number): void {
-    if (this.#nodes.has(id)) this.#scrolls.set(id, [x, y]);
-  }
-
   /** Scrolls to where the visitor is, as far as what is loaded by now allows. */
   scroll(): void {
-    for (const [id, [x, y]] of this.#scrolls) {
-      const node = this.#nodes.get(id);
-      const el = node?.nodeType === 9 ? (node as Document).scrollingElement : (node as Element | undefined);
-      if (!el) continue;
-      if (Math.abs(el.scrollLeft - x) >= 1) el.scrollLeft = x;
-      if (Math.abs(el.scrollTop - y) >= 1) el.scrollTop = y;
-    }
+    this.#scrolls.apply();
   }
 
   // Sheets.
