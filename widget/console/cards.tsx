@@ -53,7 +53,7 @@ export function Cards() {
             { value: 'open', label: t('cards.open') },
             { value: 'solved', label: t('cards.solved') },
           ]}
-          onChange={(value) => {
+          onChoose={(value) => {
             shown.value = value;
           }}
         />

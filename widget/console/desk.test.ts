@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Line } from '../wire/conversation.ts';
-import type { Message, Session } from '../wire/payload.ts';
+import type { Desk, Message, Session } from '../wire/payload.ts';
 import {
   endOffer,
   maxEnded,
@@ -13,6 +13,7 @@ import {
   prune,
   putOffer,
   putSession,
+  restLeft,
   type Sessions,
   sharedNames,
   unread,
@@ -180,7 +181,8 @@ test('the mirror says why there is nothing to see, and whether what is seen move
   const note = { session: 'a', tab: 't', on: true };
   const view = { cobrowse: true, linked: true, note, lines: [on], drawn: true };
   assert.equal(mirrorState(session('a'), { ...view, lines: [], drawn: false }), 'none');
-  assert.equal(mirrorState(session('a'), view), 'stopped');
+  assert.equal(mirrorState(session('a', { declined: true }), { ...view, lines: [], drawn: false }), 'declined');
+  assert.equal(mirrorState(session('a', { declined: true }), view), 'stopped');
   assert.equal(mirrorState(shared, { ...view, cobrowse: false }), 'off');
   assert.equal(mirrorState(shared, { ...view, drawn: false }), 'waiting');
   assert.equal(mirrorState(shared, view), 'live');
@@ -189,6 +191,16 @@ test('the mirror says why there is nothing to see, and whether what is seen move
   assert.equal(mirrorState(shared, { ...view, linked: false }), 'frozen');
   assert.equal(mirrorState({ ...shared, away_since: 5 }, view), 'frozen');
   assert.equal(mirrorState({ ...shared, state: 'ended' }, view), 'ended');
+});
+
+test('an agent rests until the time that the desk says, and only in service', () => {
+  const desk: Desk = { state: 'service', departments: [], capacity: 4, load: 0, queues: [] };
+  const resting: Desk = { ...desk, missed: 2, resting_until: 5000 };
+  assert.equal(restLeft(null, 1000), 0);
+  assert.equal(restLeft(desk, 1000), 0);
+  assert.equal(restLeft(resting, 1000), 4000);
+  assert.equal(restLeft(resting, 6000), 0);
+  assert.equal(restLeft({ ...resting, state: 'break' }, 1000), 0);
 });
 
 test('stepping goes around the ends', () => {

@@ -2,7 +2,7 @@
 // sent to what is shown. No clock, no I/O; store.ts feeds them.
 
 import type { Line } from '../wire/conversation.ts';
-import type { Payloads, Session } from '../wire/payload.ts';
+import type { Desk, Payloads, Session } from '../wire/payload.ts';
 
 export type Sessions = ReadonlyMap<string, Session>;
 export type Offer = Payloads['Offer'];
@@ -41,12 +41,22 @@ export function ownSessions(sessions: Sessions, agent: string): Session[] {
   return own.sort((a, b) => rank(a) - rank(b) || (a.accepted_at ?? 0) - (b.accepted_at ?? 0));
 }
 
-/** Returns the sessions that others have or that wait, longest open first (supervisors). */
+/** Returns the sessions that others have and those that wait, longest open first (supervisors). */
 export function otherSessions(sessions: Sessions, agent: string): Session[] {
   const others = [...sessions.values()].filter(
     (s) => s.state !== 'ended' && !(s.agent === agent && s.state === 'active'),
   );
   return others.sort((a, b) => a.opened_at - b.opened_at);
+}
+
+/** Returns for how many ms more an agent in service gets no offers because they missed some; 0: they get them. */
+export function restLeft(desk: Desk | null, now: number): number {
+  return desk?.state === 'service' ? Math.max(0, (desk.resting_until ?? 0) - now) : 0;
+}
+
+/** Returns how many visitors wait in the agent's queues. */
+export function waitingIn(desk: Desk): number {
+  return desk.queues.reduce((n, queue) => n + queue.waiting, 0);
 }
 
 /** Returns the offers with one put in; the newest assignment of a session replaces. */
@@ -106,7 +116,7 @@ export function sharedNames(sessions: Iterable<Session>): Set<string> {
   return shared;
 }
 
-export type MirrorState = 'off' | 'none' | 'waiting' | 'live' | 'frozen' | 'stopped' | 'ended';
+export type MirrorState = 'off' | 'none' | 'declined' | 'waiting' | 'live' | 'frozen' | 'stopped' | 'ended';
 
 export interface MirrorView {
   cobrowse: boolean; // the site's setting
@@ -121,7 +131,8 @@ export function mirrorState(session: Session, { cobrowse, linked, note, lines, d
   if (session.state === 'ended') return 'ended';
   if (!cobrowse) return 'off';
   if (!session.consent) {
-    return lines.some(({ message: { kind, text } }) => kind === 'consent' && text === 'on') ? 'stopped' : 'none';
+    if (lines.some(({ message: { kind, text } }) => kind === 'consent' && text === 'on')) return 'stopped';
+    return session.declined ? 'declined' : 'none';
   }
   if (!drawn) return 'waiting';
   const moving = linked && note?.on !== false && !note?.frozen && !session.away_since;

@@ -18,7 +18,10 @@ export function feed(store: Store, edge: Edge): void {
   edge.on('Pong', showLink);
   edge.on('Welcome', (welcome) => welcomed(store, welcome));
   edge.on('Desk', (desk) => {
+    const rested = store.desk.value?.resting_until !== undefined;
     store.desk.value = desk;
+    if (desk.resting_until !== undefined && !rested)
+      store.announce(store.t.value('rest.title', { n: desk.missed ?? 0 }));
   });
   edge.on('Session', (session) => sessionCame(store, session));
   edge.on('Message', (message) => messageCame(store, message));
@@ -81,6 +84,11 @@ async function askAfter(store: Store, id: string): Promise<void> {
 }
 
 function sessionCame(store: Store, session: Session): void {
+  if (!store.sees(session)) {
+    store.tell('toast.returned', { name: session.name });
+    store.dismiss(session.id);
+    return;
+  }
   const before = store.sessions.value.get(session.id);
   const answered = store.answering.value.has(session.id);
   batch(() => {

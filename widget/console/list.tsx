@@ -1,7 +1,7 @@
 // The left pane: offers, the agent's conversations, their queues.
 
 import type { Queue, Session } from '../wire/payload.ts';
-import { lastText, urgency, waitingSince } from './desk.ts';
+import { lastText, restLeft, urgency, waitingIn, waitingSince } from './desk.ts';
 import { Offers } from './offers.tsx';
 import { clockLength } from './time.ts';
 import { Empty, IconButton, useStore, VisitorName, VisitorTag } from './ui.tsx';
@@ -10,12 +10,13 @@ export function List() {
   const store = useStore();
   const t = store.t.value;
   const own = store.own.value;
-  const others = store.me.value?.role === 'supervisor' ? store.others.value : [];
+  const supervised = store.me.value?.role === 'supervisor' ? store.others.value : [];
   return (
     <section class="list" aria-label={t('list.label')}>
       <div class="list-scroll">
         <div class="list-offers">
           <Offers />
+          <Rest />
         </div>
         <div class="list-head">
           <h2>{t('list.title')}</h2>
@@ -27,34 +28,70 @@ export function List() {
             <Row key={session.id} session={session} place={i + 1} />
           ))}
         </ul>
-        {others.length > 0 && (
-          <>
-            <div class="list-head">
-              <h2>{t('list.others')}</h2>
-              <span class="number">{others.length}</span>
-            </div>
-            <ul class="rows">
-              {others.map((session) => (
-                <OtherRow key={session.id} session={session} />
-              ))}
-            </ul>
-          </>
-        )}
+        <Others title={t('list.queued')} sessions={supervised.filter((s) => s.state === 'waiting')} />
+        <Others title={t('list.others')} sessions={supervised.filter((s) => s.state === 'active')} />
       </div>
       <Queues />
     </section>
   );
 }
 
+/** That the agent gets no offers for a while, and the way back. */
+function Rest() {
+  const store = useStore();
+  const t = store.t.value;
+  const left = restLeft(store.desk.value, store.now.value);
+  if (left === 0) return null;
+  return (
+    <section class="rest" aria-labelledby="rest-title">
+      <h2 id="rest-title">{t('rest.title', { n: store.desk.value?.missed ?? 0 })}</h2>
+      <p class="number">{t('rest.text', { time: clockLength(left) })}</p>
+      <button type="button" class="button button-primary" onClick={() => store.setState('service')}>
+        {t('rest.end')}
+      </button>
+    </section>
+  );
+}
+
+function Others({ title, sessions }: { title: string; sessions: readonly Session[] }) {
+  if (sessions.length === 0) return null;
+  return (
+    <>
+      <div class="list-head">
+        <h2>{title}</h2>
+        <span class="number">{sessions.length}</span>
+      </div>
+      <ul class="rows">
+        {sessions.map((session) => (
+          <OtherRow key={session.id} session={session} />
+        ))}
+      </ul>
+    </>
+  );
+}
+
+const awayIcons = { paperwork: 'pen', break: 'coffee', out: 'headset' } as const;
+
 function NoTalks() {
   const store = useStore();
   const t = store.t.value;
-  const state = store.desk.value?.state;
-  if (!state) return <Empty icon="chats" title={t('link.connecting')} />;
-  if (state === 'service')
-    return <Empty icon="chats" title={t('list.emptyService')} text={t('list.emptyServiceText')} />;
+  const desk = store.desk.value;
+  if (!desk) return <Empty icon="chats" title={t('link.connecting')} />;
+  if (restLeft(desk, store.now.value) > 0) return null;
+  if (desk.state === 'service') {
+    const n = waitingIn(desk);
+    return n > 0 ? (
+      <Empty icon="clock" title={t('list.emptyWaiting', { n })} text={t('list.emptyWaitingText')} />
+    ) : (
+      <Empty icon="chats" title={t('list.emptyService')} text={t('list.emptyServiceText')} />
+    );
+  }
   return (
-    <Empty icon={state === 'break' ? 'coffee' : 'pen'} title={t('list.emptyAway')} text={t('list.emptyAwayText')}>
+    <Empty
+      icon={awayIcons[desk.state]}
+      title={t(desk.state === 'out' ? 'list.emptyOut' : 'list.emptyAway')}
+      text={t('list.emptyAwayText')}
+    >
       <button type="button" class="button button-primary" onClick={() => store.setState('service')}>
         {t('list.toService')}
       </button>
@@ -208,7 +245,9 @@ function QueueRow({ queue }: { queue: Queue }) {
     <li class="queue">
       <span class="queue-name">
         {queue.name}
-        <small>{t('queues.agents', { n: queue.agents, free: queue.free })}</small>
+        <small>
+          {t('queues.agents', { n: queue.agents })}, {t('queues.free', { n: queue.free })}
+        </small>
       </span>
       {queue.waiting > 0 ? (
         <>

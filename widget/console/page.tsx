@@ -69,12 +69,14 @@ export function PageView({ session }: { session: Session }) {
 const reasons: Partial<Record<MirrorState, Key>> = {
   off: 'page.offText',
   none: 'page.noneText',
+  declined: 'page.declinedText',
   stopped: 'page.stoppedText',
   ended: 'page.endedText',
 };
 const icons: Record<MirrorState, IconName> = {
   off: 'eyeOff',
   none: 'eyeOff',
+  declined: 'eyeOff',
   waiting: 'page',
   live: 'page',
   frozen: 'frozen',

@@ -46,7 +46,7 @@ export function ThemeSegments() {
       name="theme"
       value={parts.settings.theme.value}
       options={themes.map((theme) => ({ value: theme, label: t.value(`theme.${theme}`) }))}
-      onChange={(theme) => {
+      onChoose={(theme) => {
         parts.settings.theme.value = theme;
       }}
     />

@@ -130,6 +130,35 @@ test('an accepted offer opens by itself', async () => {
   assert.equal(store.selected.value?.id, offered.id);
 });
 
+test('a conversation that was taken away closes with a word, and what ended elsewhere cannot stay open', async () => {
+  const { store, edge } = await open('frozen');
+  store.select(loan);
+  const session = store.sessions.value.get(loan);
+  assert.ok(session);
+  edge.deliver('Session', { ...session, state: 'waiting', agent: '', agent_name: '' });
+  assert.equal(store.selected.value, null);
+  assert.equal(store.route.value.session, null);
+  assert.ok(!store.sessions.value.has(loan));
+  assert.match(store.toasts.value.at(-1)?.text ?? '', /no longer with you/);
+});
+
+test('what was new is so until it is answered', async () => {
+  const { store } = await open('frozen');
+  store.select(basket);
+  assert.equal(store.talk(basket).newFrom.value, 3);
+  store.look();
+  assert.equal(store.talk(basket).newFrom.value, 3);
+  store.say(basket, 'Which code is it?');
+  assert.equal(store.talk(basket).newFrom.value, null);
+});
+
+test('an agent who rests is told, and the state set again ends it', async () => {
+  const { store, edge } = await open('resting');
+  assert.match(store.said.value, /missed 2 offers/);
+  store.setState('service');
+  assert.deepEqual(edge.of('State'), [{ state: 'service' }]);
+});
+
 test('a declined offer goes away and opens nothing', async () => {
   const { store } = await open('busy');
   store.answer(store.offers.value[0] as never, false);
@@ -213,7 +242,7 @@ test('being revoked ends it all and says so', async () => {
 test('a supervisor sees the sessions of others and marks none of them', async () => {
   const { store, edge } = await open('supervisor');
   assert.equal(store.own.value.length, 0);
-  assert.equal(store.others.value.length, 3);
+  assert.equal(store.others.value.length, 4);
   store.select(basket);
   assert.equal(edge.of('Mark').length, 0);
 });

@@ -224,6 +224,11 @@ export class Store {
     return session.agent === this.me.value?.id && session.state !== 'waiting';
   }
 
+  /** Whether a session is on this console's list, as the edge judges it: an agent's own, a supervisor's all. */
+  sees(session: Session): boolean {
+    return this.isMine(session) || this.me.value?.role === 'supervisor';
+  }
+
   select(session: string | null, pane: PhonePane = 'chat'): void {
     if (session) {
       const talk = this.talk(session);
@@ -242,7 +247,7 @@ export class Store {
     if (id) this.select(id);
   }
 
-  /** Takes an ended conversation off the desk. */
+  /** Takes a conversation off the desk. */
   dismiss(session: string): void {
     const sessions = new Map(this.sessions.value);
     sessions.delete(session);
@@ -252,7 +257,9 @@ export class Store {
   }
 
   say(session: string, text: string): void {
-    const said = this.talk(session).say(text);
+    const talk = this.talk(session);
+    const said = talk.say(text);
+    talk.newFrom.value = null; // what is answered is new no more
     this.typedAt = 0;
     this.edge?.send('Say', said);
   }

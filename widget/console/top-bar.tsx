@@ -28,7 +28,7 @@ export function TopBar() {
         name="state"
         value={state === 'out' ? null : state}
         options={states.map((value) => ({ value, label: t(`state.${value}`), icon: stateIcons[value] }))}
-        onChange={(value) => store.setState(value)}
+        onChoose={(value) => store.setState(value)}
       />
       <Departments />
       <Load />

@@ -193,13 +193,13 @@ export function Popover(props: {
   );
 }
 
-/** A choice of one among a few, as a row of buttons. */
+/** A choice of one among a few, as a row of buttons. Choosing what is chosen asks for it again. */
 export function Segments<T extends string>(props: {
   label: string;
   name: string;
   value: T | null;
   options: readonly { value: T; label: string; icon?: IconName }[];
-  onChange: (value: T) => void;
+  onChoose: (value: T) => void;
 }) {
   return (
     <fieldset class="segments">
@@ -211,7 +211,7 @@ export function Segments<T extends string>(props: {
             name={props.name}
             value={option.value}
             checked={props.value === option.value}
-            onChange={() => props.onChange(option.value)}
+            onClick={() => props.onChoose(option.value)}
           />
           <span class={`segment-face segment-${option.value}`}>
             {option.icon && <Icon name={option.icon} />}

@@ -3,7 +3,7 @@
 
 import type { ControlKind, Payloads, Session } from '../../wire/payload.ts';
 import type { Edge, EdgeOptions } from '../edge.ts';
-import { agent, desk, live, offered, started, transcripts } from './world.ts';
+import { agent, desk, live, longName, offered, seen, started, transcripts } from './world.ts';
 
 type Listener = (payload: never, seq: number) => void;
 
@@ -58,8 +58,8 @@ export class ScriptedEdge implements Edge {
   }
 
   private open(): void {
-    const busy = this.scene !== 'empty';
-    const sessions = busy ? live : [];
+    const busy = !['empty', 'resting', 'passed', 'signed-in'].includes(this.scene);
+    const sessions = busy ? seen(this.scene) : [];
     this.deliver('Welcome', {
       v: 1,
       link: 'dev',
@@ -68,14 +68,17 @@ export class ScriptedEdge implements Edge {
       node: 'demo-1',
       sessions: sessions.map((s) => s.id),
     });
-    this.deliver('Desk', desk(this.scene === 'break' ? 'break' : 'service', busy));
+    this.deliver('Desk', desk(this.scene, busy));
     for (const session of sessions) {
       this.deliver('Session', session);
       for (const message of transcripts.get(session.id) ?? []) this.deliver('Message', message);
       this.numbers.set(session.id, session.stored);
     }
+    if (this.scene === 'busy' || this.scene === 'long') {
+      const name = this.scene === 'long' ? longName : offered.name;
+      this.deliver('Offer', { session: { ...offered, name }, assignment: 3, expires_at: started + 14_000 });
+    }
     if (this.scene === 'busy') {
-      this.deliver('Offer', { session: offered, assignment: 3, expires_at: started + 14_000 });
       this.deliver('Typing', {
         session: live[2]?.id ?? '',
         by: { role: 'visitor', id: live[2]?.visitor ?? '' },

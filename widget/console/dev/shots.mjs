@@ -20,6 +20,7 @@ const csp =
 
 const loan = `${'loan'.padEnd(25, 'q')}a`;
 const basket = `${'basket'.padEnd(25, 'q')}a`;
+const booking = `${'booking'.padEnd(25, 'q')}a`;
 const past = `${'pastb'.padEnd(25, 'q')}a`;
 const phone = async (page, name) => {
   const button = page.locator('.nav-panes').getByRole('button', { name });
@@ -47,6 +48,11 @@ const scenes = [
   { name: 'offline', at: `offline#desk/${loan}` },
   { name: 'empty', at: 'empty' },
   { name: 'break', at: 'break', width: [1440, 390] },
+  { name: 'resting', at: 'resting' },
+  { name: 'passed', at: 'passed', width: [1440] },
+  { name: 'signed-in', at: 'signed-in', width: [1440, 390] },
+  { name: 'declined', at: `declined#desk/${booking}`, width: [1440, 390], act: (page) => phone(page, 'Page') },
+  { name: 'long', at: `long#desk/${loan}` },
   { name: 'supervisor', at: `supervisor#desk/${basket}`, width: [1440] },
   { name: 'account', at: 'empty', act: (page) => page.getByRole('button', { name: /Account/ }).click() },
   {

@@ -1,7 +1,7 @@
 // The invented desk that dev/ shows: a shop's visitors, what they said, and
 // what the HTTP API would answer.
 
-import type { AgentView, Message, Payloads, Session } from '../../wire/payload.ts';
+import type { AgentView, Desk, Message, Session } from '../../wire/payload.ts';
 import type { Card, Hit } from '../api.ts';
 
 export const started = Date.now();
@@ -173,9 +173,24 @@ transcripts.set(offered.id, []);
 
 export const live: readonly Session[] = [loan, basket, booking, ended];
 
-export function desk(state: Payloads['Desk']['state'], busy: boolean): Payloads['Desk'] {
+export const longName = 'Maximiliane-Alexandra von und zu Hohenlohe-Langenburg-Schillingsfürst';
+
+/** The sessions as a scene has them. */
+export function seen(scene: string): readonly Session[] {
+  if (scene === 'declined') return live.map((s) => ({ ...s, declined: !s.consent }));
+  if (scene === 'long') return live.map((s) => (s.id === loan.id ? { ...s, name: longName } : s));
+  if (scene !== 'supervisor') return live;
+  return [...live, { ...offered, state: 'waiting', agent: '', agent_name: '' }];
+}
+
+const states: Record<string, Desk['state']> = { break: 'break', 'signed-in': 'out' };
+
+export function desk(scene: string, busy: boolean): Desk {
+  const resting = scene === 'resting';
+  const waiting = busy ? 2 : resting || scene === 'passed' ? 1 : 0;
   return {
-    state,
+    state: states[scene] ?? 'service',
+    ...(resting && { missed: 2, resting_until: started + 104_000 }),
     departments: departments.map((d) => d.id),
     capacity: 4,
     load: busy ? 4 : 0,
@@ -183,12 +198,12 @@ export function desk(state: Payloads['Desk']['state'], busy: boolean): Payloads[
       {
         department: 'sales',
         name: 'Sales',
-        waiting: busy ? 2 : 0,
-        ...(busy && { oldest_at: ago(1, 5) }),
-        free: busy ? 0 : 6,
-        agents: 2,
+        waiting,
+        ...(waiting > 0 && { oldest_at: ago(1, 5) }),
+        free: busy || resting ? 0 : 1,
+        agents: resting ? 1 : 2,
       },
-      { department: 'service', name: 'Customer service', waiting: 0, free: busy ? 3 : 4, agents: 1 },
+      { department: 'service', name: 'Customer service', waiting: 0, free: resting ? 0 : busy ? 3 : 4, agents: 1 },
     ],
   };
 }
