@@ -85,7 +85,7 @@ func (b *browser) taskTime() (time.Duration, error) {
 				return time.Duration(m.Value * float64(time.Second)), nil
 			}
 		}
-		return 0, errors.New("Chromium does not say TaskDuration")
+		return 0, errors.New("no TaskDuration among the figures of Chromium")
 	})
 }
 

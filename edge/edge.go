@@ -157,6 +157,13 @@ func (e *Edge) Drain(over time.Duration) {
 	}
 }
 
+// Draining reports whether Drain was called.
+func (e *Edge) Draining() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.draining
+}
+
 // Drops returns how many frames did not reach a reader, by class and reason.
 func (e *Edge) Drops() iter.Seq2[hub.Drop, uint64] { return e.hub.Drops.All() }
 
@@ -210,10 +217,7 @@ func (e *Edge) Accept(ctx context.Context, peer link.Peer, hello wire.HelloPaylo
 	if hello.Version != wire.Version {
 		return nil, relay.Errorf(relay.CodeVersion, "This page speaks version %d of the protocol, the server speaks %d. Please load the page again.", hello.Version, wire.Version)
 	}
-	e.mu.Lock()
-	draining := e.draining
-	e.mu.Unlock()
-	if draining {
+	if e.Draining() {
 		return nil, &relay.Error{Code: relay.CodeDraining, Text: "This server is being restarted.", Retry: time.Second}
 	}
 	switch hello.Role {

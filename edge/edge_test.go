@@ -409,6 +409,21 @@ func TestABlockedVisitorIsCutOffAndCannotComeBack(t *testing.T) {
 	if _, err := w.dial(wire.HelloPayload{Role: relay.RoleVisitor, Site: testSite, Token: visitor.Welcome().Token}); relay.CodeOf(err) != relay.CodeRevoked {
 		t.Fatalf("came back: %v", err)
 	}
+	// The page's quiet connection is not refused: a button that finds its token useless would come as somebody else.
+	quiet, err := w.dial(wire.HelloPayload{Role: relay.RoleVisitor, Site: testSite, Token: visitor.Welcome().Token, Quiet: true})
+	if err != nil || quiet.Welcome().Button != nil || quiet.Welcome().Visitor != visitor.Welcome().Visitor {
+		t.Fatalf("quiet: %v, %+v", err, quiet.Welcome())
+	}
+}
+
+func TestADrainingEdgeTakesNobodyIn(t *testing.T) {
+	w := newWorld(t)
+	ann := w.agent("ann")
+	w.edge.Drain(0)
+	await(ann, wire.GoAway, whatever[wire.ErrorPayload])
+	if _, err := w.dial(wire.HelloPayload{Role: relay.RoleVisitor, Site: testSite}); relay.CodeOf(err) != relay.CodeDraining || !w.edge.Draining() {
+		t.Fatalf("taken in: %v", err)
+	}
 }
 
 func TestAThousandSessionsLeaveNothingBehind(t *testing.T) {

@@ -42,7 +42,8 @@ func (e *Edge) acceptVisitor(ctx context.Context, peer link.Peer, hello wire.Hel
 		return nil, err
 	}
 	row, known := e.Store.Visitor(site.ID, who.Visitor)
-	if known && row.Blocked {
+	blocked := known && row.Blocked
+	if blocked && !hello.Quiet {
 		return nil, relay.Errorf(relay.CodeRevoked, "Help is not available here.")
 	}
 	who.Name = row.Name
@@ -54,6 +55,12 @@ func (e *Edge) acceptVisitor(ctx context.Context, peer link.Peer, hello wire.Hel
 	w := wire.WelcomePayload{
 		Token: e.Key.SignVisitor(site.ID, who.Visitor, e.Now()), Visitor: who.Visitor,
 		Site: &view, Button: new(e.desk.button(site)),
+	}
+	if blocked { // a page without a button, and nothing that invites to come back as somebody else
+		w.Button = nil
+		c.welcome(w)
+		c.left = func() {}
+		return c, nil
 	}
 	if c.quiet {
 		topic := e.desk.buttonTopic(site.ID)

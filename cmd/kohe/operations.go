@@ -18,6 +18,10 @@ func now() int64 { return time.Now().UnixMilli() }
 func (n *node) operations(mux *http.ServeMux) {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if n.edge.Draining() {
+			http.Error(w, "the node is draining", http.StatusServiceUnavailable)
+			return
+		}
 		if err := n.cell.Err(); err != nil {
 			http.Error(w, "the cell cannot store: "+err.Error(), http.StatusServiceUnavailable)
 			return

@@ -132,8 +132,13 @@ func (l *Listener) Hashes() []string {
 // TLS reports whether the TCP side is HTTPS.
 func (l *Listener) TLS() bool { return l.self == nil }
 
-// Close accepts nothing more, waits for requests and connections until ctx is
-// done, and then closes what is left. Links are to be closed before.
+// lastWords is how long a QUIC connection whose session is over may stay for
+// what is still under way. A browser keeps it open for later use.
+const lastWords = 500 * time.Millisecond
+
+// Close accepts nothing more, waits for requests until ctx is done and for
+// connections until lastWords, and then closes what is left. Links are to be
+// closed before.
 func (l *Listener) Close(ctx context.Context) error {
 	l.cancel()
 	for _, q := range l.quic {
@@ -153,8 +158,10 @@ func (l *Listener) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// drain waits for the QUIC connections to end, until ctx is done.
+// drain waits for the QUIC connections to end, until lastWords or ctx is over.
 func (l *Listener) drain(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lastWords)
+	defer cancel()
 	done := make(chan struct{})
 	go func() {
 		l.sessions.Wait()

@@ -496,10 +496,10 @@ func TestCloseLetsRequestsFinishAndIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if err := stuck.Close(ctx); err != nil {
-		t.Error(err)
+	began := time.Now()
+	closeListener(t, stuck) // a browser that keeps its connection does not hold it up
+	if took := time.Since(began); took > 4*lastWords {
+		t.Errorf("closing took %v", took)
 	}
 	<-conn.Context().Done() // it was told
 }

@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	quick   = node.Timing{Heartbeat: 10 * time.Millisecond, Lease: 10 * time.Millisecond}
+	quick   = node.Timing{Heartbeat: 10 * time.Millisecond, Lease: 10 * time.Millisecond, Grace: time.Millisecond}
 	visitor = relay.ID{1}
 )
 

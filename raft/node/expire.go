@@ -20,12 +20,14 @@ func (n *Node) expire(ctx context.Context) {
 	timer.Stop()
 	defer timer.Stop()
 	leading := false
+	var from time.Time // nothing expires before
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case leading = <-n.raft.LeaderCh():
 			if leading {
+				from = time.Now().Add(n.grace)
 				n.announce()
 			}
 		case <-n.wake:
@@ -36,7 +38,7 @@ func (n *Node) expire(ctx context.Context) {
 		}
 		timer.Stop()
 		if at, ok := n.machine.Deadline(); ok && leading {
-			timer.Reset(max(time.Until(time.UnixMilli(at)), tickPause))
+			timer.Reset(max(time.Until(time.UnixMilli(at)), time.Until(from), tickPause))
 		}
 	}
 }

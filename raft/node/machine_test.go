@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 var quiet = slog.New(slog.DiscardHandler)
 
 // quick is a Timing for tests in real time.
-var quick = Timing{Heartbeat: 10 * time.Millisecond, Lease: 10 * time.Millisecond}
+var quick = Timing{Heartbeat: 10 * time.Millisecond, Lease: 10 * time.Millisecond, Grace: time.Millisecond}
 
 // counter is a Machine that counts how often each command was applied. Its
 // state is in the database and nowhere else.

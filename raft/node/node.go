@@ -9,6 +9,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,6 +50,10 @@ type Machine interface {
 type Timing struct {
 	Heartbeat time.Duration // without a leader until an election; 0: 250 ms
 	Lease     time.Duration // a leader without a quorum steps down; 0: 100 ms
+	// Grace is how long a new leader lets nothing expire: whoever could not
+	// speak to the cell while it had no leader says first that they are there.
+	// 0: 2 s
+	Grace time.Duration
 }
 
 // Log truncation. A restart reads the log from the last snapshot on and skips
@@ -81,6 +86,7 @@ type Node struct {
 	store   *logstore.Store
 	machine Machine
 	raft    *raft.Raft
+	grace   time.Duration
 	wake    chan struct{} // of one: the machine's deadline may have changed
 
 	stop  context.CancelFunc
@@ -113,7 +119,7 @@ func Open(c Config) (*Node, error) {
 	}
 	n := &Node{
 		disk: c.Disk, store: store, machine: c.Machine,
-		wake: make(chan struct{}, 1), ready: make(chan struct{}),
+		wake: make(chan struct{}, 1), ready: make(chan struct{}), grace: cmp.Or(c.Timing.Grace, 2*time.Second),
 	}
 	n.raft, err = raft.NewRaft(c.raft(), &fsm{n.disk, n.machine, n.wake}, store, store, store, c.Transport)
 	if err != nil {

@@ -17,7 +17,7 @@ func (t *txn) startEdge(c StartEdge) error {
 	}
 	t.nodes[c.Node] = c.At
 	t.set(t.key(tableNode).name(c.Node), nodeRow{Node: c.Node, StartedAt: c.At})
-	t.did(t.work.NodeLost(t.now(c.At), c.Node))
+	t.did(t.work.NodeStarted(t.now(c.At), c.Node))
 	return nil
 }
 

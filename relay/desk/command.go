@@ -86,11 +86,18 @@ func (d *Desk) VisitorOnline(now int64, id relay.ID, node string, on bool) []Eve
 	return d.finish()
 }
 
-// NodeLost says that nobody is connected at a node any more.
-func (d *Desk) NodeLost(now int64, node string) []Event {
+// NodeStarted says that a node has started anew, so that nobody is connected
+// at its former self. Who was out of reach because of it is so from now on: the
+// time that it was away is not theirs.
+func (d *Desk) NodeStarted(now int64, node string) []Event {
 	d.begin(now)
 	for _, id := range sortedKeys(d.agents) {
-		d.connectAgent(d.agents[id], node, false)
+		a := d.agents[id]
+		d.connectAgent(a, node, false)
+		if a.LostAt != 0 && a.LostWith == node {
+			a.LostAt = d.now
+			d.touchAgent(a)
+		}
 	}
 	for _, id := range sortedIDs(d.sessions) {
 		d.connectVisitor(d.sessions[id], node, false)

@@ -35,6 +35,7 @@ type Agent struct {
 	Missed      int              `cbor:"8,keyasint,omitempty"`  // offers in a row that expired; those made together count once
 	MissedAt    int64            `cbor:"9,keyasint,omitempty"`  // when the last of these expired
 	RestUntil   int64            `cbor:"10,keyasint,omitempty"` // 0: not resting
+	LostWith    string           `cbor:"11,keyasint,omitempty"` // the node whose connection was the last; set with LostAt
 }
 
 // Session is a live session, as it is kept between commands. It is queued

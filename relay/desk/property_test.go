@@ -70,7 +70,7 @@ func (s step) apply(d *Desk) ([]Event, error) {
 	case "end":
 		return d.End(s.now, s.session, "visitor"), nil
 	case "lost":
-		return d.NodeLost(s.now, s.node), nil
+		return d.NodeStarted(s.now, s.node), nil
 	case "enlist":
 		return d.Enlist(s.now, s.agent, capacity, s.departments), nil
 	case "dismiss":

@@ -207,9 +207,9 @@ func (d *Desk) connectAgent(a *agent, node string, on bool) {
 	if !changed {
 		return
 	}
-	a.Nodes, a.LostAt = nodes, 0
+	a.Nodes, a.LostAt, a.LostWith = nodes, 0, ""
 	if len(nodes) == 0 {
-		a.LostAt = d.now
+		a.LostAt, a.LostWith = d.now, node
 		d.withdraw(a)
 	}
 	d.touchAgent(a)

@@ -89,8 +89,8 @@ func command(t *testing.T, out *strings.Builder, d *Desk, now int64, words []str
 		events = d.Open(now, sid(arg(1)), arg(2), "n1")
 	case "end":
 		events = d.End(now, sid(arg(1)), arg(2))
-	case "lost":
-		events = d.NodeLost(now, arg(1))
+	case "started":
+		events = d.NodeStarted(now, arg(1))
 	case "tick":
 		events = d.Tick(now)
 	case "queue":

@@ -14,7 +14,7 @@ export interface QuietOptions {
   node: string; // "http://localhost:8080"
   hello: () => Hello;
   onWelcome: (welcome: Welcome) => void;
-  /** null: the node cannot be reached, and a second try failed too. */
+  /** null: no button, because the node says none or a second try to reach it failed. */
   onButton: (button: Button | null) => void;
 }
 
@@ -68,7 +68,7 @@ export function openQuiet(options: QuietOptions): { close(): void } {
           silence = payload.ping_ms;
           heard();
           options.onWelcome(payload);
-          if (payload.button) options.onButton(payload.button);
+          options.onButton(payload.button ?? null);
         }
         if (kind === button) options.onButton(payload);
         if (kind === ping) send(pong, payload);
