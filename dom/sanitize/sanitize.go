@@ -39,8 +39,12 @@ func set(words string) map[string]bool {
 }
 
 // Tag returns the tag to have in place of one: what could run or load a
-// document becomes kohe-x, an element that is not shown.
+// document becomes kohe-x, an element that is not shown. An HTML name has html:
+// before it only where it needs that: the rules know it without.
 func Tag(tag string) string {
+	if name, ok := strings.CutPrefix(tag, "html:"); ok && !strings.Contains(name, ":") {
+		tag = name
+	}
 	t := strings.ToLower(strings.TrimPrefix(tag, "html:"))
 	if inertTags[t] || strings.HasPrefix(tag, "kohe-") && tag != "kohe-frame" {
 		return "kohe-x"
@@ -52,6 +56,8 @@ func Tag(tag string) string {
 func Attr(el *dom.Node, name, value string) (string, bool) {
 	tag, lower := strings.ToLower(el.Tag()), strings.ToLower(name)
 	switch {
+	case name != lower && !strings.Contains(tag, ":"): // in HTML it would become the attribute that it looks like
+		return "", false
 	case strings.HasPrefix(lower, "on"), strings.HasPrefix(lower, "kohe-"), bannedAttrs[lower]:
 		return "", false
 	case (tag == "iframe" || tag == "kohe-frame") && (lower == "src" || lower == "name" || lower == "data"):
