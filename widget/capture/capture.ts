@@ -110,6 +110,7 @@ export class Capture {
       fontSources,
       signal,
       touch: this.#states.touch,
+      again: (el) => this.#contents.again(el),
       adopt: (doc, sheet) => this.#sheets.adopt(doc, sheet),
     };
   }

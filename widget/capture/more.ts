@@ -3,6 +3,7 @@ import { Animations } from './animations.ts';
 import { Canvases } from './canvases.ts';
 import { Fonts } from './fonts.ts';
 import type { Ids } from './ids.ts';
+import { Lengths } from './lengths.ts';
 import type { Part } from './part.ts';
 import { Ranges } from './ranges.ts';
 import type { Root } from './roots.ts';
@@ -17,11 +18,13 @@ export interface Page {
   signal(): void;
   /** Something of an element may have changed. */
   touch(el: Element): void;
+  /** Has an element's attributes sent again. */
+  again(el: Element): void;
   /** Has a document adopt one more sheet in the mirror, instead of the one before. */
   adopt(doc: Document, sheet: CSSStyleSheet): void;
 }
 
 export function more(page: Page, canvas: boolean): Part[] {
-  const parts: Part[] = [new Animations(page), new Fonts(page), new Ranges(page)];
+  const parts: Part[] = [new Animations(page), new Fonts(page), new Lengths(page), new Ranges(page)];
   return canvas ? [...parts, new Canvases(page)] : parts;
 }
