@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,8 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,10 +97,10 @@ func (c *config) load(cmd *cobra.Command) error {
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 		}
 	})
-	if err := errors.Join(errs...); err != nil {
-		return err
+	for _, name := range c.strangers(cmd.Flags()) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "kohe: %s is not a setting of Kohe\n", name)
 	}
-	return c.check()
+	return errors.Join(append(errs, c.check())...)
 }
 
 func set(f *pflag.Flag, text string) error {
@@ -123,9 +126,30 @@ func (c *config) read(path string) error {
 	if err := d.Decode(c); err != nil && !errors.Is(err, io.EOF) {
 		text := strings.ReplaceAll(err.Error(), "yaml: unmarshal errors:\n  ", "")
 		text = strings.ReplaceAll(text, " not found in type main.config", " is not a key that Kohe knows")
+		text = wrongType.ReplaceAllStringFunc(text, func(s string) string {
+			m := wrongType.FindStringSubmatch(s)
+			return m[1] + " where " + map[string]string{"int": "a whole number", "[]string": "a list"}[m[2]] + " belongs"
+		})
 		return fmt.Errorf("%s: %s", path, text)
 	}
 	return nil
+}
+
+// wrongType is how the YAML library names a value of another type.
+var wrongType = regexp.MustCompile("cannot unmarshal !!\\w+ (`[^`]*`) into (int|\\[\\]string)")
+
+// strangers returns the KOHE_* variables that are no setting. They may be
+// somebody else's: container platforms make such names too.
+func (c *config) strangers(f *pflag.FlagSet) (names []string) {
+	for _, entry := range os.Environ() {
+		name, _, _ := strings.Cut(entry, "=")
+		setting, ok := strings.CutPrefix(name, "KOHE_")
+		if ok && f.Lookup(strings.ToLower(strings.ReplaceAll(setting, "_", "-"))) == nil {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // check says everything that is wrong at once.
@@ -134,6 +158,13 @@ func (c *config) check() error {
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if (c.Cert == "") != (c.Key == "") {
 		bad("cert and key go together; only one is set")
+	} else if c.secure() {
+		if _, err := tls.LoadX509KeyPair(c.Cert, c.Key); err != nil {
+			bad("cert and key: %w", err)
+		}
+	}
+	if c.Data == "" {
+		bad("data: want a folder, such as ./data")
 	}
 	if len(c.Listen) == 0 {
 		c.Listen = []string{portDevelopment}
@@ -197,6 +228,21 @@ func splitListen(l string) (host, port string) {
 	return "", l
 }
 
+// public returns how browsers reach a node that listens on a port.
+func (c *config) public(port string) string {
+	if c.PublicURL != "" {
+		return c.PublicURL
+	}
+	scheme, host := "http", "localhost"
+	if c.secure() {
+		scheme = "https"
+		if h, _ := splitListen(c.Listen[0]); h != "" {
+			host = h
+		}
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
 func (c *config) secure() bool { return c.Cert != "" }
 
 func (c *config) level() (slog.Level, error) {
@@ -237,6 +283,8 @@ func configCommand() *cobra.Command {
 			if err := cfg.load(cmd); err != nil {
 				return err
 			}
+			_, port := splitListen(cfg.Listen[0])
+			cfg.PublicURL = cfg.public(port)
 			return yaml.NewEncoder(cmd.OutOrStdout()).Encode(cfg)
 		},
 	}

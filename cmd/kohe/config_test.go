@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // loaded returns the configuration as a command with these arguments gets it.
@@ -76,8 +78,45 @@ func TestWithoutACertificateANodeListensOnLoopbackOnly(t *testing.T) {
 	if _, err := loaded(t, "listen: ['0.0.0.0:8080']"); err == nil {
 		t.Fatal("an open address without a certificate was accepted")
 	}
-	c, err = loaded(t, "cert: a\nkey: b\n")
-	if err != nil || !slices.Equal(c.addresses(), []string{":8443"}) {
-		t.Fatalf("with a certificate: %v, %v", c.addresses(), err)
+	c = config{Cert: "a", Key: "b", Listen: []string{portSecure}}
+	if !slices.Equal(c.addresses(), []string{":8443"}) {
+		t.Fatalf("with a certificate: %v", c.addresses())
+	}
+	if _, err := loaded(t, "cert: a.pem\nkey: b.pem\n"); err == nil || !strings.Contains(err.Error(), "a.pem") {
+		t.Fatalf("a certificate that is not there: %v", err)
+	}
+}
+
+func TestAValueOfAnotherTypeIsNamedWithItsLine(t *testing.T) {
+	_, err := loaded(t, "node: a\nopens_per_minute: many\n")
+	if err == nil || !strings.Contains(err.Error(), "line 2: `many` where a whole number belongs") {
+		t.Fatalf("error %v", err)
+	}
+}
+
+func TestAVariableThatIsNoSettingIsNamed(t *testing.T) {
+	t.Setenv("KOHE_PUBLIC_URLL", "x")
+	t.Setenv("KOHE_PUBLIC_URL", "https://node.example")
+	c := defaults()
+	f := pflag.NewFlagSet("", pflag.ContinueOnError)
+	c.flags(f)
+	if got := c.strangers(f); !slices.Equal(got, []string{"KOHE_PUBLIC_URLL"}) {
+		t.Fatalf("strangers %v", got)
+	}
+}
+
+func TestHowBrowsersReachANode(t *testing.T) {
+	for _, c := range []struct {
+		config config
+		want   string
+	}{
+		{config{Listen: []string{"8080"}}, "http://localhost:8080"},
+		{config{Listen: []string{"10.0.0.7:8443"}, Cert: "a"}, "https://10.0.0.7:8443"},
+		{config{PublicURL: "https://node.example"}, "https://node.example"},
+	} {
+		_, port := splitListen(cmp.Or(append(c.config.Listen, "1")...))
+		if got := c.config.public(port); got != c.want {
+			t.Errorf("%s, want %s", got, c.want)
+		}
 	}
 }

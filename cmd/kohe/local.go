@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -106,7 +107,7 @@ func siteCommand() *cobra.Command {
 			if err := l.call(cmd.Context(), http.MethodPost, "/sites", s, &done); err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "Put this on the site's pages:\n  <script async src=\"https://YOUR-NODE/kohe.js\" data-site=%q></script>\n", done.ID)
+			fmt.Fprintf(cmd.OutOrStdout(), "Put this on the site's pages:\n  <script async src=\"%s/kohe.js\" data-site=%q></script>\n", done.Node, done.ID)
 			return nil
 		},
 	}
@@ -144,13 +145,18 @@ func table[T any](cmd *cobra.Command, head string, rows []T, cells func(T) []str
 
 // askPassword reads a password without showing it, or a line of a pipe.
 func askPassword(cmd *cobra.Command) (string, error) {
-	f, ok := cmd.InOrStdin().(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		text, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), 4096))
-		return strings.TrimRight(string(text), "\r\n"), err
+	var text []byte
+	var err error
+	if f, ok := cmd.InOrStdin().(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		fmt.Fprint(cmd.ErrOrStderr(), "Password: ")
+		text, err = term.ReadPassword(int(f.Fd()))
+		fmt.Fprintln(cmd.ErrOrStderr())
+	} else {
+		text, err = io.ReadAll(io.LimitReader(cmd.InOrStdin(), 4096))
 	}
-	fmt.Fprint(cmd.ErrOrStderr(), "Password: ")
-	text, err := term.ReadPassword(int(f.Fd()))
-	fmt.Fprintln(cmd.ErrOrStderr())
-	return string(text), err
+	password := strings.TrimRight(string(text), "\r\n")
+	if err == nil && password == "" {
+		err = errors.New("no password was given; type one, or send it to standard input")
+	}
+	return password, err
 }

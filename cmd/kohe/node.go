@@ -11,8 +11,10 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -70,7 +72,9 @@ func openNode(ctx context.Context, c config, demo bool, logTo io.Writer) (_ *nod
 	}
 	if n.cell, err = client.Open(client.Config{
 		Dir: filepath.Join(c.Data, "cell"), NodeID: c.Node, Logger: n.log, Fatal: n.fatal,
-	}); err != nil {
+	}); errors.Is(err, syscall.EAGAIN) {
+		return nil, fmt.Errorf("another node is running on the folder %s; stop it, or give this one a folder of its own with --data", c.Data)
+	} else if err != nil {
 		return nil, fmt.Errorf("open %s: %w", c.Data, err)
 	}
 	select {
@@ -99,7 +103,7 @@ func openNode(ctx context.Context, c config, demo bool, logTo io.Writer) (_ *nod
 	}))
 	(&edge.Web{Bundle: bundle, Site: store.Site, Public: n.public, Shop: demo}).Register(mux)
 	n.operations(mux)
-	if err := n.openLocal(api.NewLocal(store, n.cell, tickets)); err != nil {
+	if err := n.openLocal(api.NewLocal(store, n.cell, tickets, n.public)); err != nil {
 		return nil, err
 	}
 	n.ready.Store(true)
@@ -139,17 +143,7 @@ func (n *node) listening(mux http.Handler) listen.Config {
 
 // publicURL returns how browsers reach the node.
 func (n *node) publicURL() string {
-	if n.config.PublicURL != "" {
-		return n.config.PublicURL
-	}
-	scheme, host := "http", "localhost"
-	if n.config.secure() {
-		scheme = "https"
-		if h, _ := splitListen(n.config.Listen[0]); h != "" {
-			host = h
-		}
-	}
-	return fmt.Sprintf("%s://%s", scheme, net.JoinHostPort(host, fmt.Sprint(n.port.Port())))
+	return n.config.public(strconv.Itoa(n.port.Port()))
 }
 
 // reach returns the node's WebTransport address and, if it made its
@@ -212,7 +206,7 @@ func (n *node) close(ctx context.Context) error {
 func (n *node) run(ctx context.Context) error {
 	<-ctx.Done()
 	drain, _ := time.ParseDuration(n.config.Drain) // checked
-	n.log.Info("draining", "over", drain)
+	n.log.Info("draining", "over", drain.String())
 	n.edge.Drain(drain)
 	done, cancel := context.WithTimeout(context.Background(), drain+10*time.Second)
 	defer cancel()

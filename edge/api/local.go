@@ -1,7 +1,9 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -37,6 +39,7 @@ type Local struct {
 	store   LocalStore
 	cell    Proposer
 	tickets *auth.Tickets
+	public  string
 	mux     *http.ServeMux
 }
 
@@ -62,11 +65,12 @@ type LocalSite struct {
 	Assets      []string `json:"assets"`
 	Color       string   `json:"color"`
 	CoBrowse    bool     `json:"cobrowse"`
+	Node        string   `json:"node,omitempty"` // where its pages load kohe.js from; in answers only
 }
 
-// NewLocal returns the handler.
-func NewLocal(store LocalStore, cell Proposer, tickets *auth.Tickets) *Local {
-	l := &Local{store: store, cell: cell, tickets: tickets, mux: http.NewServeMux()}
+// NewLocal returns the handler. public is how browsers reach the node.
+func NewLocal(store LocalStore, cell Proposer, tickets *auth.Tickets, public string) *Local {
+	l := &Local{store: store, cell: cell, tickets: tickets, public: public, mux: http.NewServeMux()}
 	l.mux.HandleFunc("GET /agents", handleLocal(l.agents))
 	l.mux.HandleFunc("POST /agents", handleLocal(l.addAgent))
 	l.mux.HandleFunc("POST /password", handleLocal(l.setPassword))
@@ -90,10 +94,22 @@ func handleLocal[In any](h func(*http.Request, In) (any, error)) http.HandlerFun
 		w.Header().Set("Content-Type", "application/json")
 		if err != nil {
 			w.WriteHeader(http.StatusBadRequest)
-			v = wire.ErrorPayload{Code: relay.CodeOf(err), Text: err.Error()} // the operator sees all of it
+			v = wire.ErrorPayload{Code: relay.CodeOf(err), Text: operatorText(err)}
 		}
 		_ = json.NewEncoder(w).Encode(v)
 	}
+}
+
+// operatorText says all that is known of an error, once.
+func operatorText(err error) string {
+	e, ok := errors.AsType[*relay.Error](err)
+	switch {
+	case !ok:
+		return err.Error()
+	case e.Err == nil || strings.Contains(e.Text, e.Err.Error()):
+		return e.Text
+	}
+	return e.Text + " " + e.Err.Error()
 }
 
 func (l *Local) agents(*http.Request, *struct{}) (any, error) {
@@ -138,6 +154,7 @@ func (l *Local) addAgent(r *http.Request, in LocalAgent) (any, error) {
 		Departments: in.Departments, Capacity: in.Capacity, Password: hash, Generation: 1}
 	if was, ok := l.store.Agent(in.ID); ok {
 		row.Generation = was.Generation + 1
+		row.Password = cmp.Or(row.Password, was.Password)
 	}
 	in.Password = ""
 	_, err = l.cell.Propose(r.Context(), state.Put{Agent: &row, At: time.Now().UnixMilli()})
@@ -269,10 +286,7 @@ func (l *Local) addSite(r *http.Request, in LocalSite) (any, error) {
 		in.Name = in.ID
 	}
 	at := time.Now().UnixMilli()
-	customer := localCustomer
-	if was, ok := l.store.Site(in.ID); ok {
-		customer = was.Customer
-	}
+	customer := l.customerOf(in.ID)
 	rows := []state.Put{{Customer: &state.Customer{ID: customer, Name: customer}}}
 	for _, id := range in.Departments {
 		if _, ok := l.store.Department(id); !ok {
@@ -287,7 +301,24 @@ func (l *Local) addSite(r *http.Request, in LocalSite) (any, error) {
 			return nil, err
 		}
 	}
+	in.Node = l.public
 	return in, nil
+}
+
+// customerOf returns whose a site is: its own customer's, else that of the
+// other sites, as long as there is one customer only.
+func (l *Local) customerOf(site string) string {
+	if was, ok := l.store.Site(site); ok {
+		return was.Customer
+	}
+	customer := ""
+	for _, s := range l.store.AllSites() {
+		if customer != "" && customer != s.Customer {
+			return localCustomer
+		}
+		customer = s.Customer
+	}
+	return cmp.Or(customer, localCustomer)
 }
 
 func title(id string) string { return strings.ToUpper(id[:1]) + id[1:] }
