@@ -75,7 +75,7 @@ export class Api {
     const { hits, more } = await this.get<{ hits: List<Hit>; more: boolean }>('/search', query);
     return { hits: hits ?? [], more };
   }
-  async cards(query: { before?: number }) {
+  async cards(query: { before?: number; limit?: number }) {
     const { cards, more } = await this.get<{ cards: List<Card>; more?: boolean }>('/cards', query);
     return { cards: cards ?? [], more: more ?? false };
   }

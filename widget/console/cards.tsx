@@ -3,6 +3,7 @@
 import { useSignal } from '@preact/signals';
 import type { Card } from './api.ts';
 import { codeOf } from './store.ts';
+import { contactAddress } from './text.ts';
 import { moment } from './time.ts';
 import { Empty, Failed, IconButton, Loading, Segments, useLoad, useStore, VisitorTag } from './ui.tsx';
 
@@ -31,6 +32,7 @@ export function Cards() {
     put({ ...all, cards: all.cards.map((c) => (c.id === card.id ? { ...c, solved } : c)) });
     try {
       await store.parts.api.solve(card.id, solved);
+      void store.countCards();
       store.announce(t(solved ? 'cards.nowSolved' : 'cards.nowOpen', { name: card.name }));
     } catch (error) {
       put(all);
@@ -89,6 +91,7 @@ function NoCards({ shown }: { shown: 'open' | 'solved' }) {
 function CardView({ card, onSolve }: { card: Card; onSolve: (solved: boolean) => void }) {
   const store = useStore();
   const t = store.t.value;
+  const address = contactAddress(card.contact);
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(card.contact);
@@ -100,7 +103,7 @@ function CardView({ card, onSolve }: { card: Card; onSolve: (solved: boolean) =>
   return (
     <li class={`card ${card.solved ? 'card-solved' : ''}`}>
       <header class="card-head">
-        <VisitorTag visitor={card.visitor} />
+        <VisitorTag visitor={card.visitor} name={card.name} />
         <h3>
           <bdi>{card.name || t('visitor.nameless')}</bdi>
         </h3>
@@ -111,7 +114,7 @@ function CardView({ card, onSolve }: { card: Card; onSolve: (solved: boolean) =>
       </p>
       <p class="card-contact">
         <span>{t('cards.contact')}</span>
-        <bdi>{card.contact || '–'}</bdi>
+        <bdi>{address ? <a href={address}>{card.contact}</a> : card.contact || '–'}</bdi>
         {card.contact && (
           <IconButton icon="copy" label={t('cards.copy', { contact: card.contact })} onClick={() => void copy()} />
         )}

@@ -39,7 +39,7 @@ function ChatHead({ session, mine }: { session: Session; mine: boolean }) {
   const live = mine && session.state === 'active';
   return (
     <header class="chat-head">
-      <VisitorTag visitor={session.visitor} large />
+      <VisitorTag visitor={session.visitor} name={session.name} large />
       <div class="chat-who">
         <h2>
           <VisitorName visitor={session.visitor} name={session.name} />
@@ -108,7 +108,12 @@ function ChatLines({ session }: { session: Session }) {
         {lines.length === 0 && (
           <Empty icon="chats" title={t('chat.empty', { name: session.name })} text={t('chat.emptyText')} />
         )}
-        <Lines lines={lines} newFrom={talk.newFrom.value} onAgain={(text) => store.say(session.id, text)} />
+        <Lines
+          lines={lines}
+          mine={store.isMine(session)}
+          newFrom={talk.newFrom.value}
+          onAgain={(text) => store.say(session.id, text)}
+        />
         {talk.typing.value && (
           <p class="typing">
             <span class="typing-dots" aria-hidden="true">

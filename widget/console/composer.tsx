@@ -48,7 +48,7 @@ export function Composer({ session }: { session: Session }) {
       }}
     >
       <label class="composer-to" for={`reply-${session.id}`}>
-        <VisitorTag visitor={session.visitor} />
+        <VisitorTag visitor={session.visitor} name={session.name} />
         <span>
           {t('chat.replyTo')} <VisitorName visitor={session.visitor} name={session.name} />
         </span>

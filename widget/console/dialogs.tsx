@@ -38,7 +38,7 @@ export function Dialogs() {
           onYes={() => (ending ? store.end(session.id) : store.block(session))}
         >
           <p class="dialog-who">
-            <VisitorTag visitor={session.visitor} large />
+            <VisitorTag visitor={session.visitor} name={session.name} large />
             <VisitorName visitor={session.visitor} name={name} />
           </p>
         </Confirm>

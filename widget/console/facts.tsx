@@ -16,7 +16,7 @@ export function Facts({ session }: { session: Session }) {
   return (
     <div class="facts">
       <h3 class="facts-title">
-        <VisitorTag visitor={session.visitor} />
+        <VisitorTag visitor={session.visitor} name={session.name} />
         {t('facts.title')}
       </h3>
       <dl class="facts-list">

@@ -64,6 +64,7 @@ function welcomed(store: Store, welcome: Welcome): void {
     store.opened.value++;
   });
   store.sayAgain();
+  void store.countCards();
   for (const id of ours) void askAfter(store, id);
   for (const id of lost) if (!ours.includes(id)) store.dropTalk(id);
 }

@@ -1,7 +1,7 @@
 // What was said before: searched by words, or read by date.
 
 import { useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect } from 'preact/hooks';
 import type { Session } from '../wire/payload.ts';
 import type { Hit } from './api.ts';
 import { Icon } from './icons.tsx';
@@ -23,11 +23,7 @@ export function History() {
   const t = store.t.value;
   const typed = useSignal('');
   const query = useSignal('');
-  const field = useRef<HTMLInputElement>(null);
   const open = store.route.value.session;
-  useEffect(() => {
-    if (!store.route.peek().session) field.current?.focus();
-  }, [store]);
   useEffect(() => {
     const timer = setTimeout(() => {
       query.value = typed.value.trim().length >= shortest ? typed.value.trim() : '';
@@ -43,9 +39,9 @@ export function History() {
           <search class="search-box">
             <Icon name="search" />
             <input
-              ref={field}
               class="search-field"
               type="search"
+              data-search
               value={typed.value}
               aria-label={t('history.search')}
               placeholder={t('history.search')}
@@ -142,7 +138,7 @@ function Result({ session, at, query, snippet }: { session: Session; at: number;
   return (
     <li>
       <a class="result" href={`#history/${session.id}`} aria-current={open ? 'true' : undefined}>
-        <VisitorTag visitor={session.visitor} />
+        <VisitorTag visitor={session.visitor} name={session.name} />
         <span class="result-main">
           <span class="result-top">
             <VisitorName visitor={session.visitor} name={session.name} />

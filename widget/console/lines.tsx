@@ -12,11 +12,12 @@ const together = 120_000; // ms within which lines of one author form a group
 
 interface Props {
   lines: readonly Line[];
+  mine: boolean; // the conversation is this agent's
   newFrom?: number | null;
   onAgain?: (text: string) => void;
 }
 
-export function Lines({ lines, newFrom = null, onAgain }: Props) {
+export function Lines({ lines, mine, newFrom = null, onAgain }: Props) {
   const store = useStore();
   const t = store.t.value;
   const language = store.parts.settings.language.value;
@@ -42,7 +43,7 @@ export function Lines({ lines, newFrom = null, onAgain }: Props) {
             {message.kind === 'text' ? (
               <TextLine line={line} joined={joined} {...(onAgain && { onAgain })} />
             ) : (
-              <SystemLine message={message} />
+              <SystemLine message={message} mine={mine} />
             )}
           </div>
         );
@@ -131,13 +132,13 @@ function TickMark({ tick }: { tick: Tick }) {
   );
 }
 
-function SystemLine({ message }: { message: Message }) {
+function SystemLine({ message, mine }: { message: Message; mine: boolean }) {
   const store = useStore();
   const t = store.t.value;
   const time = timeOfDay(message.at, store.parts.settings.language.value);
   return (
     <p class={`system-line system-${message.kind}`}>
-      <span>{t(systemKey(message), { name: named(message) || t('role.agent') })}</span> <time>{time}</time>
+      <span>{t(systemKey(message, mine), { name: named(message) || t('role.agent') })}</span> <time>{time}</time>
     </p>
   );
 }
@@ -146,12 +147,14 @@ function SystemLine({ message }: { message: Message }) {
 const named = ({ kind, text }: Message): string | undefined =>
   kind === 'joined' || kind === 'left' ? text : undefined;
 
-/** Returns the text of a message that Kohe itself wrote. */
-export function systemKey({ kind, text }: Message): Key {
+/** Returns the text of a message that Kohe itself wrote, in a conversation of one's own or of another agent. */
+export function systemKey({ kind, text }: Message, mine: boolean): Key {
   if (kind === 'joined') return 'system.joined';
   if (kind === 'left') return 'system.left';
   if (kind === 'consent') return text === 'on' ? 'system.consentOn' : 'system.consentOff';
-  return text === 'visitor' ? 'system.endedVisitor' : text === 'timeout' ? 'system.endedTimeout' : 'system.endedAgent';
+  if (text === 'visitor') return 'system.endedVisitor';
+  if (text === 'timeout') return 'system.endedTimeout';
+  return mine ? 'system.endedYou' : 'system.endedAgent';
 }
 
 function sameAuthor(a: Message, b: Message): boolean {

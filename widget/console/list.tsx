@@ -125,7 +125,7 @@ function Row({ session, place }: { session: Session; place: number }) {
         aria-current={selected ? 'true' : undefined}
         onClick={() => store.select(session.id)}
       >
-        <VisitorTag visitor={session.visitor} />
+        <VisitorTag visitor={session.visitor} name={session.name} />
         <span class="row-main">
           <span class="row-top">
             <span class="row-name">
@@ -195,7 +195,7 @@ function OtherRow({ session }: { session: Session }) {
         aria-current={selected ? 'true' : undefined}
         onClick={() => store.select(session.id)}
       >
-        <VisitorTag visitor={session.visitor} />
+        <VisitorTag visitor={session.visitor} name={session.name} />
         <span class="row-main">
           <span class="row-top">
             <span class="row-name">

@@ -22,13 +22,13 @@ function ScreenNav({ phone }: { phone: boolean }) {
   const here = store.route.value.screen;
   const waiting = store.unread.value + store.offers.value.length;
   const items = [
-    { screen: 'desk', icon: 'chats', label: t('nav.desk'), count: waiting },
-    { screen: 'history', icon: 'history', label: t('nav.history'), count: 0 },
-    { screen: 'cards', icon: 'cards', label: t('nav.cards'), count: 0 },
+    { screen: 'desk', icon: 'chats', label: t('nav.desk'), count: waiting, of: 'nav.new' },
+    { screen: 'history', icon: 'history', label: t('nav.history'), count: 0, of: 'nav.new' },
+    { screen: 'cards', icon: 'cards', label: t('nav.cards'), count: store.openCards.value, of: 'nav.unanswered' },
   ] as const;
   return (
     <nav class={`nav ${phone ? '' : 'nav-phone-none'}`} aria-label={t('nav.label')}>
-      {items.map(({ screen, icon, label, count }) => (
+      {items.map(({ screen, icon, label, count, of }) => (
         <a
           key={screen}
           class="nav-item"
@@ -40,7 +40,7 @@ function ScreenNav({ phone }: { phone: boolean }) {
         >
           <span class="nav-icon">
             <Icon name={icon} />
-            {count > 0 && <Count n={count} />}
+            {count > 0 && <Count n={count} of={t(of)} />}
           </span>
           {label}
         </a>
@@ -75,7 +75,7 @@ function PaneNav() {
         >
           <span class="nav-icon">
             <Icon name={icon} />
-            {pane === 'list' && elsewhere > 0 && <Count n={elsewhere} />}
+            {pane === 'list' && elsewhere > 0 && <Count n={elsewhere} of={t('nav.new')} />}
           </span>
           {label}
         </button>
@@ -84,12 +84,11 @@ function PaneNav() {
   );
 }
 
-function Count({ n }: { n: number }) {
-  const { t } = useStore();
+function Count({ n, of }: { n: number; of: string }) {
   return (
     <span class="count">
       {n > 99 ? '99+' : n}
-      <span class="sr-only"> {t.value('nav.new')}</span>
+      <span class="sr-only"> {of}</span>
     </span>
   );
 }

@@ -32,7 +32,7 @@ function OfferCard({ offer, first, floating }: { offer: Offer; first: boolean; f
   return (
     <article class="offer" aria-labelledby={`offer-${session.id}${floating ? '-f' : ''}`}>
       <div class="offer-head">
-        <VisitorTag visitor={session.visitor} large />
+        <VisitorTag visitor={session.visitor} name={session.name} large />
         <div class="offer-who">
           <h2 class="offer-name" id={`offer-${session.id}${floating ? '-f' : ''}`}>
             <VisitorName visitor={session.visitor} name={session.name} />

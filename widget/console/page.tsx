@@ -6,9 +6,11 @@ import type { Session } from '../wire/payload.ts';
 import { type MirrorState, mirrorState } from './desk.ts';
 import { Icon, type IconName } from './icons.tsx';
 import type { Store } from './store.ts';
-import { shortAddress } from './text.ts';
+import { clip, shortAddress } from './text.ts';
 import type { Key } from './texts.ts';
 import { Empty, useStore } from './ui.tsx';
+
+const longestLabel = 24; // characters beside the visitor's pointer
 
 export function PageView({ session }: { session: Session }) {
   const store = useStore();
@@ -121,7 +123,7 @@ function useMirror(
       title: store.t.peek()('page.mirror', { name }),
       onGap: () => store.watch(id, true),
     });
-    mirror.setName(name);
+    mirror.setName(clip(name, longestLabel));
     const observer = new ResizeObserver(() => fitWidth(box, stage, mirror.view()));
     observer.observe(box);
     observer.observe(mirror.view());

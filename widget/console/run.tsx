@@ -12,6 +12,8 @@ import { actionOf } from './shortcuts.ts';
 import { type Parts, Store } from './store.ts';
 import { StoreProvider } from './ui.tsx';
 
+const countEvery = 60_000; // ms between two looks at the messages left
+
 export function run(
   parts: Pick<Parts, 'connect' | 'openMirror'>,
   fetch: typeof globalThis.fetch = (...args) => globalThis.fetch(...args),
@@ -37,6 +39,9 @@ function listen(store: Store): void {
   setInterval(() => {
     store.local.value = Date.now();
   }, 1000);
+  setInterval(() => {
+    if (store.phase.value === 'in') void store.countCards();
+  }, countEvery);
   const back = () => {
     if (document.hidden) return;
     store.look();
@@ -74,6 +79,9 @@ function onKey(store: Store, event: KeyboardEvent): void {
   if (action.do === 'previous') store.step(-1);
   if (action.do === 'help') store.question.value = { ask: 'help' };
   if (action.do === 'reply') document.querySelector<HTMLElement>('[data-reply]')?.focus();
-  if (action.do === 'search') store.open('history');
+  if (action.do === 'search') {
+    store.open('history');
+    requestAnimationFrame(() => document.querySelector<HTMLElement>('[data-search]')?.focus()); // once it is drawn
+  }
   if (place) store.select(place.id);
 }

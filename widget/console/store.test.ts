@@ -159,6 +159,11 @@ test('an agent who rests is told, and the state set again ends it', async () => 
   assert.deepEqual(edge.of('State'), [{ state: 'service' }]);
 });
 
+test('the messages that nobody has answered are counted', async () => {
+  assert.equal((await open('frozen')).store.openCards.value, 2);
+  assert.equal((await open('empty')).store.openCards.value, 0);
+});
+
 test('a declined offer goes away and opens nothing', async () => {
   const { store } = await open('busy');
   store.answer(store.offers.value[0] as never, false);

@@ -50,6 +50,7 @@ export interface LinkView {
 const typingEvery = 3000; // ms between two typing notes
 const comeBackAfter = 2000; // ms
 const toastFor = 8000; // ms
+const cardsCounted = 100; // the newest, so that more than 99 open ones show as such
 const maxAsked = 64; // requests that wait for OK or Error
 
 export class Store {
@@ -67,6 +68,7 @@ export class Store {
   readonly route: Signal<Route> = signal(parseRoute(location.hash));
   readonly pane: Signal<PhonePane> = signal(parseRoute(location.hash).session ? 'chat' : 'list');
   readonly toasts: Signal<readonly Toast[]> = signal([]);
+  readonly openCards = signal(0); // messages left that nobody has answered, among the newest
   readonly said = signal(''); // for screen readers
   readonly question: Signal<Question | null> = signal(null);
   readonly local = signal(Date.now()); // this computer's clock, once a second
@@ -137,6 +139,7 @@ export class Store {
       this.offers.value = [];
       this.mirrors.value = new Map();
       this.desk.value = null;
+      this.openCards.value = 0;
       this.me.value = null;
       this.question.value = null;
       this.why.value = why;
@@ -313,6 +316,15 @@ export class Store {
 
   setDepartments(departments: string[]): void {
     this.ask('State', { state: this.desk.value?.state ?? 'service', departments });
+  }
+
+  async countCards(): Promise<void> {
+    try {
+      const { cards } = await this.parts.api.cards({ limit: cardsCounted });
+      this.openCards.value = cards.filter(({ solved }) => !solved).length;
+    } catch {
+      // the number stays until the next count
+    }
   }
 
   answer(offer: Offer, accept: boolean): void {

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Message } from '../wire/payload.ts';
 import { browserOf } from './browser.ts';
+import { systemKey } from './lines.tsx';
 import { formatRoute, parseRoute } from './route.ts';
 import { actionOf } from './shortcuts.ts';
-import { tagOf } from './tag.ts';
-import { highlight, linkify, shortAddress } from './text.ts';
+import { initialsOf, tagOf } from './tag.ts';
+import { clip, contactAddress, highlight, linkify, shortAddress } from './text.ts';
 import { clockLength } from './time.ts';
 
 const whole = (pieces: { text: string }[]) => pieces.map((p) => p.text).join('');
@@ -70,6 +72,52 @@ test('a tag depends on the visitor alone, and odd ids have one too', () => {
   assert.notDeepEqual(tagOf('k7ab'), tagOf('k7ac'));
   assert.match(tagOf('').hue, /^hue-\d+$/);
   assert.match(tagOf('!!!!').hue, /^hue-\d+$/);
+});
+
+test('initials are of the first and last word, and of nothing but letters and digits', () => {
+  assert.equal(initialsOf('Liis'), 'L');
+  assert.equal(initialsOf(' jānis  van der bērziņš '), 'JB');
+  assert.equal(initialsOf('Андрей 2'), 'А2');
+  assert.equal(initialsOf('(mari) 😀'), 'M');
+  assert.equal(initialsOf('😀 !'), '');
+});
+
+test('only a plain address or number becomes a link to write or to call', () => {
+  assert.equal(contactAddress(' mari.tamm+shop@post.example '), 'mailto:mari.tamm+shop@post.example');
+  assert.equal(contactAddress('+372 5555-0123'), 'tel:+37255550123');
+  assert.equal(contactAddress('(06) 555 01 23'), 'tel:065550123');
+  for (const text of [
+    '',
+    'Mari',
+    'mari@post',
+    'mari@post.example?cc=x@y.example',
+    'a@b.example, c@d.example',
+    'javascript:1',
+    '12',
+    '5555 0123 ext 4',
+  ])
+    assert.equal(contactAddress(text), null, text);
+});
+
+test('a long text is cut by whole characters', () => {
+  assert.equal(clip('Mari', 4), 'Mari');
+  assert.equal(clip('😀😀😀😀😀', 4), '😀😀😀…');
+});
+
+test('an agent reads that they themselves ended what they had', () => {
+  const ended = (text: string): Message => ({
+    session: 's',
+    epoch: 1,
+    seq: 1,
+    author: { role: 'system' },
+    id: 'ended-0',
+    kind: 'ended',
+    text,
+    at: 0,
+  });
+  assert.equal(systemKey(ended('agent'), true), 'system.endedYou');
+  assert.equal(systemKey(ended('agent'), false), 'system.endedAgent');
+  assert.equal(systemKey(ended('visitor'), true), 'system.endedVisitor');
 });
 
 test('routes survive the address bar, and foreign ones lead to the desk', () => {

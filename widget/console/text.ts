@@ -52,6 +52,20 @@ export function shortAddress(text: string): string {
   }
 }
 
+/** Returns the address to write or call to, if the text is one plain e-mail address or phone number. */
+export function contactAddress(contact: string): string | null {
+  const text = contact.trim();
+  if (/^[\w.+-]+@[\w-]+(\.[\w-]+)+$/.test(text)) return `mailto:${text}`;
+  const number = text.replace(/[\s().-]/g, '');
+  return /^\+?\d{5,15}$/.test(number) ? `tel:${number}` : null;
+}
+
+/** Returns the text, or as much of it as makes `most` characters with an ellipsis. */
+export function clip(text: string, most: number): string {
+  const characters = [...text];
+  return characters.length <= most ? text : `${characters.slice(0, most - 1).join('')}…`;
+}
+
 function httpAddress(text: string): string | null {
   try {
     const url = new URL(text);

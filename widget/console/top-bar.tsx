@@ -4,6 +4,7 @@ import type { AgentState } from '../wire/payload.ts';
 import { ConnectionView } from './connection.tsx';
 import { Icon, type IconName, Logo } from './icons.tsx';
 import { LanguageSelect, Switch, ThemeSegments } from './preferences.tsx';
+import { initialsOf } from './tag.ts';
 import { Popover, Segments, useStore } from './ui.tsx';
 
 const stateIcons: Record<Exclude<AgentState, 'out'>, IconName> = {
@@ -99,18 +100,13 @@ function Account() {
   const t = store.t.value;
   const me = store.me.value;
   const { settings, alerts } = store.parts;
-  const initials = (me?.name ?? '')
-    .split(/\s+/)
-    .map((part) => part[0] ?? '')
-    .slice(0, 2)
-    .join('');
   return (
     <Popover
       class="account"
       label={t('account.label', { name: me?.name ?? '' })}
       button={
         <span class="avatar" aria-hidden="true">
-          {initials}
+          {initialsOf(me?.name ?? '')}
         </span>
       }
     >

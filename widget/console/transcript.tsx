@@ -55,7 +55,7 @@ function Read({ session, messages, query }: { session: Session; messages: readon
     <article class={`chat transcript ${tagOf(session.visitor).hue}`}>
       <header class="chat-head">
         <IconButton icon="back" class="transcript-back" label={t('back')} onClick={() => store.open('history')} />
-        <VisitorTag visitor={session.visitor} large />
+        <VisitorTag visitor={session.visitor} name={session.name} large />
         <div class="chat-who">
           <h2>
             <VisitorName visitor={session.visitor} name={session.name} />
@@ -79,7 +79,11 @@ function Read({ session, messages, query }: { session: Session; messages: readon
           // biome-ignore lint/a11y/noNoninteractiveTabindex: a scroller must be reachable by keyboard
           tabIndex={0}
         >
-          {lines.length === 0 ? <Empty icon="chats" title={t('history.silent')} /> : <Lines lines={lines} />}
+          {lines.length === 0 ? (
+            <Empty icon="chats" title={t('history.silent')} />
+          ) : (
+            <Lines lines={lines} mine={store.isMine(session)} />
+          )}
         </section>
       </div>
     </article>

@@ -5,7 +5,7 @@ import { type ComponentChildren, createContext } from 'preact';
 import { useContext, useEffect, useId, useRef, useState } from 'preact/hooks';
 import { Icon, type IconName } from './icons.tsx';
 import { codeOf, errorKey, type Store } from './store.ts';
-import { tagOf } from './tag.ts';
+import { initialsOf, tagOf } from './tag.ts';
 import type { Piece } from './text.ts';
 
 const StoreContext = createContext<Store | null>(null);
@@ -17,22 +17,21 @@ export function useStore(): Store {
   return store;
 }
 
-/** The visitor's colour and letters. Screen readers get the letters only where names are shared. */
-export function VisitorTag({ visitor, large }: { visitor: string; large?: boolean }) {
-  const { letters, hue } = tagOf(visitor);
+/** The visitor's initials in their colour. */
+export function VisitorTag({ visitor, name, large }: { visitor: string; name: string; large?: boolean }) {
   return (
-    <span class={`tag ${hue} ${large ? 'tag-large' : ''}`} aria-hidden="true">
-      {letters}
+    <span class={`tag ${tagOf(visitor).hue} ${large ? 'tag-large' : ''}`} aria-hidden="true">
+      {initialsOf(name) || <Icon name="person" />}
     </span>
   );
 }
 
-/** A visitor's name; where two visitors share it, with the letters of their tag. */
+/** A visitor's name on one line, in full as a tooltip; where two visitors share it, with the letters of their tag. */
 export function VisitorName({ visitor, name }: { visitor: string; name: string }) {
   const store = useStore();
   const shared = store.shared.value.has(name.trim().toLowerCase());
   return (
-    <span class="visitor-name">
+    <span class="visitor-name" title={name}>
       <bdi>{name || store.t.value('visitor.nameless')}</bdi>
       {shared && <span class="visitor-letters"> · {tagOf(visitor).letters}</span>}
     </span>
