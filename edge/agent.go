@@ -156,7 +156,7 @@ func (c *client) watch(p wire.WatchPayload, seq uint64) error {
 	if err != nil {
 		return err
 	}
-	l.watch(c, p.On)
+	l.watch(c, p)
 	c.ok(seq, "")
 	return nil
 }

@@ -29,13 +29,16 @@ const snapshotAgain = time.Second
 // watch lets an agent see the page, or ends that. Someone who comes late gets
 // the page from the edge's tree; the visitor's browser does nothing. Watching
 // again gets the whole page anew.
-func (l *live) watch(c *client, on bool) {
+func (l *live) watch(c *client, p wire.WatchPayload) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !on {
+	if !p.On {
 		l.unwatch(c)
 		l.lead()
 		return
+	}
+	if p.Diverged && l.mirror.watchers[c] && l.mirror.page != nil {
+		l.mirror.page.Diverged()
 	}
 	if l.mirror.watchers == nil {
 		l.mirror.watchers = make(map[*client]bool)

@@ -213,8 +213,9 @@ type (
 	// WatchPayload subscribes to a session's page, or ends that. The edge sends
 	// a snapshot of its own tree first; the visitor's browser does nothing.
 	WatchPayload struct {
-		Session relay.ID `json:"session"`
-		On      bool     `json:"on"`
+		Session  relay.ID `json:"session"`
+		On       bool     `json:"on"`
+		Diverged bool     `json:"diverged,omitempty"` // on again, because the mirror failed a check
 	}
 	// BlockPayload blocks a visitor on their site, or lifts that.
 	BlockPayload struct {

@@ -237,7 +237,7 @@ export interface Payloads {
   Offer: { session: Session; assignment: number; expires_at: number };
   OfferEnd: { session: string; assignment: number; why: 'accepted' | 'declined' | 'expired' | 'gone' };
   Answer: { session: string; assignment: number; accept: boolean };
-  Watch: { session: string; on: boolean };
+  Watch: { session: string; on: boolean; diverged?: boolean };
   Block: { visitor: string; site: string; on: boolean };
 }
 export type ControlKind = keyof Payloads;
