@@ -9,26 +9,29 @@ import { absoluteCss } from './url.ts';
 import type { Writer } from './writer.ts';
 
 const longest = Limit.inline; // UTF-16 units of a rule; an animation with a longer one is left out
+const most = 100; // animations of an element
 const endless = 4_000_000_000; // ms, and hundredths of an iteration
 
 export class Animations implements Part {
   #said = new WeakSet<Element>(); // elements with animations in the mirror
+  readonly #due = new Set<Element>(); // to be written once they are known
 
   constructor(readonly page: Page) {}
 
   renew(): void {
     this.#said = new WeakSet();
+    this.#due.clear();
   }
 
   patch(patches: Patches, view: Realm): void {
     const changed = ({ target }: KeyframeEffect): void => {
-      if (target) this.page.touch(target);
+      if (target) this.#touch(target);
     };
     const moved = (a: Animation): void => {
       if (a.effect) changed(a.effect as KeyframeEffect);
     };
     const { Animation, KeyframeEffect, AnimationEffect } = view;
-    patches.method(view.Element.prototype, 'animate', this.page.touch);
+    patches.method(view.Element.prototype, 'animate', (el: Element) => this.#touch(el));
     patches.method(Animation.prototype, 'play pause cancel finish reverse updatePlaybackRate', moved);
     patches.setter(Animation.prototype, 'currentTime startTime playbackRate effect', moved);
     patches.method(KeyframeEffect.prototype, 'setKeyframes', changed);
@@ -39,14 +42,29 @@ export class Animations implements Part {
   rooted(root: DocumentOrShadowRoot): void {
     for (const { effect } of root.getAnimations()) {
       const { target } = effect as KeyframeEffect;
-      if (target && byScript(target).length > 0) this.page.touch(target);
+      if (target && byScript(target).length > 0) this.#due.add(target);
     }
   }
 
-  touched(w: Writer, el: Element): void {
+  #touch(el: Element): void {
+    this.#due.add(el);
+    this.page.signal();
+  }
+
+  write(w: Writer): void {
+    for (const el of this.#due) {
+      const known = this.page.ids.of(el);
+      if (!known && el.isConnected) continue;
+      this.#due.delete(el);
+      if (known) this.#write(w, el);
+    }
+  }
+
+  #write(w: Writer, el: Element): void {
     const list = byScript(el)
       .map((a) => [a, keyframes(a.effect as KeyframeEffect, el, this.page.ids.masked(el))] as const)
-      .filter(([, rule]) => rule !== '' && rule.length < longest);
+      .filter(([, rule]) => rule !== '' && rule.length < longest)
+      .slice(0, most);
     if (list.length === 0 && !this.#said.has(el)) return;
     this.#said.add(el);
     w.op(Op.animate);
@@ -75,7 +93,7 @@ export class Animations implements Part {
     w.z(whole(animation.currentTime));
     w.plain(easing ?? 'linear');
     if (animation.playState !== 'running') return;
-    const again = (): void => this.page.touch(el);
+    const again = (): void => this.#touch(el);
     animation.finished.then(again, again);
   }
 }
