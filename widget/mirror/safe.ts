@@ -15,6 +15,7 @@ const inertTags = new Set([
   'fencedframe',
   'svg:script',
   'svg:handler',
+  ...['dialog', 'option', 'select'].flatMap((name) => [`svg:${name}`, `math:${name}`]), // state.ts takes them for HTML's
 ]);
 const bannedAttributes = new Set([
   'srcdoc',
@@ -62,6 +63,17 @@ const addresses = new Set([
   'imagesrcset',
   'lowsrc',
 ]);
+/** What the mirror asks of elements and documents. A field with such a name would answer in its form's place. */
+const asked = new Set(
+  (
+    'nodeType nodeName localName parentNode childNodes firstChild firstElementChild nextSibling isConnected ownerDocument shadowRoot ' +
+    'appendChild insertBefore moveBefore append remove replaceWith replaceChildren contains closest matches getRootNode animate ' +
+    'attributes setAttribute setAttributeNS getAttribute hasAttribute removeAttribute toggleAttribute attachShadow addEventListener ' +
+    'style scrollTop scrollLeft open write close doctype documentElement defaultView adoptedStyleSheets scrollingElement images ' +
+    'createElement createElementNS createTextNode createDocumentFragment createRange querySelectorAll'
+  ).split(' '),
+);
+const fields = new Set(['button', 'fieldset', 'img', 'input', 'output', 'select', 'textarea']);
 const animations = new Set(['svg:animate', 'svg:set', 'svg:animateTransform', 'svg:animateMotion', 'svg:animateColor']);
 const dangerousCss = /expression\s*\(|-moz-binding|behavior\s*:|javascript\s*:|vbscript\s*:/i;
 
@@ -70,9 +82,10 @@ export function isFrame(tag: string): boolean {
   return tag === 'iframe' || tag === 'kohe-frame';
 }
 
-/** The tag to create in place of one. */
+/** The tag to create in place of one. An HTML name has html: before it only where it needs that: the rules know it without. */
 export function safeTag(tag: string): string {
-  return inertTags.has(tag.replace(/^html:/, '').toLowerCase()) ? 'kohe-x' : tag;
+  const name = tag.replace(/^html:(?!.*:)/s, '');
+  return inertTags.has(name.toLowerCase()) ? 'kohe-x' : name;
 }
 
 /** An address without what browsers ignore in it, lower case, as far as its scheme. */
@@ -100,13 +113,18 @@ function safeAddress(tag: string, url: string): boolean {
   );
 }
 
+const isStylesheet = (rel: string): boolean => /^\s*stylesheet\s*$/i.test(rel);
+
 /** The value to set in place of one, null for none. `rel` is the element's own, for links. */
 export function safeAttribute(tag: string, name: string, value: string, rel: string): string | null {
   const lower = name.toLowerCase();
+  if (name !== lower && !tag.includes(':')) return null; // in HTML it would become the attribute that it looks like
   if (lower.startsWith('on') || bannedAttributes.has(lower)) return null;
+  if ((lower === 'name' || (lower === 'id' && fields.has(tag))) && asked.has(value)) return null;
   if (isFrame(tag) && (lower === 'src' || lower === 'name' || lower === 'data')) return null;
   if (tag === 'meta' && lower === 'content') return null;
-  if (tag === 'link' && lower === 'href' && !/^\s*stylesheet\s*$/i.test(rel)) return null;
+  if (tag === 'link' && lower === 'rel' && !isStylesheet(value)) return null; // so that none becomes a hint, whatever its other attributes say
+  if (tag === 'link' && lower === 'href' && !isStylesheet(rel)) return null;
   if (
     animations.has(tag) &&
     (lower === 'attributename' || lower === 'to' || lower === 'values' || lower === 'from' || lower === 'by')
