@@ -34,6 +34,7 @@ type Store interface {
 	Site(id string) (state.Site, bool)
 	Department(id string) (state.Department, bool)
 	Session(id relay.ID) (relay.Session, bool)
+	Visitor(site string, id relay.ID) (state.Visitor, bool)
 	Messages(session relay.ID, after uint64, limit int) ([]relay.Message, error)
 	History(q state.HistoryQuery) ([]relay.Session, error)
 	Search(q state.SearchQuery) ([]state.Hit, error)

@@ -131,6 +131,27 @@ func TestAnAgentSeesTheirDepartmentsOnly(t *testing.T) {
 	}
 }
 
+func TestASessionSaysWhetherItsVisitorIsBlocked(t *testing.T) {
+	a, cell := world(t)
+	id, visitor := relay.NewID(), relay.NewID()
+	signed := signIn(t, a, "ann")
+	for _, step := range []struct {
+		command state.Command
+		blocked string
+	}{
+		{state.OpenSession{Session: id, Site: "shop", Department: "sales", Visitor: visitor, Name: "Liis", Node: "n1", At: 2}, "false"},
+		{state.Block{Site: "shop", Visitor: visitor, On: true, By: "ann", At: 3}, "true"},
+		{state.Block{Site: "shop", Visitor: visitor, On: false, By: "ann", At: 4}, "false"},
+	} {
+		if _, err := cell.Propose(t.Context(), step.command); err != nil {
+			t.Fatal(err)
+		}
+		if code, body, _ := ask(a, "GET", "/api/v1/sessions/"+id.String(), "", signed); code != 200 || !strings.Contains(body, `"blocked":`+step.blocked) {
+			t.Errorf("after %T: %d %s", step.command, code, body)
+		}
+	}
+}
+
 func TestANewPasswordVoidsOlderSignIns(t *testing.T) {
 	a, cell := world(t)
 	signed := signIn(t, a, "ann")

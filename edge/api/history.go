@@ -45,9 +45,11 @@ func (a *API) visible(r *http.Request, agent state.Agent) (relay.Session, error)
 
 func (a *API) session(r *http.Request, agent state.Agent) (any, error) {
 	s, err := a.visible(r, agent)
+	visitor, _ := a.Store.Visitor(s.Site, s.Visitor)
 	return struct {
 		Session relay.Session `json:"session"`
-	}{s}, err
+		Blocked bool          `json:"blocked"` // the visitor is
+	}{s, visitor.Blocked}, err
 }
 
 func (a *API) messages(r *http.Request, agent state.Agent) (any, error) {
