@@ -100,7 +100,7 @@ export class Contents {
   }
 
   text(node: CharacterData, was: string): void {
-    if (this.#again.has(node)) return;
+    if (this.#again.has(node) || (was === node.data && !this.pending)) return;
     const before = this.#sent(node, '') ?? this.#now(node, '', was);
     const now = this.#now(node, '', node.data);
     if (now !== before) this.#write(node, '', before, now);

@@ -77,7 +77,8 @@ export class Serializer {
   /** A text node's content as it leaves. */
   textOf(node: CharacterData, data: string, masked: boolean): string {
     const parent = node.parentNode;
-    if (parent && /^style$/i.test(parent.nodeName)) return absoluteCss(data, parent); // not masked: all would look wrong
+    const name = parent?.nodeName;
+    if (parent && (name === 'STYLE' || name === 'style')) return absoluteCss(data, parent); // not masked: all would look wrong
     return masked ? maskText(data) : clip(data);
   }
 
