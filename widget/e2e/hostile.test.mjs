@@ -82,8 +82,8 @@ function outside() {
   return { html: copy.outerHTML, title: document.title, focused: document.activeElement?.tagName === 'IFRAME' };
 }
 
-/** Puts cases into one window and says what came of them. */
-async function perform({ page, windows }, { url, ready, script, src, cases, recorder }) {
+/** Puts cases into one window, clicks what lies over a whole page and says what came of them. */
+async function perform({ page, windows }, { url, ready, script, src, cases, recorder, click = true }) {
   const outcome = { ran: [], asked: [], moved: [], failed: [], dialogs: 0, windows: 0, away: false, changed: [] };
   const dialog = (d) => {
     outcome.dialogs++;
@@ -99,7 +99,8 @@ async function perform({ page, windows }, { url, ready, script, src, cases, reco
   recorder.paths.length = 0;
   try {
     outcome.failed = await page.evaluate(show, { cases, src });
-    for (const i of cases.keys()) await page.mouse.click((i % 12) * 100 + 50, Math.floor(i / 12) * 100 + 50);
+    for (const [i, { covers }] of cases.entries())
+      if (click && covers) await page.mouse.click((i % 12) * 100 + 50, Math.floor(i / 12) * 100 + 50);
     await page.keyboard.press('Tab');
     outcome.moved = await page.evaluate(moved, src);
     outcome.ran = await page.evaluate('[...new Set(ran)]');
@@ -179,6 +180,7 @@ describe('hostile pages without protection', { timeout: 180_000 }, () => {
       script: await buildBareMirror(),
       cases: some,
       recorder,
+      click: false, // some would lead the window away
     });
 
   test('every detector finds what it is there for', async () => {
@@ -205,6 +207,6 @@ describe('hostile pages without protection', { timeout: 180_000 }, () => {
       const { ran, asked, moved } = await bare(batch);
       for (const n of [...ran, ...asked, ...moved]) harmful.add(n);
     }
-    assert.ok(harmful.size >= sample.length / 3, `${harmful.size} cases of ${sample.length} do something`);
+    assert.ok(harmful.size >= sample.length / 4, `${harmful.size} cases of ${sample.length} do something`);
   });
 });

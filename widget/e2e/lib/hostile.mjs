@@ -12,7 +12,13 @@ export function readCases(evil) {
     const text = JSON.stringify(c).replace(/\{(?:run|n|evil|secret)\}/g, (word) => words[word]);
     const { name, page, then = [], alone = false } = JSON.parse(text);
     const messages = [snapshot(page), ...then.map(diff)];
-    return { n, name, alone, messages: messages.map((bytes) => Buffer.from(bytes).toString('base64')) };
+    return {
+      n,
+      name,
+      alone,
+      covers: text.includes('inset:0'),
+      messages: messages.map((bytes) => Buffer.from(bytes).toString('base64')),
+    };
   });
 }
 
