@@ -64,7 +64,7 @@ export class Api {
     return { sessions: sessions ?? [], more };
   }
   session(id: string) {
-    return this.get<{ session: Session }>(`/sessions/${encodeURIComponent(id)}`);
+    return this.get<{ session: Session; blocked: boolean }>(`/sessions/${encodeURIComponent(id)}`);
   }
   async messages(id: string, query: { after?: number; limit?: number }) {
     const path = `/sessions/${encodeURIComponent(id)}/messages`;

@@ -37,7 +37,7 @@ export interface Mirror {
 export interface MirrorOptions {
   src: string; // the mirror document of the site
   title: string; // for screen readers
-  onGap: () => void; // messages are missing: ask for a snapshot
+  onGap: (diverged: boolean) => void; // messages are missing, or the page is not what it should be: ask for a snapshot
 }
 
 /** Shows a visitor's page in a container, scaled so that it fits. */

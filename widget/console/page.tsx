@@ -121,7 +121,7 @@ function useMirror(
     const mirror = store.parts.openMirror(stage, {
       src: `/kohe/mirror/${encodeURIComponent(site)}`,
       title: store.t.peek()('page.mirror', { name }),
-      onGap: () => store.watch(id, true),
+      onGap: (diverged) => store.watch(id, true, diverged),
     });
     mirror.setName(clip(name, longestLabel));
     const observer = new ResizeObserver(() => fitWidth(box, stage, mirror.view()));

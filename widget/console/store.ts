@@ -308,6 +308,12 @@ export class Store {
     );
   }
 
+  unblock(session: Session): void {
+    this.ask('Block', { visitor: session.visitor, site: session.site, on: false }, () =>
+      this.tell('toast.unblocked', { name: session.name }),
+    );
+  }
+
   // Desk
 
   setState(state: AgentState): void {
@@ -334,8 +340,9 @@ export class Store {
     this.ask('Answer', { session: id, assignment: offer.assignment, accept });
   }
 
-  watch(session: string, on: boolean): void {
-    this.edge?.send('Watch', { session, on });
+  /** Asks for a session's page, or no longer; diverged: again, because what is drawn failed a check. */
+  watch(session: string, on: boolean, diverged = false): void {
+    this.edge?.send('Watch', { session, on, ...(diverged && { diverged }) });
   }
 
   kick(): void {

@@ -1,6 +1,6 @@
 // A conversation of the past, read only.
 
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Message, Session } from '../wire/payload.ts';
 import type { Api } from './api.ts';
 import { Lines } from './lines.tsx';
@@ -16,21 +16,27 @@ export function Transcript({ id, query }: { id: string; query: string }) {
   const { got, again } = useLoad(id, () => wholeTranscript(store.parts.api, id));
   if (got.state === 'loading') return <Loading />;
   if (got.state === 'failed') return <Failed error={got.error} again={again} />;
-  return <Read session={got.value.session} messages={got.value.messages} query={query} />;
+  return <Read {...got.value} query={query} />;
 }
 
-async function wholeTranscript(api: Api, id: string): Promise<{ session: Session; messages: Message[] }> {
-  const { session } = await api.session(id);
+interface Whole {
+  session: Session;
+  blocked: boolean; // the visitor is
+  messages: readonly Message[];
+}
+
+async function wholeTranscript(api: Api, id: string): Promise<Whole> {
+  const { session, blocked } = await api.session(id);
   const messages: Message[] = [];
   for (let page = 0; page < maxPages; page++) {
     const got = await api.messages(id, { limit: pageSize, after: messages.at(-1)?.seq ?? 0 });
     messages.push(...got.messages);
     if (!got.more || got.messages.length === 0) break;
   }
-  return { session, messages };
+  return { session, blocked, messages };
 }
 
-function Read({ session, messages, query }: { session: Session; messages: readonly Message[]; query: string }) {
+function Read({ session, blocked, messages, query }: Whole & { query: string }) {
   const store = useStore();
   const t = store.t.value;
   const box = useRef<HTMLElement>(null);
@@ -65,6 +71,7 @@ function Read({ session, messages, query }: { session: Session; messages: readon
             {session.agent_name && ` · ${session.agent_name}`}
           </p>
         </div>
+        {blocked && <Lift session={session} />}
         {session.state !== 'ended' && store.sessions.value.has(session.id) && (
           <button type="button" class="button button-small" onClick={() => store.select(session.id)}>
             {t('history.toDesk')}
@@ -87,5 +94,20 @@ function Read({ session, messages, query }: { session: Session; messages: readon
         </section>
       </div>
     </article>
+  );
+}
+
+function Lift({ session }: { session: Session }) {
+  const store = useStore();
+  const [lifted, setLifted] = useState(false);
+  if (lifted) return null;
+  const lift = () => {
+    setLifted(true);
+    store.unblock(session);
+  };
+  return (
+    <button type="button" class="button button-small" onClick={lift}>
+      {store.t.value('block.lift')}
+    </button>
   );
 }

@@ -153,6 +153,7 @@ export const de: Texts = {
   'block.title': '{name} sperren?',
   'block.text': 'Das Gespräch endet sofort, und dieser Besucher kann auf dieser Website kein neues beginnen.',
   'block.yes': 'Besucher sperren',
+  'block.lift': 'Sperre aufheben',
 
   'tick.sending': 'Wird gesendet',
   'tick.sent': 'Gesendet',
@@ -250,6 +251,7 @@ export const de: Texts = {
   'say.message': '{name}: {text}',
   'say.ended': 'Das Gespräch mit {name} ist beendet',
   'toast.blocked': '{name} ist gesperrt',
+  'toast.unblocked': '{name} ist nicht mehr gesperrt',
   'toast.notifyOn': 'Mitteilungen sind eingeschaltet',
   'toast.offerExpired': 'Die Zeit ist um: {name} wird jemand anderem angeboten',
   'toast.offerGone': '{name} braucht keine Antwort mehr',

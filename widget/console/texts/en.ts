@@ -149,6 +149,7 @@ export const en = {
   'block.title': 'Block {name}?',
   'block.text': 'The conversation ends at once, and this visitor can open no other on this site.',
   'block.yes': 'Block visitor',
+  'block.lift': 'Lift the block',
 
   'tick.sending': 'Sending',
   'tick.sent': 'Sent',
@@ -245,6 +246,7 @@ export const en = {
   'say.message': '{name}: {text}',
   'say.ended': 'The conversation with {name} has ended',
   'toast.blocked': '{name} is blocked',
+  'toast.unblocked': '{name} is no longer blocked',
   'toast.notifyOn': 'Notifications are on',
   'toast.offerExpired': 'Time ran out: {name} is offered to somebody else',
   'toast.offerGone': '{name} does not need an answer any more',

@@ -149,6 +149,7 @@ export const et: Texts = {
   'block.title': 'Kas blokeerida {name}?',
   'block.text': 'Vestlus lõpeb kohe ja see külastaja ei saa sellel saidil uut alustada.',
   'block.yes': 'Blokeeri külastaja',
+  'block.lift': 'Eemalda blokeering',
 
   'tick.sending': 'Saadan',
   'tick.sent': 'Saadetud',
@@ -246,6 +247,7 @@ export const et: Texts = {
   'say.message': '{name}: {text}',
   'say.ended': 'Vestlus on lõppenud: {name}',
   'toast.blocked': '{name} on blokeeritud',
+  'toast.unblocked': '{name} ei ole enam blokeeritud',
   'toast.notifyOn': 'Teavitused on sees',
   'toast.offerExpired': 'Aeg sai täis: {name} läks kellegi teise kätte',
   'toast.offerGone': '{name} ei vaja enam vastust',

@@ -149,6 +149,7 @@ export const fi: Texts = {
   'block.title': 'Estetäänkö {name}?',
   'block.text': 'Keskustelu päättyy heti, eikä tämä kävijä voi aloittaa uutta tällä sivustolla.',
   'block.yes': 'Estä kävijä',
+  'block.lift': 'Poista esto',
 
   'tick.sending': 'Lähetetään',
   'tick.sent': 'Lähetetty',
@@ -245,6 +246,7 @@ export const fi: Texts = {
   'say.message': '{name}: {text}',
   'say.ended': 'Keskustelu on päättynyt: {name}',
   'toast.blocked': '{name} on estetty',
+  'toast.unblocked': '{name} ei ole enää estetty',
   'toast.notifyOn': 'Ilmoitukset ovat käytössä',
   'toast.offerExpired': 'Aika loppui: {name} tarjotaan jollekulle muulle',
   'toast.offerGone': '{name} ei enää tarvitse vastausta',

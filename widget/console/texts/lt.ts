@@ -186,6 +186,7 @@ export const lt: Texts = {
   'block.title': 'Blokuoti: {name}?',
   'block.text': 'Pokalbis tuoj pat baigsis, ir šis lankytojas šioje svetainėje naujo pradėti negalės.',
   'block.yes': 'Blokuoti lankytoją',
+  'block.lift': 'Atblokuoti',
 
   'tick.sending': 'Siunčiama',
   'tick.sent': 'Išsiųsta',
@@ -297,6 +298,7 @@ export const lt: Texts = {
   'say.message': '{name}: {text}',
   'say.ended': 'Pokalbis baigtas: {name}',
   'toast.blocked': 'Užblokuota: {name}',
+  'toast.unblocked': 'Atblokuota: {name}',
   'toast.notifyOn': 'Pranešimai įjungti',
   'toast.offerExpired': 'Laikas baigėsi: {name} siūlomas kitam',
   'toast.offerGone': '{name} atsakymo nebelaukia',

@@ -154,6 +154,7 @@ export const lv: Texts = {
   'block.title': 'Vai bloķēt: {name}?',
   'block.text': 'Saruna tūlīt beigsies, un šis apmeklētājs šajā vietnē nevarēs sākt jaunu.',
   'block.yes': 'Bloķēt apmeklētāju',
+  'block.lift': 'Atbloķēt',
 
   'tick.sending': 'Sūta',
   'tick.sent': 'Nosūtīts',
@@ -258,6 +259,7 @@ export const lv: Texts = {
   'say.message': '{name}: {text}',
   'say.ended': 'Saruna beigusies: {name}',
   'toast.blocked': 'Bloķēts: {name}',
+  'toast.unblocked': 'Atbloķēts: {name}',
   'toast.notifyOn': 'Paziņojumi ieslēgti',
   'toast.offerExpired': 'Laiks beidzies: {name} piedāvā citam',
   'toast.offerGone': '{name} atbilde vairs nav vajadzīga',

@@ -181,6 +181,7 @@ export const ru: Texts = {
   'block.title': 'Заблокировать: {name}?',
   'block.text': 'Разговор сразу завершится, и начать новый на этом сайте посетитель не сможет.',
   'block.yes': 'Заблокировать',
+  'block.lift': 'Снять блокировку',
 
   'tick.sending': 'Отправляется',
   'tick.sent': 'Отправлено',
@@ -292,6 +293,7 @@ export const ru: Texts = {
   'say.message': '{name}: {text}',
   'say.ended': 'Разговор завершён: {name}',
   'toast.blocked': 'Посетитель заблокирован: {name}',
+  'toast.unblocked': 'Блокировка снята: {name}',
   'toast.notifyOn': 'Уведомления включены',
   'toast.offerExpired': 'Время вышло: {name} достанется другому оператору',
   'toast.offerGone': '{name} больше не ждёт ответа',
