@@ -264,7 +264,7 @@ export class Capture {
   };
 
   #unfinished(): boolean {
-    return this.#serializer.pending.size > 0 || this.#contents.pending || this.#sheets.pending;
+    return this.#serializer.pending.size > 0 || this.#contents.pending || this.#states.pending || this.#sheets.pending;
   }
 
   #flush(deadline: number): void {

@@ -10,6 +10,7 @@ import type { Realm } from './roots.ts';
 import { change, type Writer, writeChange } from './writer.ts';
 
 const noValue = new Set(['checkbox', 'radio', 'hidden', 'file', 'submit', 'button', 'reset', 'image']);
+const most = 384 << 10; // bytes of a message after which no element begins
 const longest = 64 << 10; // UTF-16 units of a value
 
 export class States implements Part {
@@ -97,6 +98,8 @@ export class States implements Part {
       if (el.localName === 'input' && type === 'radio' && checked && name) this.#group(el as HTMLInputElement);
     }
     for (const el of this.#dirty) {
+      if (w.length > most) return; // the rest is for the next message
+      this.#dirty.delete(el);
       if (!this.ids.of(el)) continue;
       if (el.localName === 'select') this.#select(w, el as HTMLSelectElement);
       else {
@@ -107,7 +110,11 @@ export class States implements Part {
         for (const part of this.parts) part.touched?.(w, el);
       }
     }
-    this.#dirty.clear();
+  }
+
+  /** Whether elements are left for the next message. */
+  get pending(): boolean {
+    return this.#dirty.size > 0;
   }
 
   #group(el: HTMLInputElement): void {
@@ -147,7 +154,9 @@ export class States implements Part {
   }
 
   #custom(w: Writer, el: Element): void {
-    const states = [...((internalsOf.get(el)?.states as Iterable<string> | undefined) ?? [])].join(' ');
+    const states = this.ids.masked(el)
+      ? ''
+      : [...((internalsOf.get(el)?.states as Iterable<string> | undefined) ?? [])].join(' ');
     if (states === (this.#customs.get(el) ?? '')) return;
     this.#customs.set(el, states);
     w.op(Op.custom);
