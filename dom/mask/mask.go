@@ -97,7 +97,9 @@ func secret(el *dom.Node) bool {
 var spoken = words("value placeholder title alt label content summary abbr datetime aria-label aria-description aria-valuetext " +
 	"aria-valuenow aria-placeholder aria-roledescription aria-braillelabel")
 
-var addresses = words("href src srcset poster cite background xlink:href data longdesc usemap")
+// dropped does not leave at all: addresses, and names that say something to
+// scripts and forms only.
+var dropped = words("href src srcset poster cite background xlink:href data longdesc usemap name for list pattern download aria-controls")
 
 func words(s string) map[string]bool {
 	m := map[string]bool{}
@@ -118,11 +120,11 @@ func (r Rules) Masked(el *dom.Node, name, value string) (string, bool) {
 		return maskText(value), true
 	case lower == "":
 		return maskText(value), true
-	case addresses[lower]:
+	case dropped[lower]:
 		return "", false
 	case lower == "style":
 		css := strings.ToLower(value)
-		return value, !strings.Contains(css, "url(") && !strings.Contains(css, "content")
+		return value, !strings.Contains(css, "url(") && !strings.Contains(css, "content") && !strings.Contains(css, "--")
 	case spoken[lower], strings.HasPrefix(lower, "data-") && lower != "data-kohe-mask":
 		return maskText(value), true
 	}

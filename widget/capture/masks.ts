@@ -31,7 +31,8 @@ const spoken = new Set([
   'aria-roledescription',
   'aria-braillelabel',
 ]);
-const addresses = new Set([
+/** What does not leave at all: addresses, and names that say something to scripts and forms only. */
+const dropped = new Set([
   'href',
   'src',
   'srcset',
@@ -42,6 +43,12 @@ const addresses = new Set([
   'data',
   'longdesc',
   'usemap',
+  'name',
+  'for',
+  'list',
+  'pattern',
+  'download',
+  'aria-controls',
 ]);
 /** Types whose value cannot be bullets; masked they become text fields. */
 const rigid = new Set(['number', 'range', 'date', 'time', 'month', 'week', 'datetime-local', 'color', 'email', 'url']);
@@ -101,10 +108,10 @@ export class Masks {
 
   /** A masked element's attribute as it may leave, null when it may not. */
   attribute(el: Element, name: string, value: string): string | null {
-    if (addresses.has(name)) return null;
+    if (dropped.has(name)) return null;
     if (name === 'type' && el.localName === 'input') return rigid.has(value.toLowerCase()) ? 'text' : value;
     if (name === 'value' && el.localName === 'input') return this.value(el, value);
-    if (name === 'style') return /url\(|content/i.test(value) ? null : value;
+    if (name === 'style') return /url\(|content|--/i.test(value) ? null : value;
     return spoken.has(name) || (name.startsWith('data-') && name !== 'data-kohe-mask') ? maskText(value) : value;
   }
 
