@@ -117,7 +117,7 @@ export class Panel {
         'div',
         { class: 'row-of-two' },
         this.button('primary', 'allow', () => chat.consent(true)),
-        this.button('secondary', 'not_now', () => chat.decline()),
+        this.button('secondary', 'not_now', () => chat.consent(false)),
       ),
     );
     this.goOn = this.button('secondary', 'go_on', () => this.confirmEnd(false));

@@ -185,7 +185,7 @@ test('the node hears once that the page is not to be shown, even if the link was
   accept();
   const told = () => edge.said('Consent').length;
   edge.become('waiting');
-  chat.decline();
+  chat.consent(false);
   assert.equal(told(), 0);
   edge.welcome([store.memory.session ?? '']);
   accept();

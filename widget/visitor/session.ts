@@ -233,18 +233,11 @@ export class Chat {
     }
   }
 
+  /** Shows the page or not; "not now" counts for the whole session. */
   consent(on: boolean): void {
     this.change(() => {
       this.store.patch(on ? { wish: true } : { wish: false, declined: this.session?.id });
       this.sendWish();
-    });
-  }
-
-  /** Not now: not asked again in this session. */
-  decline(): void {
-    this.change(() => {
-      this.store.patch({ declined: this.session?.id });
-      this.tellDeclined();
     });
   }
 
@@ -385,13 +378,6 @@ export class Chat {
     if (session && wish !== undefined) this.edge.send('Consent', { session, on: wish });
   }
 
-  /** Tells the node that the page is not to be shown, unless it knows. */
-  private tellDeclined(): void {
-    const { session } = this;
-    if (!session || session.state === 'ended' || session.consent || session.declined) return;
-    if (this.store.memory.declined === session.id) this.edge.send('Consent', { session: session.id, on: false });
-  }
-
   private sessionIs(next: Session): void {
     const { session, state, ending, wish } = this.store.memory;
     if (next.id === ending) {
@@ -406,7 +392,6 @@ export class Chat {
     talk.apply('Session', next);
     this.stored = Math.max(this.stored, next.stored);
     if (next.consent === wish) this.store.patch({ wish: undefined });
-    this.tellDeclined();
     if (next.state === 'ended') this.finish();
     else if (next.id !== ending && state !== 'live') {
       this.fault = null;
