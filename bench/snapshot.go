@@ -39,10 +39,11 @@ type snapshotEngine struct {
 	out    string // what it would send, as strings
 }
 
-// A message of ours is partial while the second bit of its first byte is set.
+// A message of ours is partial if its head (dom/FORMAT.md) is not the short one
+// and says so.
 const (
 	startKohe = `kohe_out=[]; kohe.capture.start(m => kohe_out.push(m))`
-	wholeKohe = `kohe_out.length>0 && !(kohe_out.at(-1)[0]&2)`
+	wholeKohe = `kohe_out.length>0 && (kohe_out.at(-1)[0]&66)!=2`
 	outKohe   = `kohe_out.map(m => btoa(Array.from(m, c => String.fromCharCode(c)).join('')))`
 	startRR   = `kohe_out=[]; (window.rrweb?.record ?? rrwebRecord.record ?? rrwebRecord)({emit: e => kohe_out.push(JSON.stringify(e))})`
 	wholeRR   = `kohe_out.length>=2`
