@@ -219,6 +219,9 @@ func (n *node) run(ctx context.Context) error {
 // allowed reports whether a request for figures comes from loopback or from a
 // listed network.
 func (n *node) allowed(r *http.Request) bool {
+	if r.Header.Get("Forwarded") != "" || r.Header.Get("X-Forwarded-For") != "" {
+		return false // a proxy on this machine speaks for somebody else
+	}
 	ap, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return false
