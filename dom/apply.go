@@ -41,6 +41,10 @@ func (t *Tree) Apply(msg []byte) (Applied, error) {
 			err = r.err
 		}
 	}
+	if err == nil && r.text != "" {
+		r.fail("strings that nothing names")
+		err = r.err
+	}
 	if err == nil && a.Snapshot && a.Ops == 0 {
 		err = fmt.Errorf("%w: an empty snapshot", ErrMalformed)
 	}
@@ -58,6 +62,8 @@ func (t *Tree) Apply(msg []byte) (Applied, error) {
 // head reads what comes before the operations.
 func (t *Tree) head(r *reader) (a Applied, err error) {
 	head, low := r.byte(), byte(0)
+	column := head&headColumn != 0
+	head &^= headColumn
 	bits := byte(0xff) // of the version that are said
 	if head&headShort != 0 {
 		head, low, bits = 0, head^headShort, headShort-1
@@ -80,6 +86,7 @@ func (t *Tree) head(r *reader) (a Applied, err error) {
 	if head&headHash != 0 {
 		a.checked, a.node, a.sum = true, r.word(), r.word()
 	}
+	r.column(column)
 	switch {
 	case r.err != nil:
 		return a, r.err
@@ -279,10 +286,6 @@ func (t *Tree) alike(r *reader) error {
 
 // splice reads a change of a string.
 func (r *reader) splice(k uint8, inTable bool) splice {
-	open := k > spliceSet
-	if open {
-		k -= spliceRest
-	}
 	c := splice{k: k}
 	switch k {
 	case spliceAt:
@@ -293,16 +296,14 @@ func (r *reader) splice(k uint8, inTable bool) splice {
 		c.remove = int(r.uint())
 	case spliceAppend:
 	case spliceSet:
-		if inTable && !open {
+		if inTable {
 			c.text = r.str()
 			return c
 		}
+	default:
+		r.fail("a splice of kind %d", k)
 	}
-	if open {
-		c.text = r.take(uint32(len(r.b) - r.at))
-	} else {
-		c.text = r.plain()
-	}
+	c.text = r.plain()
 	return c
 }
 

@@ -26,12 +26,12 @@ func NewSnapshot(to uint64, url, title string) *Builder {
 // NewDiff begins a message that takes the page to a version from the one before.
 func NewDiff(to uint64) *Builder {
 	b := &Builder{}
-	b.w.b = append(b.w.b, 0, byte(to))
+	b.w.start = []byte{0, byte(to)}
 	return b
 }
 
 // Bytes returns the message.
-func (b *Builder) Bytes() []byte { return b.w.b }
+func (b *Builder) Bytes() []byte { return b.w.finish() }
 
 // Insert puts new nodes under a parent after a sibling. They get ids from
 // first on, depth first, a shadow root before its host's children.
@@ -53,8 +53,8 @@ func (b *Builder) branches(nodes []Branch) {
 
 func (b *Builder) branch(n Branch) {
 	if n.Tag == "" {
-		b.w.uint(uint32(len(n.Text)) << 2)
-		b.w.b = append(b.w.b, n.Text...)
+		b.w.uint(0)
+		b.w.plain(n.Text)
 		return
 	}
 	deep := n.Nodes != nil || n.Shadow != nil

@@ -12,13 +12,13 @@ const checkTries = 64
 // in turn the node that changed last and the next of all. A viewer that has
 // another there has lost its way. A deflated message is returned as it is.
 func (t *Tree) Stamp(msg []byte) []byte {
-	if len(msg) == 0 || msg[0]&headShort == 0 && msg[0]&(headDeflated|headHash) != 0 {
+	if len(msg) == 0 || msg[0] == headDeflated || msg[0]&headShort == 0 && msg[0]&headHash != 0 {
 		return msg
 	}
 	n, at := t.sample(), 1
 	out := make([]byte, 0, len(msg)+checkLength+1)
 	if msg[0]&headShort != 0 {
-		out = append(out, headHash, byte(t.to))
+		out = append(out, headHash|msg[0]&headColumn, byte(t.to))
 	} else {
 		at = headLength(msg)
 		out = append(out, msg[0]|headHash)

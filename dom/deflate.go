@@ -8,36 +8,31 @@ import (
 	"io"
 )
 
-// Deflate returns a message in its deflated form; one with a short head as it
-// is.
+// Deflate returns a message in its deflated form.
 func Deflate(msg []byte) []byte {
-	if msg[0]&headShort != 0 {
-		return msg
-	}
 	var b bytes.Buffer
-	b.WriteByte(msg[0] | headDeflated)
-	b.Write(binary.AppendUvarint(nil, uint64(len(msg)-1)))
+	b.WriteByte(headDeflated)
+	b.Write(binary.AppendUvarint(nil, uint64(len(msg))))
 	w, err := flate.NewWriter(&b, flate.DefaultCompression)
 	if err != nil {
 		panic("dom: " + err.Error()) // only for a level out of range
 	}
 	// Writing to a bytes.Buffer does not fail.
-	_, _ = w.Write(msg[1:])
+	_, _ = w.Write(msg)
 	_ = w.Close()
 	return b.Bytes()
 }
 
 // inflate undoes Deflate; other messages it returns as they are.
 func inflate(msg []byte) ([]byte, error) {
-	if len(msg) == 0 || msg[0]&headShort != 0 || msg[0]&headDeflated == 0 {
+	if len(msg) == 0 || msg[0] != headDeflated {
 		return msg, nil
 	}
 	n, used := binary.Uvarint(msg[1:])
 	if used <= 0 || n > MaxInflated {
 		return nil, fmt.Errorf("%w: its inflated length", ErrMalformed)
 	}
-	out := make([]byte, 0, min(int(n)+1, 64*len(msg)))
-	buf := bytes.NewBuffer(append(out, msg[0]&^headDeflated))
+	buf := bytes.NewBuffer(make([]byte, 0, min(int(n), 64*len(msg))))
 	r := flate.NewReader(bytes.NewReader(msg[1+used:]))
 	if got, err := io.Copy(buf, io.LimitReader(r, int64(n)+1)); err != nil || got != int64(n) {
 		return nil, fmt.Errorf("%w: it does not inflate to %d bytes", ErrMalformed, n)

@@ -33,7 +33,7 @@ func (t *Tree) Delta(since uint64) []byte {
 	}
 	d.contents()
 	t.encodeRest(&d.writer, from)
-	return d.b
+	return d.finish()
 }
 
 type delta struct {

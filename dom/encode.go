@@ -30,7 +30,7 @@ func (t *Tree) snapshot(longest int) []byte {
 	t.encodeSheets(w, 0)
 	t.walk(t.doc, func(n *Node) { w.more(n) })
 	t.encodeRest(w, 0)
-	return w.b
+	return w.finish()
 }
 
 func (t *Tree) partialBit() byte {
@@ -126,10 +126,9 @@ func (w *writer) node(n *Node) {
 	}
 	switch n.kind {
 	case KindText:
-		text := w.clip(n.shownText())
-		w.uint(uint32(len(text)) << 2)
+		w.uint(0)
 		w.id(n)
-		w.b = append(w.b, text...)
+		w.plain(w.clip(n.shownText()))
 		return
 	case KindRoot:
 		w.uint(uint32(n.inside)<<2 | 3)

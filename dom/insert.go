@@ -76,7 +76,10 @@ func (f *forest) node(h uint32, parent, at *Node) (*Node, error) {
 	var attrs []Attr
 	switch h & 3 {
 	case 0:
-		n.kind, n.text = KindText, f.r.take(h>>2)
+		n.kind, n.text = KindText, f.r.plain()
+		if h != 0 {
+			f.r.fail("a text node with %d", h>>2)
+		}
 	case 1, 2:
 		n.kind, n.tag = KindElement, f.t.tag(f.r.name(h>>2, tagNames))
 		attrs = f.attrs()

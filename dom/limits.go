@@ -17,7 +17,7 @@ const (
 	MaxMessage  = 1<<20 - 16 // bytes of a message on the wire
 	MaxInflated = 32 << 20   // bytes of a deflated message
 	maxTable    = 16384      // strings in a message's table
-	maxTabled   = 256        // bytes of the longest string in it, its length included
+	maxTabled   = 250        // UTF-16 code units of the longest string in it
 	maxGone     = 65536      // removals remembered for Delta
 	maxStates   = 1_000      // bytes of a custom element's states
 

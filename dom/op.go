@@ -1,7 +1,7 @@
 package dom
 
 // Format is the version of the format that this package reads and writes.
-const Format = 1
+const Format = 2
 
 // Bits of a message's first byte.
 const (
@@ -9,8 +9,9 @@ const (
 	headPartial              // more must follow before the page is whole
 	headSpan                 // from and to are written out
 	headHash                 // a check: the id of a node and its sum
-	headDeflated             // the rest is its length, then itself deflated
+	headDeflated             // alone: a message deflated, after its length
 	headShort    = 0x40      // instead: the lower bits are the version modulo 64, and nothing else is said
+	headColumn   = 0x80      // with any of these: the length of the operations, and after them their strings
 	headKnown    = headSnapshot | headPartial | headSpan | headHash
 )
 
@@ -50,7 +51,6 @@ const (
 	spliceTail          // remove (at the end), text
 	spliceAppend        // text
 	spliceSet           // the whole
-	spliceRest   = 3    // added to the last three: the text goes on to the end of the message
 )
 
 // How a rule changes.

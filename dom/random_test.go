@@ -24,11 +24,11 @@ func (s *script) first() []byte {
 func (s *script) message(t *rapid.T) []byte {
 	w := &writer{}
 	s.to++
-	w.b = append(w.b, 0, byte(s.to))
+	w.start = []byte{0, byte(s.to)}
 	for range rapid.IntRange(1, 8).Draw(t, "ops") {
 		s.op(t, w)
 	}
-	return w.b
+	return w.finish()
 }
 
 func (s *script) id(t *rapid.T) uint32 { return uint32(rapid.IntRange(1, int(s.next)+2).Draw(t, "id")) }
@@ -135,8 +135,8 @@ func (s *script) insert(t *rapid.T, w *writer) {
 	for range rapid.IntRange(1, 3).Draw(t, "nodes") {
 		if rapid.Bool().Draw(t, "text?") {
 			text := words.Draw(t, "text")
-			w.uint(uint32(len(text)) << 2)
-			w.b = append(w.b, text...)
+			w.uint(0)
+			w.plain(text)
 			s.next++
 			continue
 		}

@@ -1,8 +1,10 @@
 package dom
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -16,8 +18,10 @@ var (
 // reader takes values off a message. The first error sticks; after it every
 // read gives zero.
 type reader struct {
-	b     []byte
+	b     []byte // as far as the operations go
 	at    int
+	text  string // the strings of the column that were not read yet
+	rest  bool   // there is no column: a string goes on to the message's end
 	last  uint32 // references are relative to it
 	table []string
 	err   error
@@ -73,8 +77,8 @@ func (r *reader) word() uint32 {
 // count reads a number of things that take at least one byte each.
 func (r *reader) count() int {
 	n := int(r.uint())
-	if n > len(r.b)-r.at {
-		r.fail("%d things announced in %d bytes", n, len(r.b)-r.at)
+	if left := len(r.b) - r.at + len(r.text); n > left {
+		r.fail("%d things announced in %d bytes", n, left)
 		return 0
 	}
 	return n
@@ -98,34 +102,58 @@ func (r *reader) ref() uint32 {
 	return r.last
 }
 
-// take copies n bytes out as text; what is not UTF-8 becomes U+FFFD.
-func (r *reader) take(n uint32) string {
-	if int(n) > len(r.b)-r.at {
-		r.fail("a string of %d bytes is cut off", n)
-		return ""
+// column finds the strings: behind the operations, or, without a column, at
+// their end.
+func (r *reader) column(there bool) {
+	r.rest = !there
+	if !there {
+		return
 	}
-	b := r.b[r.at : r.at+int(n)]
-	r.at += int(n)
-	if !utf8.Valid(b) {
+	n := int(r.uint())
+	if n > len(r.b)-r.at {
+		r.fail("operations of %d bytes are cut off", n)
+		return
+	}
+	text := r.b[r.at+n:]
+	r.b = r.b[:r.at+n]
+	if !utf8.Valid(text) {
 		r.fail("a string is not UTF-8")
-		return ""
+		return
 	}
-	return string(b)
+	r.text = string(text) + "\x00"
 }
 
-func (r *reader) plain() string { return r.take(r.uint()) }
+// plain reads a string: the next of the column, or all that is left.
+func (r *reader) plain() string {
+	if r.rest {
+		b := r.b[r.at:]
+		r.at, r.rest = len(r.b), false
+		if !utf8.Valid(b) || bytes.IndexByte(b, 0) >= 0 {
+			r.fail("a string is not UTF-8, or has a zero")
+			return ""
+		}
+		return string(b)
+	}
+	s, text, ok := strings.Cut(r.text, "\x00")
+	if !ok {
+		r.fail("a string too few")
+		return ""
+	}
+	r.text = text
+	return strings.Clone(s)
+}
 
 // str reads a string that may stand in the static values or in the table.
 func (r *reader) str() string {
-	n := r.uint()
-	if n&1 == 0 {
-		s := r.take(n >> 1)
+	n := int(r.uint())
+	if n == 0 {
+		s := r.plain()
 		if tabled(s) && len(r.table) < maxTable {
 			r.table = append(r.table, s)
 		}
 		return s
 	}
-	i := int(n >> 1)
+	i := n - 1
 	if i < len(valueTexts) {
 		return valueTexts[i]
 	}
@@ -138,11 +166,7 @@ func (r *reader) str() string {
 
 // tabled reports whether a string joins the table when it is written out.
 func tabled(s string) bool {
-	n := len(s) + 1
-	if len(s) >= 64 {
-		n++
-	}
-	return s != "" && n <= maxTabled
+	return s != "" && len(s) <= 3*maxTabled && (len(s) <= maxTabled || utf16Len(s) <= maxTabled)
 }
 
 func (r *reader) name(code uint32, names []string) string {

@@ -1,10 +1,18 @@
 package dom
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"strings"
+)
 
 // writer builds a message.
 type writer struct {
-	b     []byte
+	start   []byte // the head, as far as the operations
+	b       []byte // operations
+	text    []byte // their strings, with zero bytes between
+	strings int
+	sole    int // where the operations were when the first string came
+
 	last  uint32
 	table map[string]int
 	next  int64 // id that the next new node would have without saying so
@@ -37,22 +45,40 @@ func (w *writer) ref(id uint32) {
 	w.last = id
 }
 
+// plain adds a string to the column.
 func (w *writer) plain(s string) {
-	w.uint(uint32(len(s)))
-	w.b = append(w.b, s...)
+	if w.strings == 0 {
+		w.sole = len(w.b)
+	} else {
+		w.text = append(w.text, 0)
+	}
+	w.strings++
+	w.text = append(w.text, strings.ReplaceAll(s, "\x00", "\ufffd")...)
+}
+
+// finish returns the message. A string that ends it needs no column.
+func (w *writer) finish() []byte {
+	msg := make([]byte, 0, len(w.start)+binary.MaxVarintLen32+len(w.b)+len(w.text))
+	msg = append(msg, w.start...)
+	if w.strings > 1 || w.strings == 1 && w.sole < len(w.b) {
+		msg[0] |= headColumn
+		msg = binary.AppendUvarint(msg, uint64(len(w.b)))
+	}
+	msg = append(msg, w.b...)
+	return append(msg, w.text...)
 }
 
 func (w *writer) str(s string) {
 	if i, ok := valueCodes[s]; ok {
-		w.uint(uint32(i)<<1 | 1)
+		w.uint(uint32(i) + 1)
 		return
 	}
 	if i, ok := w.table[s]; ok {
-		w.uint(uint32(len(valueTexts)+i)<<1 | 1)
+		w.uint(uint32(len(valueTexts)+i) + 1)
 		return
 	}
-	w.uint(uint32(len(s)) << 1)
-	w.b = append(w.b, s...)
+	w.uint(0)
+	w.plain(s)
 	if tabled(s) && len(w.table) < maxTable {
 		if w.table == nil {
 			w.table = map[string]int{}
@@ -117,10 +143,10 @@ func (w *writer) refs(ids []uint32) {
 }
 
 func (w *writer) head(bits byte, from, to uint64) {
-	w.b = append(w.b, bits|headSpan)
-	w.uint(uint32(from))
-	w.uint(uint32(to))
+	w.start = append(w.start[:0], bits|headSpan)
+	w.start = binary.AppendUvarint(w.start, from)
+	w.start = binary.AppendUvarint(w.start, to)
 	if bits&headSnapshot != 0 {
-		w.b = append(w.b, Format)
+		w.start = append(w.start, Format)
 	}
 }

@@ -44,17 +44,17 @@ func readCorpus(t *testing.T) (c corpus) {
 // messages returns a case as the messages that a browser would send.
 func (c corpus) messages(h hostileCase) [][]byte {
 	html := []any{"html", append([]any{"body"}, h.Page...)}
-	e := encoder{b: []byte{5, 0, 1, 1}} // a snapshot with its span, from 0 to 1, in format 1
+	e := encoder{head: []byte{0x85, 0, 1, 2}} // a snapshot with its span, from 0 to 1, in format 2
 	e.operation(c, []any{"page", 0.0, "https://shop.example/", "Shop"})
 	e.operation(c, []any{"viewport", 100.0, 100.0, 0.0, 100.0, 100.0})
 	e.operation(c, []any{"insert", 1.0, 0.0, 2.0, html})
-	messages := [][]byte{e.b}
+	messages := [][]byte{e.message()}
 	for i, operations := range h.Then {
-		e = encoder{b: []byte{0, byte(i + 2)}}
+		e = encoder{head: []byte{0x80, byte(i + 2)}}
 		for _, operation := range operations {
 			e.operation(c, operation)
 		}
-		messages = append(messages, e.b)
+		messages = append(messages, e.message())
 	}
 	return messages
 }
@@ -62,8 +62,15 @@ func (c corpus) messages(h hostileCase) [][]byte {
 // encoder writes one message as FORMAT.md says, with every name and string
 // written out.
 type encoder struct {
-	b    []byte
-	last int
+	head, b []byte
+	text    []string
+	last    int
+}
+
+func (e *encoder) message() []byte {
+	ops := encoder{}
+	ops.u(len(e.b))
+	return slices.Concat(e.head, ops.b, e.b, []byte(strings.Join(e.text, "\x00")))
 }
 
 func (e *encoder) operation(c corpus, operation []any) {
@@ -95,12 +102,14 @@ func (e *encoder) field(kind string, args []any) {
 	case "z":
 		e.z(number(args[0]))
 	case "plain":
-		e.plain(args[0].(string), 0)
+		e.plain(args[0])
 	case "str":
-		e.plain(args[0].(string), 1)
+		e.u(0)
+		e.plain(args[0])
 	case "name":
 		e.u(0)
-		e.plain(args[0].(string), 1)
+		e.u(0)
+		e.plain(args[0])
 	case "nodes":
 		e.nodes(args)
 	case "set":
@@ -117,7 +126,7 @@ func (e *encoder) field(kind string, args []any) {
 	case "plains":
 		e.u(len(args))
 		for _, s := range args {
-			e.plain(s.(string), 0)
+			e.plain(s)
 		}
 	}
 }
@@ -134,7 +143,8 @@ var roots = map[string]int{"#shadow": 1<<2 | 3, "#document": 3<<2 | 3, "#manual"
 
 func (e *encoder) node(n any) {
 	if text, ok := n.(string); ok {
-		e.plain(text, 2)
+		e.u(0)
+		e.plain(text)
 		return
 	}
 	tag, rest := n.([]any)[0].(string), n.([]any)[1:]
@@ -161,7 +171,8 @@ func (e *encoder) node(n any) {
 		return
 	}
 	e.u(2)
-	e.plain(tag, 1)
+	e.u(0)
+	e.plain(tag)
 	rest = e.attributes(rest)
 	e.nodes(rest)
 }
@@ -183,7 +194,8 @@ func (e *encoder) attributes(list []any) []any {
 	e.u(len(attrs) / 2)
 	for i := 0; i < len(attrs); i += 2 {
 		e.field("name", []any{attrs[i]})
-		e.plain(attrs[i+1], 1)
+		e.u(0)
+		e.plain(attrs[i+1])
 	}
 	return list
 }
@@ -215,7 +227,4 @@ func (e *encoder) ref(id any) {
 }
 
 // plain writes a string behind its length, which is shifted by so many bits.
-func (e *encoder) plain(s string, shift int) {
-	e.u(len(s) << shift)
-	e.b = append(e.b, s...)
-}
+func (e *encoder) plain(s any) { e.text = append(e.text, s.(string)) }

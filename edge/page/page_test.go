@@ -252,11 +252,11 @@ func TestBadMessagesEndInACode(t *testing.T) {
 		lost bool
 	}{
 		"empty":              {nil, relay.CodeMalformed, false},
-		"unknown head":       {[]byte{0x80}, relay.CodeMalformed, false},
+		"unknown head":       {[]byte{0x20}, relay.CodeMalformed, false},
 		"before a snapshot":  {dom.NewDiff(2).Text(5, "x").Bytes(), relay.CodeStale, true},
 		"cut off":            {first(text("p", "Tere"))[:20], relay.CodeMalformed, false},
 		"too many bytes":     {make([]byte, dom.MaxMessage+1), relay.CodeTooLarge, false},
-		"unknown operation":  {append(first(), 31), relay.CodeMalformed, false},
+		"unknown operation":  {[]byte{0x85, 0, 1, dom.Format, 3, 1, 0, 31, 'a', 0, 'b'}, relay.CodeMalformed, false},
 		"deflated nonsense":  {[]byte{16, 5, 1, 2, 3}, relay.CodeMalformed, false},
 		"deflated too large": {[]byte{16, 0xff, 0xff, 0xff, 0xff, 0x7f, 0}, relay.CodeMalformed, false},
 	} {

@@ -187,7 +187,7 @@ export class Contents {
       const value = name === '' ? (node as CharacterData).data : (node as Element).getAttribute(name);
       const whole = this.#now(node, name, value);
       if (whole === null || whole === sent) continue;
-      if (this.w.length > full) {
+      if (this.w.size > full) {
         this.#long.push(long);
         continue;
       }

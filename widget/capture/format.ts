@@ -1,6 +1,6 @@
-// Page format 1, as dom/FORMAT.md specifies it: the numbers that both ends share.
+// Page format 2, as dom/FORMAT.md specifies it: the numbers that both ends share.
 
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 /** Bits of a message's first byte. */
 export enum Head {
@@ -10,6 +10,7 @@ export enum Head {
   hash = 8,
   deflated = 16,
   short = 64,
+  column = 128,
 }
 
 /** Operation codes: the low five bits of an operation's first byte. */
@@ -46,9 +47,6 @@ export enum Splice {
   append = 3,
   set = 4,
 }
-
-/** Added to the last three ways of a splice: its text goes on to the end of the message. */
-export const REST = 3;
 
 /** How a rule changes (upper three bits of rule). */
 export enum Rule {
@@ -98,7 +96,7 @@ export const Limit = {
   inline: 128 << 10, // longest string written at once; what is longer follows in splices
   text: 2 << 20, // longest text or attribute; the rest is cut off
   table: 16384, // strings in a message's table
-  tabled: 256, // longest string in it
+  tabled: 250, // longest string in it, UTF-16 units
   nodes: 200_000,
   depth: 512,
 } as const;

@@ -56,7 +56,7 @@ export class Serializer {
   /** Whether the slice is used up. To be asked before each node. */
   spent(): boolean {
     if (!this.#over && (++this.#count & 31) === 0) {
-      this.#over = this.c.w.length > this.#full || performance.now() > this.#deadline;
+      this.#over = this.c.w.size > this.#full || performance.now() > this.#deadline;
     }
     return this.#over;
   }
@@ -118,12 +118,13 @@ export class Serializer {
     const masked = inherited || this.c.ids.masked(node);
     this.#add(node, masked);
     const text = this.textOf(node, node.data, masked);
-    this.c.w.plain(this.#clip(node, '', text), 2);
+    this.c.w.u(0);
+    this.c.w.plain(this.#clip(node, '', text));
     return true;
   }
 
   #clip(node: Node, name: string, value: string): string {
-    const room = this.c.w.length > this.#full ? 0 : Limit.inline;
+    const room = this.c.w.size > this.#full ? 0 : Limit.inline;
     if (value.length <= room) return value;
     const sent = value.slice(0, (value.charCodeAt(room - 1) & 0xfc00) === 0xd800 ? room - 1 : room);
     this.c.cut(node, name, sent);

@@ -210,10 +210,10 @@ export class Sheets implements Part {
   #some(w: Writer, sheet: CSSStyleSheet, from: number, give: (text: string, index: number) => void): void {
     this.#rest.delete(sheet);
     const rules = sheet.cssRules;
-    let room = share - w.length;
+    let room = share - w.size;
     for (let i = from; i < rules.length; i++) {
       const text = textOf(rules[i] as CSSRule, sheet);
-      const alone = i === from && w.length + text.length < most;
+      const alone = i === from && w.size + text.length < most;
       if (room < text.length && !alone) {
         this.#rest.set(sheet, i);
         return;

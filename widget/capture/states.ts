@@ -98,7 +98,7 @@ export class States implements Part {
       if (el.localName === 'input' && type === 'radio' && checked && name) this.#group(el as HTMLInputElement);
     }
     for (const el of this.#dirty) {
-      if (w.length > most) return; // the rest is for the next message
+      if (w.size > most) return; // the rest is for the next message
       this.#dirty.delete(el);
       if (!this.ids.of(el)) continue;
       if (el.localName === 'select') this.#select(w, el as HTMLSelectElement);

@@ -27,7 +27,11 @@ test('what is written is read, strings again by the table', () => {
   for (const s of words) w.plain(s);
   w.set([4, 8, 12, 16, 17, 30]);
   w.ref(31);
-  const r = new Reader(w.bytes());
+  const head = new Writer();
+  head.byte(0);
+  const r = new Reader(w.finish(head));
+  assert.equal(r.byte(), 128);
+  r.column();
   assert.deepEqual(
     numbers.map(() => r.u()),
     numbers,

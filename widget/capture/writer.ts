@@ -1,45 +1,52 @@
-import { Limit, Op, REST, Splice } from './format.ts';
+import { Head, Limit, Splice } from './format.ts';
 import { attrs, tags, values } from './names.ts';
 
 const index = (words: readonly string[], base: number): Map<string, number> =>
   new Map(words.map((w, i) => [w, i + base]));
 const tagCode = index(tags, 1);
 const attrCode = index(attrs, 1);
-const valueCode = index(values, 0);
-const spliced = new Set<number>([Op.text, Op.attr, Op.value]);
+const valueCode = index(values, 1);
 const utf8 = new TextEncoder();
 
-/** Writes one message. The buffer is its own and grows as needed; finish copies out of it. */
+const ascii = /^[\0-\x7f]*$/;
+
+/** Writes one message: operations, and the column of their strings. */
 export class Writer {
-  length = 0;
+  length = 0; // of the operations
   #bytes = new Uint8Array(4096);
+  #text = ''; // the strings, with zero characters between
+  #weight = 0; // at least the bytes of them
+  #strings = 0;
+  #sole = 0; // where the operations were when the first string came
   #table: Map<string, number> | undefined; // strings of this message, after the static values
   #last = 0; // the id that the next reference is relative to
-  #op = 0; // where the last operation begins
-  #text = 0; // where the last plain string is, if it is outside a node
 
   reset(): void {
-    this.length = this.#op = this.#text = 0;
+    this.length = this.#strings = this.#weight = this.#last = 0;
+    this.#text = '';
     this.#table = undefined;
-    this.#last = 0;
+  }
+
+  /** About how many bytes the message has, or fewer. */
+  get size(): number {
+    return this.length + this.#weight;
   }
 
   bytes(): Uint8Array {
     return this.#bytes.slice(0, this.length);
   }
 
-  /** The message: a head and what was written. A splice's text at its end needs no length. */
+  /** The message: a head and what was written. A string that ends it needs no column. */
   finish(head: Writer): Uint8Array {
-    const op = this.#bytes[this.#op] as number;
-    const k = op >> 5;
-    const open = this.#text > this.#op && (this.#bytes[this.#text] as number) < 128;
-    if (open && k >= Splice.tail && k <= Splice.set && spliced.has(op & 31)) {
-      this.#bytes[this.#op] = op + (REST << 5);
-      this.#bytes.copyWithin(this.#text, this.#text + 1, this.length--);
+    const text = utf8.encode(this.#text);
+    if (this.#strings > 1 || (this.#strings && this.#sole < this.length)) {
+      (head.#bytes[0] as number) |= Head.column;
+      head.u(this.length);
     }
-    const message = new Uint8Array(head.length + this.length);
-    message.set(head.#bytes.subarray(0, head.length));
-    message.set(this.#bytes.subarray(0, this.length), head.length);
+    const message = new Uint8Array(head.length + this.length + text.length);
+    message.set(head.bytes());
+    message.set(this.bytes(), head.length);
+    message.set(text, head.length + this.length);
     return message;
   }
 
@@ -70,7 +77,6 @@ export class Writer {
   }
 
   op(code: number, k = 0): void {
-    this.#op = this.length;
     this.byte(code | (k << 5));
   }
 
@@ -81,52 +87,23 @@ export class Writer {
     this.#last = id;
   }
 
-  /** A string outside the table, its length in bytes shifted by `shift` and joined with `low`. */
-  plain(s: string, shift = 0, low = 0): void {
-    const n = s.length;
-    if (this.length + n * 3 + 10 > this.#bytes.length) this.#grow(n * 3 + 10);
-    const start = this.length;
-    this.#text = shift === 0 ? start : 0;
-    this.u(((n << shift) | low) >>> 0);
-    const bytes = this.#bytes;
-    if (n < 64) {
-      let at = this.length;
-      let i = 0;
-      for (; i < n; i++) {
-        const c = s.charCodeAt(i);
-        if (c > 127) break;
-        bytes[at++] = c;
-      }
-      if (i === n) {
-        this.length = at;
-        return;
-      }
-    }
-    const { written } = utf8.encodeInto(s, bytes.subarray(this.length));
-    if (written === n) {
-      this.length += n;
-      return;
-    }
-    const encoded = bytes.slice(this.length, this.length + written); // the length in front may need another byte
-    this.length = start;
-    this.u(((written << shift) | low) >>> 0);
-    this.#bytes.set(encoded, this.length);
-    this.length += written;
+  /** A string of the column. */
+  plain(s: string): void {
+    if (this.#strings++) this.#text += '\0';
+    else this.#sole = this.length;
+    this.#text += s.includes('\0') ? s.replaceAll('\0', '\ufffd') : s;
+    this.#weight += s.length > 256 && ascii.test(s) ? s.length : s.length * 3;
   }
 
-  /** A string by its place in the static values or in this message's table, else plain and from now on in the table. */
+  /** A string by its place in the static values or in this message's table, else in the column and from now on in the table. */
   str(s: string): void {
     const known = valueCode.get(s) ?? this.#table?.get(s);
-    if (known !== undefined) {
-      this.u((known << 1) | 1);
-      return;
-    }
-    const start = this.length;
-    this.plain(s, 1);
-    const written = this.length - start; // with one or two bytes of length
-    if (s === '' || written > Limit.tabled) return;
+    this.u(known ?? 0);
+    if (known) return;
+    this.plain(s);
+    if (s === '' || s.length > Limit.tabled) return;
     this.#table ??= new Map();
-    if (this.#table.size < Limit.table) this.#table.set(s, values.length + this.#table.size);
+    if (this.#table.size < Limit.table) this.#table.set(s, values.length + 1 + this.#table.size);
   }
 
   /** The header and name of an element; kind is 1 without, 2 with children. */

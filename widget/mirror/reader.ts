@@ -1,40 +1,50 @@
 import { inflateSync } from 'fflate';
-import { Head, Limit, REST, Splice } from '../capture/format.ts';
+import { Head, Limit, Splice } from '../capture/format.ts';
 import { attrs, tags, values } from '../capture/names.ts';
 
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
 const mostInflated = 32 << 20; // bytes
 
-/** Returns a message as it was before the edge deflated it. */
+/** Returns a message as it was before it was deflated. */
 export function inflated(message: Uint8Array): Uint8Array {
-  const head = message[0] ?? 0;
-  if (head & Head.short || !(head & Head.deflated)) return message;
+  if (message[0] !== Head.deflated) return message;
   const r = new Reader(message);
   r.byte();
   const n = r.u();
   if (n > mostInflated) throw new RangeError('page message: over the limit');
-  const out = new Uint8Array(n + 1);
   try {
-    const body = inflateSync(message.subarray(r.at), { out: out.subarray(1) });
-    if (body.length !== n) throw new RangeError('page message: another length than announced');
+    const whole = inflateSync(message.subarray(r.at), { out: new Uint8Array(n) });
+    if (whole.length === n) return whole;
   } catch (error) {
     throw new RangeError(`page message: ${(error as Error).message}`);
   }
-  out[0] = head & ~Head.deflated;
-  return out;
+  throw new RangeError('page message: another length than announced');
 }
 
 /** Reads one message. Whatever is not there throws a RangeError with its offset. */
 export class Reader {
   at = 0;
   #last = 0;
+  #end: number; // of the operations
+  #strings: string[] | null = null; // the column; without one, a string goes on to the message's end
+  #next = 0;
   readonly #table: string[] = [];
 
-  constructor(readonly bytes: Uint8Array) {}
+  constructor(readonly bytes: Uint8Array) {
+    this.#end = bytes.length;
+  }
+
+  /** Finds the strings, behind the operations that follow. */
+  column(): void {
+    const n = this.u();
+    this.#end = this.at + n;
+    if (this.#end > this.bytes.length) this.#fail('operations that are cut off');
+    this.#strings = utf8.decode(this.bytes.subarray(this.#end)).split('\0');
+  }
 
   get done(): boolean {
-    return this.at >= this.bytes.length;
+    return this.at >= this.#end;
   }
 
   #fail(what: string): never {
@@ -42,7 +52,8 @@ export class Reader {
   }
 
   byte(): number {
-    return this.bytes[this.at++] ?? this.#fail('the end comes too early');
+    if (this.at >= this.#end) this.#fail('the end comes too early');
+    return this.bytes[this.at++] as number;
   }
 
   u(): number {
@@ -70,36 +81,21 @@ export class Reader {
     return this.#last;
   }
 
-  #take(n: number): string {
-    const end = this.at + n;
-    if (end > this.bytes.length) this.#fail('a string that is cut off');
-    const s = utf8.decode(this.bytes.subarray(this.at, end));
-    this.at = end;
-    return s;
-  }
-
+  /** The next string of the column, or all that is left. */
   plain(): string {
-    return this.#take(this.u());
-  }
-
-  /** All that is left, as text. */
-  rest(): string {
-    return this.#take(this.bytes.length - this.at);
-  }
-
-  /** The text of a text node whose header was h. */
-  text(h: number): string {
-    return this.#take(Math.floor(h / 4));
+    if (this.#strings) return this.#strings[this.#next++] ?? this.#fail('a string too few');
+    this.#strings = [];
+    const text = utf8.decode(this.bytes.subarray(this.at));
+    this.at = this.#end;
+    return text;
   }
 
   str(): string {
     const n = this.u();
-    const index = Math.floor(n / 2);
-    if (n % 2 === 1)
-      return values[index] ?? this.#table[index - values.length] ?? this.#fail('a string that is not in the table');
-    const s = this.#take(index);
-    if (index > 0 && index + (index < 64 ? 1 : 2) <= Limit.tabled && this.#table.length < Limit.table)
-      this.#table.push(s);
+    if (n > 0)
+      return values[n - 1] ?? this.#table[n - 1 - values.length] ?? this.#fail('a string that is not in the table');
+    const s = this.plain();
+    if (s !== '' && s.length <= Limit.tabled && this.#table.length < Limit.table) this.#table.push(s);
     return s;
   }
 
@@ -164,12 +160,11 @@ export function readPermutation(r: Reader): number[] {
 }
 
 /** Reads a splice and returns what it does to a string. */
-export function readSplice(r: Reader, how: number, tabled: boolean): (before: string) => string {
-  const open = how > Splice.set; // its text goes on to the end of the message
-  const k = open ? how - REST : how;
+export function readSplice(r: Reader, k: number, tabled: boolean): (before: string) => string {
+  if (k > Splice.set) throw new RangeError(`page message: a splice of kind ${k}`);
   const start = k === Splice.at || k === Splice.insert ? r.u() : 0;
   const remove = k === Splice.at || k === Splice.tail ? r.u() : 0;
-  const text = open ? r.rest() : k === Splice.set && tabled ? r.str() : r.plain();
+  const text = k === Splice.set && tabled ? r.str() : r.plain();
   if (k === Splice.set) return () => text;
   return (before) => {
     const at = k === Splice.tail || k === Splice.append ? Math.max(0, before.length - remove) : start;

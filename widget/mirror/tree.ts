@@ -72,7 +72,7 @@ export class Tree {
   /** Applies one message. Returns false if messages before it are missing; throws a RangeError if it is malformed. */
   apply(r: Reader): boolean {
     const first = r.byte();
-    const head = first & Head.short ? 0 : first;
+    const head = first & Head.short ? 0 : first & ~Head.column;
     if (head & ~(Head.snapshot | Head.partial | Head.span | Head.hash))
       throw new RangeError('page message: unknown head');
     const [from, to] = this.#versions(r, first);
@@ -80,6 +80,7 @@ export class Tree {
       if (r.byte() !== FORMAT) throw new RangeError('page message: unknown format');
     } else if (from !== this.version) return false;
     const check = head & Head.hash ? { id: r.word(), sum: r.word() } : null;
+    if (first & Head.column) r.column();
     let fresh = (head & Head.snapshot) !== 0;
     while (!r.done) {
       const op = r.byte();
@@ -226,7 +227,7 @@ export class Tree {
         this.#root(r, id, code, host, ids);
         continue;
       }
-      const node = kind === 0 ? this.#textNode(r.text(h), into, top) : this.#element(r, code);
+      const node = kind === 0 ? this.#textNode(r.plain(), into, top) : this.#element(r, code);
       this.#register(id, node);
       if (kind === 2) this.#forest(r, node, ids, null, node as Element);
       if (this.#depth > 1) into.appendChild(node);

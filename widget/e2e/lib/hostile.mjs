@@ -23,17 +23,17 @@ export function readCases(evil) {
 }
 
 function snapshot(page) {
-  const e = new Encoder([5, 0, 1, 1]); // with its span, from 0 to 1, in format 1
+  const e = new Encoder([0x85, 0, 1, 2]); // with its span, from 0 to 1, in format 2
   e.operation(['page', 0, 'https://shop.example/', 'Shop']);
   e.operation(['viewport', 100, 100, 0, 100, 100]);
   e.operation(['insert', 1, 0, 2, ['html', ['body', ...page]]]);
-  return e.bytes;
+  return e.message();
 }
 
 function diff(list, i) {
-  const e = new Encoder([0, i + 2]);
+  const e = new Encoder([0x80, i + 2]);
   for (const operation of list) e.operation(operation);
-  return e.bytes;
+  return e.message();
 }
 
 /** Heads of what is inside an element. */
@@ -41,9 +41,18 @@ const roots = { '#shadow': 7, '#document': 15, '#manual': 19, '#quirks': 23 };
 
 class Encoder {
   #last = 0;
+  #strings = [];
+  bytes = [];
 
-  constructor(bytes) {
-    this.bytes = bytes;
+  constructor(head) {
+    this.head = head;
+  }
+
+  /** The head, the length of the operations, they and their strings. */
+  message() {
+    const length = new Encoder([]);
+    length.#u(this.bytes.length);
+    return [...this.head, ...length.bytes, ...this.bytes, ...Buffer.from(this.#strings.join('\0'))];
   }
 
   operation([name, ...args]) {
@@ -61,13 +70,13 @@ class Encoder {
     ref: (id) => this.#ref(id),
     u: (n) => this.#u(n),
     z: (n) => this.#z(n),
-    plain: (s) => this.#string(s, 1),
-    str: (s) => this.#string(s, 2),
+    plain: (s) => this.#strings.push(s),
+    str: (s) => this.#string(s),
     name: (s) => this.#name(s),
     nodes: (_, nodes) => this.#nodes(nodes),
     set: (_, ids) => this.#list(ids, (id) => [this.#ref(id), this.#u(0)]),
     refs: (_, ids) => this.#list(ids, (id) => this.#ref(id)),
-    plains: (_, texts) => this.#list(texts, (s) => this.#string(s, 1)),
+    plains: (_, texts) => this.#list(texts, (s) => this.#strings.push(s)),
   };
 
   #list(items, write) {
@@ -81,7 +90,7 @@ class Encoder {
   }
 
   #node(node) {
-    if (typeof node === 'string') return this.#string(node, 4);
+    if (typeof node === 'string') return this.#string(node);
     const [tag, ...rest] = node;
     if (tag === '#existing') return [this.#u(11), this.#u(rest[0])];
     if (tag === '#times') return Array.from({ length: rest[0] }, () => this.#node(rest[1]));
@@ -95,18 +104,18 @@ class Encoder {
       return this.#nodes(rest);
     }
     this.#u(2);
-    this.#string(tag, 2);
+    this.#string(tag);
     const isNode = (item) => typeof item === 'string' || Array.isArray(item);
     this.#list(
       rest.filter((item) => !isNode(item)).flatMap((attributes) => Object.entries(attributes)),
-      ([name, value]) => [this.#name(name), this.#string(value, 2)],
+      ([name, value]) => [this.#name(name), this.#string(value)],
     );
     this.#nodes(rest.filter(isNode));
   }
 
   #name(name) {
     this.#u(0);
-    this.#string(name, 2);
+    this.#string(name);
   }
 
   #ref(id) {
@@ -124,10 +133,9 @@ class Encoder {
     this.bytes.push(n);
   }
 
-  /** A string behind its length, which is multiplied to make room for other bits. */
-  #string(s, times) {
-    const text = Buffer.from(s);
-    this.#u(text.length * times);
-    this.bytes.push(...text);
+  /** A string that is in no table, or a text node. */
+  #string(s) {
+    this.#u(0);
+    this.#strings.push(s);
   }
 }
