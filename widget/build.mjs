@@ -29,23 +29,8 @@ async function bundle(entry, name, options) {
   return Object.keys(result.metafile.outputs).map((file) => basename(file));
 }
 
-/** Leaves a module that is imported dynamically to another file, beside the one that imports it. */
-function later(module, file) {
-  return {
-    name: 'later',
-    setup: (b) =>
-      b.onResolve({ filter: /./ }, ({ path, kind }) =>
-        kind === 'dynamic-import' && path === module ? { path: file, external: true } : null,
-      ),
-  };
-}
-
 const hashed = { format: 'esm', entryNames: '[name]-[hash]' };
-const [more] = await bundle('capture/more.ts', 'more', hashed);
-const [capture] = await bundle('capture/index.ts', 'capture', {
-  ...hashed,
-  plugins: [later('./more.ts', `./${more}`)],
-});
+const [capture] = await bundle('capture/index.ts', 'capture', hashed);
 const [chat] = await bundle('visitor/chat.ts', 'chat', {
   ...hashed,
   define: { CAPTURE_MODULE: JSON.stringify(capture) },
@@ -77,7 +62,7 @@ writeFileSync(
   )}\n`,
 );
 
-for (const file of [loader, chat, capture, more, ...consoleFiles, ...harness]) {
+for (const file of [loader, chat, capture, ...consoleFiles, ...harness]) {
   const bytes = readFileSync(dist + file);
   console.log(
     `${file.padEnd(28)} ${String(bytes.length).padStart(8)} B ${String(gzipSync(bytes, { level: 9 }).length).padStart(8)} B gzip`,

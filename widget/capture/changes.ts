@@ -1,228 +1,160 @@
 // One frame's mutation records, boiled down to what is different at its end.
 // A node that came and went is not mentioned; an attribute set a hundred times
 // is compared once, with what it was when the frame began.
+import { type Former, mask } from './contents.ts';
+import { idOf, isMasked, passStamp } from './core.ts';
 import { Op } from './format.ts';
-import type { Ids } from './ids.ts';
-import { above } from './roots.ts';
-import type { Serializer } from './serializer.ts';
-import type { Writer } from './writer.ts';
+import { depth } from './roots.ts';
+import { close, forget, idBefore, node as insert, opaque, open, pending, spent, travels } from './serializer.ts';
+import { op, ref, refs, set, u } from './writer.ts';
 
-/** A node's name and former value pairs, in the order of their first change. */
-type Former = (string | null)[];
+export const touched = new Set<Node>(); // came, went or moved
+export const attributes = new Map<Element, Former>();
+export const texts = new Map<CharacterData, string>();
 
-export class Changes {
-  readonly touched = new Set<Node>(); // came, went or moved
-  readonly attributes = new Map<Element, Former>();
-  readonly texts = new Map<CharacterData, string>();
+export function forgetChanges(): void {
+  for (const held of [touched, attributes, texts]) if (held.size > 0) held.clear();
+}
 
-  constructor(
-    readonly ids: Ids,
-    readonly serializer: Serializer,
-  ) {}
-
-  clear(): void {
-    for (const held of [this.touched, this.attributes, this.texts]) if (held.size > 0) held.clear();
-  }
-
-  read(records: readonly MutationRecord[]): void {
-    const { ids } = this;
-    for (const record of records) {
-      const { type, target } = record;
-      if (type === 'attributes') {
-        if (ids.of(target)) this.#attribute(record, target as Element);
-      } else if (type === 'characterData') {
-        if (ids.of(target) && !this.texts.has(target as Text)) this.texts.set(target as Text, record.oldValue ?? '');
-      } else {
-        this.#children(record);
-      }
-    }
-  }
-
-  #attribute(record: MutationRecord, el: Element): void {
-    let name = record.attributeName as string;
-    const ns = record.attributeNamespace;
-    if (ns) name = el.getAttributeNodeNS(ns, name)?.name ?? (ns.endsWith('xlink') ? `xlink:${name}` : name);
-    const former = this.attributes.get(el);
-    if (!former) this.attributes.set(el, [name, record.oldValue]);
-    else if (!hasName(former, name)) former.push(name, record.oldValue);
-  }
-
-  #children(record: MutationRecord): void {
-    const removed = record.removedNodes;
-    const added = record.addedNodes;
-    const { touched, ids } = this;
-    const gone = removed.length;
-    const come = added.length;
-    if (gone === 1 && come === 1 && this.#takeOver(removed[0] as Node, added[0] as Node)) return;
-    for (let i = 0; i < gone; i++) {
-      const node = removed[i] as Node;
-      if (ids.of(node)) touched.add(node);
-    }
-    if (come > 0 && ids.of(record.target)) for (let i = 0; i < come; i++) touched.add(added[i] as Node);
-  }
-
-  /** textContent = … makes a new text node in the old one's place: to the mirror it is the old one, changed. */
-  #takeOver(from: Node, to: Node): boolean {
-    const { ids, texts, touched } = this;
-    if (from.nodeType !== 3 || to.nodeType !== 3 || !ids.of(from) || ids.of(to)) return false;
-    const data = texts.get(from as Text) ?? (from as Text).data;
-    ids.pass(from, to);
-    texts.delete(from as Text);
-    texts.set(to as Text, data);
-    if (touched.delete(from)) touched.add(to);
-    return true;
+export function read(records: readonly MutationRecord[]): void {
+  for (const record of records) {
+    const { type, target } = record;
+    if (type === 'childList') children(record, target);
+    else if (!idOf(target)) continue;
+    else if (type === 'attributes') attribute(record, target as Element);
+    else if (!texts.has(target as Text)) texts.set(target as Text, record.oldValue ?? '');
   }
 }
 
-function hasName(former: Former, name: string): boolean {
-  for (let i = 0; i < former.length; i += 2) if (former[i] === name) return true;
-  return false;
+function attribute({ attributeName, attributeNamespace: ns, oldValue }: MutationRecord, el: Element): void {
+  let name = attributeName as string;
+  if (ns) name = el.getAttributeNodeNS(ns, name)?.name ?? (ns.endsWith('xlink') ? `xlink:${name}` : name);
+  const former = attributes.get(el);
+  if (!former) attributes.set(el, [name, oldValue]);
+  else if (!former.some((n, i) => i % 2 === 0 && n === name)) former.push(name, oldValue);
 }
+
+function children({ removedNodes: gone, addedNodes: come }: MutationRecord, target: Node): void {
+  if (gone.length === 1 && come.length === 1 && takeOver(gone[0] as Node, come[0] as Node)) return;
+  for (const node of gone) if (idOf(node)) touched.add(node);
+  if (come.length > 0 && idOf(target)) for (const node of come) touched.add(node);
+}
+
+/** textContent = … makes a new text node in the old one's place: to the mirror it is the old one, changed. */
+function takeOver(from: Node, to: Node): boolean {
+  if (from.nodeType !== 3 || to.nodeType !== 3 || !idOf(from) || idOf(to)) return false;
+  passStamp(from, to);
+  texts.set(to as Text, texts.get(from as Text) ?? (from as Text).data);
+  texts.delete(from as Text);
+  if (touched.delete(from)) touched.add(to);
+  return true;
+}
+
+let done: Set<Node>;
 
 /** Writes where the touched nodes are now. */
-export class Placer {
-  #touched: Set<Node> = new Set();
-  #done: Set<Node> = new Set();
+export function place(): void {
+  if (touched.size === 0) return;
+  done = new Set();
+  const gone: Node[] = [];
+  const parents = new Map<Node, Node[]>();
+  let moved = false;
+  for (const node of touched) {
+    const parent = placed(node);
+    const known = idOf(node) > 0;
+    if (!parent) {
+      if (known) gone.push(node);
+      continue;
+    }
+    moved ||= known;
+    const list = parents.get(parent);
+    if (list) list.push(node);
+    else parents.set(parent, [node]);
+  }
+  // A node may only go under a parent that is in its final place already: shallow ones first.
+  const order = moved && parents.size > 1 ? [...parents].sort(([a], [b]) => depth(a) - depth(b)) : parents;
+  for (const [parent, nodes] of order) for (const node of nodes) if (!done.has(node)) run(parent, node);
+  const ids: number[] = [];
+  for (const node of gone) {
+    // It may have gone with an ancestor, or have been taken along by an insert.
+    if (!idOf(node) || placed(node)) continue;
+    ids.push(idOf(node));
+    forget(node);
+  }
+  if (ids.length === 0) return;
+  op(Op.remove);
+  set(ids);
+}
 
-  constructor(
-    readonly w: Writer,
-    readonly ids: Ids,
-    readonly serializer: Serializer,
-    /** Called before a known node is placed under a parent that is masked while the node is not. */
-    readonly remask: (node: Node) => void,
-  ) {}
+/** A node's parent, if it is in the page and the mirror has the parent's children. */
+function placed(node: Node): Node | null {
+  const parent = node.isConnected ? node.parentNode : null;
+  return parent && idOf(parent) && !opaque(parent) ? parent : null;
+}
 
-  place(touched: Set<Node>): void {
-    if (touched.size === 0) return;
-    this.#touched = touched;
-    this.#done = new Set();
-    const { ids, serializer } = this;
-    const removed: Node[] = [];
-    const parents = new Map<Node, Node[]>();
-    let moved = 0;
-    for (const node of touched) {
-      const parent = node.isConnected ? node.parentNode : null;
-      const known = ids.of(node) !== 0;
-      if (parent && ids.of(parent) && !serializer.opaque(parent)) {
-        if (known) moved++;
-        const list = parents.get(parent);
-        if (list) list.push(node);
-        else parents.set(parent, [node]);
-      } else if (known) {
-        removed.push(node);
+/** Places the longest run of touched siblings around a node. */
+function run(parent: Node, node: Node): void {
+  let head = node;
+  let before = node.previousSibling;
+  while (before && touched.has(before)) {
+    head = before;
+    before = before.previousSibling;
+  }
+  if (pending.has(parent) && before && !idOf(before) && travels(before) && !idOf(node)) {
+    done.add(node); // its turn comes with the siblings before it
+    return;
+  }
+  let after = idBefore(head);
+  const masked = isMasked(parent);
+  const here = (n: Node | null, known: boolean): boolean => n !== null && touched.has(n) && idOf(n) > 0 === known;
+  for (let n: Node | null = head; here(n, true) || here(n, false); ) {
+    const ids: number[] = [];
+    for (; n && here(n, true); n = n.nextSibling) {
+      if (masked && !isMasked(n)) mask(n, true);
+      done.add(n);
+      ids.push(idOf(n));
+    }
+    if (ids.length > 0) {
+      move(idOf(parent), after, ids);
+      after = ids.at(-1) as number;
+    }
+    let opened = false;
+    for (; n && here(n, false); n = n.nextSibling) {
+      done.add(n);
+      if (!travels(n)) continue;
+      if (spent()) {
+        pending.set(parent, null); // from the first child again: what is known is passed over quickly
+        continue;
       }
+      if (!opened) open(idOf(parent), after);
+      opened = true;
+      insert(n, masked);
+      after = idOf(n);
     }
-    // A node may only go under a parent that is in its final place already: shallow ones first.
-    const order = moved > 0 && parents.size > 1 ? [...parents].sort(([a], [b]) => depth(a) - depth(b)) : parents;
-    for (const [parent, nodes] of order) for (const node of nodes) if (!this.#done.has(node)) this.#run(parent, node);
-    this.#remove(removed);
-  }
-
-  /** Places the longest run of touched siblings around a node. */
-  #run(parent: Node, node: Node): void {
-    const { ids, serializer } = this;
-    let head = node;
-    let before = node.previousSibling;
-    while (before && this.#touched.has(before)) {
-      head = before;
-      before = before.previousSibling;
-    }
-    if (serializer.pending.has(parent) && before && !ids.of(before) && serializer.travels(before) && !ids.of(node)) {
-      this.#done.add(node); // its turn comes with the siblings before it
-      return;
-    }
-    while (before && !ids.of(before)) before = before.previousSibling;
-    let after = before ? ids.of(before) : 0;
-    const masked = ids.masked(parent);
-    for (let n: Node | null = head; n && this.#touched.has(n); ) {
-      if (ids.of(n)) {
-        const moves: number[] = [];
-        for (; n && this.#touched.has(n) && ids.of(n); n = n.nextSibling) {
-          if (masked && !ids.masked(n)) this.remask(n);
-          this.#done.add(n);
-          moves.push(ids.of(n));
-        }
-        this.#move(ids.of(parent), after, moves);
-        after = moves.at(-1) as number;
-      } else {
-        [n, after] = this.#insert(parent, after, n, masked);
-      }
-    }
-  }
-
-  /** Inserts the unknown nodes from `first` on; returns what follows them and the id of the last one placed. */
-  #insert(parent: Node, after: number, first: Node, masked: boolean): [Node | null, number] {
-    const { ids, serializer } = this;
-    let n: Node | null = first;
-    let open = false;
-    for (; n && this.#touched.has(n) && !ids.of(n); n = n.nextSibling) {
-      this.#done.add(n);
-      if (!serializer.travels(n)) continue;
-      if (serializer.spent()) {
-        serializer.pending.set(parent, null); // from the first child again: what is known is passed over quickly
-        break;
-      }
-      if (!open) serializer.open(ids.of(parent), after);
-      open = true;
-      serializer.node(n, masked);
-      after = ids.of(n);
-    }
-    if (open) serializer.close();
-    while (n && this.#touched.has(n) && !ids.of(n)) {
-      this.#done.add(n);
-      n = n.nextSibling;
-    }
-    return [n, after];
-  }
-
-  #move(parent: number, after: number, moves: number[]): void {
-    const { w } = this;
-    const sorted = moves.length > 8 ? [...moves].sort((a, b) => a - b) : null;
-    w.op(Op.move, sorted ? 1 : 0);
-    w.ref(parent);
-    w.ref(after);
-    if (!sorted) {
-      w.u(moves.length);
-      for (const id of moves) w.ref(id);
-      return;
-    }
-    w.set(sorted);
-    const rank = new Map(sorted.map((id, i) => [id, i]));
-    let expected = 0;
-    for (let i = 0; i < moves.length; ) {
-      const first = rank.get(moves[i] as number) as number;
-      let n = 1;
-      while (i + n < moves.length && rank.get(moves[i + n] as number) === first + n) n++;
-      const d = first - expected;
-      w.u(((((d << 1) ^ (d >> 31)) << 1) | (n > 1 ? 1 : 0)) >>> 0);
-      if (n > 1) w.u(n - 2);
-      expected = first + n;
-      i += n;
-    }
-  }
-
-  #remove(nodes: Node[]): void {
-    const gone: number[] = [];
-    for (const node of nodes) {
-      if (!this.ids.of(node)) continue; // went with an ancestor, or was placed inside a new one
-      if (node.isConnected && this.ids.of(node) && this.#placed(node)) continue;
-      gone.push(this.ids.of(node));
-      this.serializer.forget(node);
-    }
-    if (gone.length === 0) return;
-    this.w.op(Op.remove);
-    this.w.set(gone.sort((a, b) => a - b));
-  }
-
-  /** Whether a node's present parent is known: then an insert has taken it along. */
-  #placed(node: Node): boolean {
-    const parent = node.parentNode;
-    return parent !== null && this.ids.of(parent) !== 0 && !this.serializer.opaque(parent);
+    if (opened) close();
   }
 }
 
-function depth(node: Node): number {
-  let n = 0;
-  for (let p: Node | null = node; p; p = above(p)) n++;
-  return n;
+function move(parent: number, after: number, ids: number[]): void {
+  const sorted = ids.length > 8;
+  op(Op.move, sorted ? 1 : 0, parent);
+  ref(after);
+  if (!sorted) {
+    refs(ids);
+    return;
+  }
+  const ascending = [...ids];
+  set(ascending);
+  const rank = new Map(ascending.map((id, i) => [id, i]));
+  let expected = 0;
+  for (let i = 0; i < ids.length; ) {
+    const first = rank.get(ids[i] as number) as number;
+    let n = 1;
+    while (i + n < ids.length && rank.get(ids[i + n] as number) === first + n) n++;
+    const d = first - expected;
+    u(((((d << 1) ^ (d >> 31)) << 1) | +(n > 1)) >>> 0);
+    if (n > 1) u(n - 2);
+    expected = first + n;
+    i += n;
+  }
 }

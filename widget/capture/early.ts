@@ -1,7 +1,7 @@
 // What cannot be asked of a page afterwards: closed shadow roots, whose custom
 // states a set holds, what a font was made of. It is remembered from the moment
 // capture's module runs (in a frame: from the moment its document is seen).
-import { Patches } from './patches.ts';
+import { patch } from './patches.ts';
 import type { Realm } from './roots.ts';
 
 export const closedRoots = new WeakMap<Element, ShadowRoot>();
@@ -12,23 +12,29 @@ export const stateHosts = new WeakMap<object, Element>();
 /** The src of fonts made by script: CSS text, or the font itself. */
 export const fontSources = new WeakMap<FontFace, string | BufferSource>();
 
-const patches = new Patches(); // never undone
 const seen = new WeakSet<object>(); // realms, by their Element
 
 export function remember(view: Realm): void {
   if (seen.has(view.Element)) return;
   seen.add(view.Element);
-  patches.method(
+  const stay: [] = []; // for the life of the page
+  patch(
     view.Element.prototype,
+    'value',
     'attachShadow',
-    (host: Element, [init]: [ShadowRootInit], root: ShadowRoot) => {
-      if (init.mode === 'closed') closedRoots.set(host, root);
-    },
+    (host, [init], root) => init.mode === 'closed' && closedRoots.set(host, root),
+    stay,
   );
-  patches.method(view.HTMLElement.prototype, 'attachInternals', (el: Element, _, internals: ElementInternals) => {
-    internalsOf.set(el, internals);
-    if (internals.states) stateHosts.set(internals.states, el);
-  });
+  patch(
+    view.HTMLElement.prototype,
+    'value',
+    'attachInternals',
+    (el, _, internals) => {
+      internalsOf.set(el, internals);
+      if (internals.states) stateHosts.set(internals.states, el);
+    },
+    stay,
+  );
   if (!view.FontFace) return;
   view.FontFace = new Proxy(view.FontFace, {
     construct(target, args: ConstructorParameters<typeof FontFace>, self) {

@@ -53,7 +53,14 @@ const dropped = new Set([
 /** Types whose value cannot be bullets; masked they become text fields. */
 const rigid = new Set(['number', 'range', 'date', 'time', 'month', 'week', 'datetime-local', 'color', 'email', 'url']);
 
-export class Masks {
+/** The rules of the site whose page is captured. */
+export let masks: Masks;
+
+export function maskBy(selectors: readonly string[]): void {
+  masks = new Masks(selectors);
+}
+
+class Masks {
   readonly #selector: string;
   /** Attributes that a rule looks at: when one of them changes, the rules are asked again. */
   readonly #watched = new Set(['data-kohe-mask', 'type', 'autocomplete', 'name', 'id']);

@@ -1,11 +1,9 @@
-import type { Patches } from './patches.ts';
 import type { Realm, Root } from './roots.ts';
-import type { Writer } from './writer.ts';
 
 /** One kind of thing that capture watches besides nodes. What a part has no use for, it leaves out. */
 export interface Part {
   /** Patches a realm's prototypes; called once for each. */
-  patch?(patches: Patches, view: Realm): void;
+  patch?(view: Realm): void;
   /** A new snapshot begins: forgets what the mirror had. */
   renew?(): void;
   /** There is a new root, whose nodes may still be unknown. */
@@ -13,9 +11,9 @@ export interface Part {
   /** A new element is known, of a kind that may have more to say than its attributes. */
   arrived?(el: Element): void;
   /** Writes what may have changed of an element. */
-  touched?(w: Writer, el: Element): void;
-  /** Writes whatever else has changed. `deadline` is the end of the slice (ms, performance.now). */
-  write?(w: Writer, deadline: number): void;
+  touched?(el: Element): void;
+  /** Writes whatever else has changed. */
+  write?(): void;
   /** An event that capture listens to. */
-  handle?(event: Event, target: Element): void;
+  handle?(type: string, target: Element): void;
 }

@@ -1,75 +1,69 @@
 // What is marked in text: the visitor's selection and the page's own highlights.
+import { idOf, isMasked, signal } from './core.ts';
 import { Op } from './format.ts';
-import type { Page } from './more.ts';
 import type { Part } from './part.ts';
-import type { Patches } from './patches.ts';
-import { isDocument, type Realm } from './roots.ts';
-import type { Writer } from './writer.ts';
+import { patch } from './patches.ts';
+import type { Realm } from './roots.ts';
+import { roots } from './watch.ts';
+import { op, ref, str, u } from './writer.ts';
 
 const most = 1000; // ranges under one name
-const selection = ''; // its name
 
-export class Ranges implements Part {
-  readonly #said = new Map<string, string>();
-  #dirty = true;
+const said = new Map<string, string>();
+let dirty = true;
 
-  constructor(readonly page: Page) {}
+function changed(): void {
+  dirty = true;
+  signal();
+}
 
-  renew(): void {
-    this.#said.clear();
-    this.#dirty = true;
-  }
+export const ranges: Part = {
+  renew() {
+    said.clear();
+    dirty = true;
+  },
 
-  patch(patches: Patches, view: Realm): void {
+  patch(view) {
     for (const owner of [view.Highlight, view.HighlightRegistry])
-      patches.method(owner?.prototype, 'set add delete clear', () => this.#changed());
-  }
+      patch(owner?.prototype, 'value', 'set add delete clear', changed);
+  },
 
-  handle({ type }: Event): void {
-    if (type === 'selectionchange') this.#changed();
-  }
+  handle(type) {
+    if (type === 'selectionchange') changed();
+  },
 
-  #changed(): void {
-    this.#dirty = true;
-    this.page.signal();
-  }
-
-  write(w: Writer): void {
-    if (!this.#dirty) return;
-    this.#dirty = false;
+  write() {
+    if (!dirty) return;
+    dirty = false;
     const now = new Map<string, AbstractRange[]>();
-    const add = (name: string, ranges: Iterable<AbstractRange>): unknown =>
-      now.set(name, [...(now.get(name) ?? []), ...ranges]);
-    for (const root of this.page.roots) {
-      const view = isDocument(root) && (root.defaultView as Realm | null);
-      if (!view) continue;
-      const chosen = view.getSelection();
-      if (chosen?.rangeCount && !chosen.isCollapsed) add(selection, [chosen.getRangeAt(0)]);
-      for (const [name, highlight] of view.CSS.highlights ?? [])
-        add(name, highlight as unknown as Iterable<AbstractRange>);
+    for (const name of ['', ...said.keys()]) now.set(name, []);
+    for (const root of roots) {
+      const view = (root as Document).defaultView as Realm | null | undefined;
+      const chosen = view?.getSelection();
+      if (chosen?.rangeCount && !chosen.isCollapsed) now.get('')?.push(chosen.getRangeAt(0));
+      for (const [name, highlight] of view?.CSS.highlights ?? [])
+        now.set(name, [...(now.get(name) ?? []), ...(highlight as unknown as Iterable<AbstractRange>)]);
     }
-    for (const name of this.#said.keys()) add(name, []);
-    for (const [name, ranges] of now) this.#write(w, name, ranges);
-  }
+    for (const [name, list] of now) write(name, list);
+  },
+};
 
-  #write(w: Writer, name: string, ranges: AbstractRange[]): void {
-    const { ids } = this.page;
-    const ends = ranges
-      .filter((r) => [r.startContainer, r.endContainer].every((n) => ids.of(n) && !ids.masked(n)))
-      .slice(0, most)
-      .map((r) => [ids.of(r.startContainer), r.startOffset, ids.of(r.endContainer), r.endOffset] as const);
-    const said = ends.join();
-    if (said === (this.#said.get(name) ?? '')) return;
-    if (said) this.#said.set(name, said);
-    else this.#said.delete(name);
-    w.op(Op.range);
-    w.str(name);
-    w.u(ends.length);
-    for (const [start, from, end, to] of ends) {
-      w.ref(start);
-      w.u(from);
-      w.ref(end);
-      w.u(to);
-    }
+/** Writes the ranges of a name, the empty one for the selection. */
+function write(name: string, list: AbstractRange[]): void {
+  const shown = list
+    .filter((r) => [r.startContainer, r.endContainer].every((n) => idOf(n) && !isMasked(n)))
+    .slice(0, most)
+    .map((r) => [idOf(r.startContainer), r.startOffset, idOf(r.endContainer), r.endOffset] as const);
+  if (`${shown}` === (said.get(name) ?? '')) return;
+  if (shown.length > 0) said.set(name, `${shown}`);
+  else said.delete(name);
+  op(Op.range);
+  str(name);
+  u(shown.length);
+  for (const [start, from, end, to] of shown) {
+    ref(start);
+    u(from);
+    ref(end);
+    u(to);
   }
 }

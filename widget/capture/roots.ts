@@ -5,22 +5,25 @@ import { closedRoots } from './early.ts';
 export type Realm = Window & typeof globalThis;
 export type Root = Document | ShadowRoot;
 
+/** What the mirror has inside an element, or had. */
+export const known = new WeakMap<Node, Root>();
+
 /** The root inside an element, if there is one within reach. */
 export function rootIn(el: Element): Root | null {
   return el.shadowRoot ?? closedRoots.get(el) ?? (isFrame(el) ? el.contentDocument : null);
 }
 
 export function isFrame(el: Element): el is HTMLIFrameElement | HTMLObjectElement {
-  return el.localName === 'iframe' || el.localName === 'object';
+  return /^(?:iframe|object)$/.test(el.localName);
 }
 
 export function isDocument(node: Node): node is Document {
   return node.nodeType === 9;
 }
 
-/** The element that a node's root is in, the parent of any other node; null for the page's own document. */
-export function above(node: Node): Node | null {
-  if (node === document) return null;
-  if (isDocument(node)) return node.defaultView?.frameElement ?? null;
-  return node.parentNode ?? (node as Partial<ShadowRoot>).host ?? null;
+/** How many nodes are above a node, roots and frames included. */
+export function depth(node: Node): number {
+  const frame = isDocument(node) && node !== document ? node.defaultView?.frameElement : null;
+  const above = frame ?? node.parentNode ?? (node as Partial<ShadowRoot>).host;
+  return above ? depth(above) + 1 : 0;
 }

@@ -3,313 +3,236 @@
 // and goes on at its next turn, with whatever its children are by then. So a
 // large snapshot comes in slices and needs no copy of the page.
 
-import type { Blobs } from './blobs.ts';
-import { Limit, maskText, Op, Special } from './format.ts';
-import type { Ids } from './ids.ts';
-import { Attribute, attributeKind, type TagKind, tagKind } from './kinds.ts';
-import type { Masks } from './masks.ts';
-import { isDocument, isFrame, type Root, rootIn } from './roots.ts';
-import { absoluteCss, absoluteSet, resolve, sameOrigin } from './url.ts';
-import type { Writer } from './writer.ts';
+import { full, mask, piece } from './contents.ts';
+import { idOf, isMasked, nextId, stamp, unstamp } from './core.ts';
+import { Limit, Op, Special } from './format.ts';
+import { type TagKind, tagKind } from './kinds.ts';
+import { attributeOf, textOf } from './leaving.ts';
+import { masks } from './masks.ts';
+import { isDocument, known, type Root, rootIn } from './roots.ts';
+import { attrName, op, plain, ref, set, size, str, tag, u } from './writer.ts';
 
 const most = Limit.nodes - 1000; // what is beyond is not shown: the edge would refuse the page
-const script = /^\s*j\s*a\s*v\s*a\s*s\s*c\s*r\s*i\s*p\s*t\s*:/i;
 
-export interface Context {
-  readonly w: Writer;
-  readonly ids: Ids;
-  readonly masks: Masks;
-  readonly blobs: Blobs;
-  /** Called once for each new element that may have more to say than its attributes. */
-  arrived(el: Element, kind: TagKind): void;
-  /** Called once for each new shadow root or frame's document. */
+/** Parents with unknown children: the last of the children that was dealt with. */
+export const pending = new Map<Node, Node | null>();
+/** Who is told of each new element that may have more to say than its attributes, and of each new root. */
+export interface Told {
+  arrived(el: Element, kind: TagKind, deep: boolean): void;
   rooted(root: Root): void;
-  /** Called when a known node comes under a mask. */
-  remask(node: Node): void;
-  /** Registers a string that was cut at Limit.inline. */
-  cut(node: Node, name: string, sent: string): void;
+}
+let told: Told;
+let deadline = 0;
+let count = 0;
+let over = false;
+let deep = 0;
+let nodes = 0; // known to the mirror
+
+export function tell(whom: Told): void {
+  told = whom;
 }
 
-export class Serializer {
-  readonly pending = new Map<Node, Node | null>(); // parent → the last of its children that was dealt with
-  readonly roots = new WeakMap<Element, Root>(); // what the mirror has inside an element, or had
-  #deadline = Number.POSITIVE_INFINITY;
-  #full = Limit.message;
-  #count = 0;
-  #over = false;
-  #depth = 0;
-  nodes = 0; // known to the mirror
+export function forgetNodes(): void {
+  pending.clear();
+  nodes = 0;
+}
 
-  constructor(readonly c: Context) {}
+/** Starts a slice that ends at a time (ms, performance.now), or when the message is full. */
+export function begin(until: number): void {
+  deadline = until;
+  over = false;
+}
 
-  /** Starts a slice that ends at a time (ms, performance.now) or at a length of the message. */
-  begin(deadline: number, full: number): void {
-    this.#deadline = deadline;
-    this.#full = full;
-    this.#over = false;
+/** Whether the slice is used up. To be asked before each node. */
+export function spent(): boolean {
+  if (!over && (++count & 15) === 0) over = size() > full || performance.now() > deadline;
+  return over;
+}
+
+/** Whether a node travels at all. */
+export function travels(node: Node): boolean {
+  const type = node.nodeType;
+  return type === 3 || type === 4 || (type === 1 && !(node as Element).hasAttribute('data-kohe-ui'));
+}
+
+function add(node: Node, masked: boolean): void {
+  stamp(node, masked);
+  nodes++;
+}
+
+function special(what: Special): void {
+  u((what << 2) | 3);
+}
+
+/** Writes one unknown node, or nothing if it is of a kind that does not travel. */
+export function node(n: Node, inherited: boolean): void {
+  if (nodes >= most) return;
+  if (n.nodeType === 1) element(n as Element, inherited);
+  else if (n.nodeType === 3 || n.nodeType === 4) {
+    const masked = inherited || isMasked(n);
+    add(n, masked);
+    u(0);
+    plain(piece(n, '', textOf(n, (n as Text).data, masked)));
   }
+}
 
-  get over(): boolean {
-    return this.#over;
+function element(el: Element, inherited: boolean): void {
+  const kind = tagKind(el);
+  if (kind.never) {
+    add(el, inherited);
+    tag(kind.tag, 1);
+    u(0);
+    return;
   }
-
-  /** Whether the slice is used up. To be asked before each node. */
-  spent(): boolean {
-    if (!this.#over && (++this.#count & 31) === 0) {
-      this.#over = this.c.w.size > this.#full || performance.now() > this.#deadline;
-    }
-    return this.#over;
+  const names = el.getAttributeNames();
+  if (names.includes('data-kohe-ui')) return;
+  const masked = inherited || isMasked(el) || masks.self(el, kind, names);
+  add(el, masked);
+  const root = rootIn(el);
+  const first = kind.closed ? null : el.firstChild;
+  const below = first || root;
+  tag(kind.tag, below ? 2 : 1);
+  attributes(el, names, masked);
+  told.arrived(el, kind, below !== null);
+  if (!below) return;
+  if (++deep < Limit.depth) {
+    if (root) inside(el, root, masked);
+    if (first) children(el, first, masked);
   }
+  deep--;
+  special(Special.end);
+}
 
-  /** Writes one unknown node, or nothing if it is of a kind that does not travel. */
-  node(node: Node, masked: boolean): boolean {
-    if (this.nodes >= most) return false;
-    if (node.nodeType === 3 || node.nodeType === 4) return this.#text(node as Text, masked);
-    return node.nodeType === 1 && this.#element(node as Element, masked);
+function attributes(el: Element, names: readonly string[], masked: boolean): void {
+  const out: string[] = [];
+  for (const name of names) {
+    const sent = attributeOf(el, name, el.getAttribute(name) ?? '', masked);
+    if (sent !== null) out.push(name, piece(el, name, sent));
   }
-
-  /** Whether a node travels at all. */
-  travels(node: Node): boolean {
-    const type = node.nodeType;
-    return type === 3 || type === 4 || (type === 1 && !(node as Element).hasAttribute('data-kohe-ui'));
+  u(out.length / 2);
+  for (let i = 0; i < out.length; i += 2) {
+    attrName(out[i] as string);
+    str(out[i + 1] as string);
   }
+}
 
-  /** A text node's content as it leaves. */
-  textOf(node: CharacterData, data: string, masked: boolean): string {
-    const parent = node.parentNode;
-    const name = parent?.nodeName;
-    if (parent && (name === 'STYLE' || name === 'style')) return absoluteCss(data, parent); // not masked: all would look wrong
-    return masked ? maskText(data) : clip(data);
-  }
-
-  /** An attribute as it leaves, null if it does not. */
-  attributeOf(el: Element, name: string, value: string, masked: boolean): string | null {
-    const kind = attributeKind(name);
-    if (kind === Attribute.silent) return null;
-    if (kind === Attribute.value && /^(?:hidden|file)$/i.test(el.getAttribute('type') ?? '')) return null;
-    const kept = masked ? this.c.masks.attribute(el, name, value) : value;
-    if (kept === null || kind === Attribute.plain || kept === '') return clip(kept);
-    if (kind === Attribute.address && !this.#travels(el, kept)) return null;
-    const whole =
-      kind === Attribute.address
-        ? resolve(kept, el)
-        : kind === Attribute.set
-          ? absoluteSet(kept, el)
-          : absoluteCss(kept, el);
-    return clip(kind === Attribute.value ? kept : this.c.blobs.inline(whole, el));
-  }
-
-  /** A frame's document and a sheet whose rules can be read do not travel by address. */
-  #travels(el: Element, url: string): boolean {
-    if (url.charCodeAt(0) === 35) return true;
-    if (el.localName === 'link') {
-      const { rel, href } = el as HTMLLinkElement;
-      return /\bstylesheet\b/i.test(rel) ? !sameOrigin(href) : /\bicon\b/i.test(rel);
-    }
-    return !isFrame(el) && !script.test(url);
-  }
-
-  #add(node: Node, masked: boolean): void {
-    this.c.ids.add(node, masked);
-    this.nodes++;
-  }
-
-  #text(node: Text, inherited: boolean): boolean {
-    const masked = inherited || this.c.ids.masked(node);
-    this.#add(node, masked);
-    const text = this.textOf(node, node.data, masked);
-    this.c.w.u(0);
-    this.c.w.plain(this.#clip(node, '', text));
-    return true;
-  }
-
-  #clip(node: Node, name: string, value: string): string {
-    const room = this.c.w.size > this.#full ? 0 : Limit.inline;
-    if (value.length <= room) return value;
-    const sent = value.slice(0, (value.charCodeAt(room - 1) & 0xfc00) === 0xd800 ? room - 1 : room);
-    this.c.cut(node, name, sent);
-    return sent;
-  }
-
-  #element(el: Element, inherited: boolean): boolean {
-    const { w, masks } = this.c;
-    const kind = tagKind(el);
-    if (kind.never) {
-      this.#add(el, inherited);
-      w.tag(kind.tag, 1);
-      w.u(0);
-      return true;
-    }
-    const names = el.getAttributeNames();
-    if (names.includes('data-kohe-ui')) return false;
-    const masked = inherited || this.c.ids.masked(el) || masks.self(el, kind, names);
-    this.#add(el, masked);
-    const root = rootIn(el);
-    const first = kind.closed ? null : el.firstChild;
-    const deep = first !== null || root !== null;
-    w.tag(kind.tag, deep ? 2 : 1);
-    this.#attributes(el, names, masked);
-    if (kind.more || kind.scrolls || names.includes('popover')) this.c.arrived(el, kind);
-    if (deep) this.#below(el, root, first, masked);
-    return true;
-  }
-
-  #below(el: Element, root: Root | null, first: Node | null, masked: boolean): void {
-    if (++this.#depth < Limit.depth) {
-      if (root) this.#root(el, root, masked);
-      if (first) this.#children(el, first, masked);
-    }
-    this.#depth--;
-    this.c.w.u((Special.end << 2) | 3);
-  }
-
-  #attributes(el: Element, names: readonly string[], masked: boolean): void {
-    const { w } = this.c;
-    if (names.length === 0) {
-      w.u(0);
-      return;
-    }
-    const out: string[] = [];
-    for (const name of names) {
-      const sent = this.attributeOf(el, name, el.getAttribute(name) ?? '', masked);
-      if (sent !== null) out.push(name, this.#clip(el, name, sent));
-    }
-    w.u(out.length / 2);
-    for (let i = 0; i < out.length; i += 2) {
-      w.attrName(out[i] as string);
-      w.str(out[i + 1] as string);
-    }
-  }
-
-  #root(el: Element, root: Root, masked: boolean): void {
-    const { w } = this.c;
-    const kind = isDocument(root)
+function inside(el: Element, root: Root, masked: boolean): void {
+  special(
+    isDocument(root)
       ? root.compatMode === 'BackCompat'
         ? Special.quirksDocument
         : Special.document
       : root.slotAssignment === 'manual'
         ? Special.shadowManual
-        : Special.shadow;
-    w.u((kind << 2) | 3);
-    this.#add(root, masked);
-    this.roots.set(el, root);
-    this.c.rooted(root);
-    if (root.firstChild) this.#children(root, root.firstChild, masked);
-    w.u((Special.end << 2) | 3);
-  }
+        : Special.shadow,
+  );
+  add(root, masked);
+  known.set(el, root);
+  told.rooted(root);
+  if (root.firstChild) children(root, root.firstChild, masked);
+  special(Special.end);
+}
 
-  /** Writes the root of a host that is known already, where it is another than before. */
-  rerooted(el: Element): void {
-    const { w, ids } = this.c;
-    const root = rootIn(el);
-    const old = this.roots.get(el);
-    const host = ids.of(el);
-    if (!host || (old === root && (!root || ids.of(root)))) return;
-    if (old && ids.of(old)) {
-      w.op(Op.remove);
-      w.set([ids.of(old)]);
-      this.forget(old);
+function children(parent: Node, first: Node, masked: boolean): void {
+  let last: Node | null = null;
+  for (let child: Node | null = first; child; child = child.nextSibling) {
+    if (spent()) {
+      pending.set(parent, last);
+      return;
     }
-    if (!root) return;
-    this.open(host, 0);
-    this.#root(el, root, ids.masked(el));
-    this.close();
-  }
-
-  /** Begins an insert operation: new nodes under a known parent, after a known sibling (0: first). */
-  open(parent: number, after: number): void {
-    const { w, ids } = this.c;
-    w.op(Op.insert);
-    w.ref(parent);
-    w.ref(after);
-    w.ref(ids.next);
-  }
-
-  close(): void {
-    this.c.w.u((Special.end << 2) | 3);
-  }
-
-  /** Goes on with what was left for later, until the slice ends. */
-  resume(): void {
-    for (const [parent, last] of this.pending) {
-      if (this.#over) return;
-      this.pending.delete(parent);
-      const known = this.c.ids.of(parent) !== 0 && parent.isConnected;
-      if (known) this.#resume(parent, last && last.parentNode === parent ? last.nextSibling : parent.firstChild);
-    }
-  }
-
-  #resume(parent: Node, first: Node | null): void {
-    const { ids } = this.c;
-    const masked = ids.masked(parent);
-    let open = false;
-    let before = first?.previousSibling ?? null;
-    while (before && !ids.of(before)) before = before.previousSibling;
-    let after = before ? ids.of(before) : 0;
-    for (let child = first; child; child = child.nextSibling) {
-      const id = ids.of(child);
-      if (id) {
-        if (open) this.close();
-        open = false;
-        after = id;
-        continue;
-      }
-      if (this.spent()) {
-        this.pending.set(parent, child.previousSibling);
-        break;
-      }
-      if (!this.travels(child)) continue;
-      if (!open) this.open(ids.of(parent), after);
-      open = true;
-      this.node(child, masked);
-      after = ids.of(child);
-    }
-    if (open) this.close();
-  }
-
-  /** Whether the children of a known node stay unknown. */
-  opaque(parent: Node): boolean {
-    if (parent.nodeType !== 1) return false;
-    const kind = tagKind(parent as Element);
-    return kind.never || kind.closed;
-  }
-
-  /** Makes a subtree unknown again. */
-  forget(node: Node): void {
-    const { ids } = this.c;
-    if (ids.of(node)) this.nodes--;
-    ids.drop(node);
-    this.pending.delete(node);
-    for (let child = node.firstChild; child; child = child.nextSibling) if (ids.of(child)) this.forget(child);
-    const root = this.roots.get(node as Element);
-    if (root && ids.of(root)) this.forget(root);
-  }
-
-  #children(parent: Node, first: Node, masked: boolean): void {
-    let last: Node | null = null;
-    for (let child: Node | null = first; child; child = child.nextSibling) {
-      if (this.spent()) {
-        this.pending.set(parent, last);
-        return;
-      }
-      const id = this.c.ids.of(child);
-      if (id) this.#existing(child, id, masked);
-      else this.node(child, masked);
-      last = child;
-    }
-  }
-
-  /** Writes that a node the mirror knows comes here. */
-  #existing(node: Node, id: number, masked: boolean): void {
-    if (masked && !this.c.ids.masked(node)) this.c.remask(node);
-    this.c.w.u((Special.existing << 2) | 3);
-    this.c.w.u(id);
+    const id = idOf(child);
+    if (id) {
+      // The mirror knows it; it comes here.
+      if (masked && !isMasked(child)) mask(child, true);
+      special(Special.existing);
+      u(id);
+    } else node(child, masked);
+    last = child;
   }
 }
 
-/** A string, cut off where it is longer than any that travels. */
-function clip(s: string): string;
-function clip(s: string | null): string | null;
-function clip(s: string | null): string | null {
-  return s !== null && s.length > Limit.text ? s.slice(0, Limit.text) : s;
+/** Writes the root of a host that is known already, where it is another than before. */
+export function rerooted(el: Element): void {
+  const root = rootIn(el);
+  const old = known.get(el);
+  const host = idOf(el);
+  if (!host || (old === root && (!root || idOf(root)))) return;
+  if (old && idOf(old)) {
+    op(Op.remove);
+    set([idOf(old)]);
+    forget(old);
+  }
+  if (!root) return;
+  open(host, 0);
+  inside(el, root, isMasked(el));
+  close();
+}
+
+/** Begins an insert operation: new nodes under a known parent, after a known sibling (0: first). */
+export function open(parent: number, after: number): void {
+  op(Op.insert, 0, parent);
+  ref(after);
+  ref(nextId());
+}
+
+export function close(): void {
+  special(Special.end);
+}
+
+/** Goes on with what was left for later, until the slice ends. */
+export function resume(): void {
+  for (const [parent, last] of pending) {
+    if (over) return;
+    pending.delete(parent);
+    if (idOf(parent) && parent.isConnected)
+      missing(parent, last?.parentNode === parent ? last.nextSibling : parent.firstChild);
+  }
+}
+
+/** Inserts the unknown children of a known parent, from one on. */
+function missing(parent: Node, first: Node | null): void {
+  const masked = isMasked(parent);
+  let opened = false;
+  let after = idBefore(first);
+  for (let child = first; child; child = child.nextSibling) {
+    const id = idOf(child);
+    if (id) {
+      if (opened) close();
+      opened = false;
+      after = id;
+    } else if (spent()) {
+      pending.set(parent, child.previousSibling);
+      break;
+    } else if (travels(child)) {
+      if (!opened) open(idOf(parent), after);
+      opened = true;
+      node(child, masked);
+      after = idOf(child);
+    }
+  }
+  if (opened) close();
+}
+
+/** The id of the last known sibling before a node, 0 for none. */
+export function idBefore(n: Node | null): number {
+  let before = n?.previousSibling;
+  while (before && !idOf(before)) before = before.previousSibling;
+  return before ? idOf(before) : 0;
+}
+
+/** Whether the children of a known node stay unknown. */
+export function opaque(parent: Node): boolean {
+  if (parent.nodeType !== 1) return false;
+  const kind = tagKind(parent as Element);
+  return kind.never || kind.closed;
+}
+
+/** Makes a subtree unknown again. */
+export function forget(n: Node): void {
+  nodes--;
+  unstamp(n);
+  pending.delete(n);
+  for (let child = n.firstChild; child; child = child.nextSibling) if (idOf(child)) forget(child);
+  const root = known.get(n);
+  if (root && idOf(root)) forget(root);
 }

@@ -1,20 +1,14 @@
 // Style sheets whose rules are not what the document's text says: changed
 // through the CSSOM, constructed, or loaded from the site's own origin. They
-// travel as a list of top-level rules and then rule by rule. A change deeper
-// inside replaces its top-level rule.
+// travel as a list of top-level rules, and then as what changed in that list. A
+// change deeper inside replaces its top-level rule.
+import { idOf, newId, signal } from './core.ts';
 import { Op, Rule } from './format.ts';
-import type { Ids } from './ids.ts';
 import type { Part } from './part.ts';
-import type { Patches } from './patches.ts';
-import type { Realm, Root } from './roots.ts';
+import { patch } from './patches.ts';
+import type { Root } from './roots.ts';
 import { absoluteCss, sameOrigin } from './url.ts';
-import type { Writer } from './writer.ts';
-
-interface Step {
-  k: number;
-  index: number;
-  text: string;
-}
+import { op, plain, refs, size, u } from './writer.ts';
 
 const longest = 300_000; // UTF-16 units of a rule; a longer one is left out, unless it is ASCII
 const pause = 100; // ms between two looks at what is adopted
@@ -22,248 +16,183 @@ const nothing = '@media not all{}';
 const share = 400 << 10; // bytes of sheets in one message
 const most = 1_000_000; // bytes of a message, and of a rule in ASCII (a font by content, say)
 
-export class Sheets implements Part {
-  #byRules = new WeakSet<CSSStyleSheet>(); // the mirror has a list of rules
-  #constructed = new WeakMap<CSSStyleSheet, number>();
-  readonly #whole = new Set<CSSStyleSheet>();
-  readonly #steps = new Map<CSSStyleSheet, Step[]>();
-  readonly #stale = new Set<CSSRule>(); // top-level rules to compare
-  #texts = new WeakMap<CSSRule, string>();
-  readonly #roots = new Map<Root, CSSStyleSheet[]>(); // and what they adopt in the mirror
-  readonly #fonts = new WeakMap<Root, CSSStyleSheet>(); // adopted in the mirror alone
-  #look = 0; // when to look at what is adopted, ms
-  /** Rules of sheets that did not fit into a message: sheet → next index. */
-  readonly #rest = new Map<CSSStyleSheet, number>();
+let lists = new WeakMap<CSSStyleSheet, CSSRule[]>(); // the rules that the mirror has
+let constructed = new WeakMap<CSSStyleSheet, number>();
+let texts = new WeakMap<CSSRule, string>(); // of rules that somebody took hold of
+const due = new Set<CSSStyleSheet>();
+const stale = new Set<CSSRule>(); // top-level rules to compare
+const adopters = new Map<Root, CSSStyleSheet[]>(); // and what they adopt in the mirror
+const extra = new WeakMap<Root, CSSStyleSheet>(); // adopted in the mirror alone
+let look = 0; // when to look at what is adopted, ms
 
-  constructor(
-    readonly ids: Ids,
-    readonly signal: () => void,
-  ) {}
-
-  get pending(): boolean {
-    return this.#rest.size > 0;
-  }
-
-  renew(): void {
-    this.#byRules = new WeakSet();
-    this.#constructed = new WeakMap();
-    this.#texts = new WeakMap();
-    for (const held of [this.#whole, this.#steps, this.#stale, this.#roots, this.#rest]) held.clear();
-  }
-
-  patch(patches: Patches, view: Realm): void {
-    const proto = view.CSSStyleSheet.prototype;
-    const watch = (rule: CSSRule): void => this.#watch(rule);
-    patches.method(proto, 'insertRule', (sheet: CSSStyleSheet, [text, index = 0]: [string, number?]) =>
-      this.#step(sheet, { k: Rule.insert, index, text }),
-    );
-    patches.method(proto, 'deleteRule removeRule', (sheet: CSSStyleSheet, [index = 0]: [number?]) =>
-      this.#step(sheet, { k: Rule.delete, index, text: '' }),
-    );
-    patches.method(proto, 'addRule replaceSync', (sheet: CSSStyleSheet) => this.changed(sheet));
-    patches.method(proto, 'replace', (sheet: CSSStyleSheet) => queueMicrotask(() => this.changed(sheet)));
-    patches.method(view.CSSGroupingRule.prototype, 'insertRule deleteRule', watch);
-    patches.method(view.CSSKeyframesRule.prototype, 'appendRule deleteRule', watch);
-    patches.setter(view.CSSStyleRule.prototype, 'selectorText', watch);
-    patches.setter(view.MediaList.prototype, 'mediaText', this.signal);
-    for (const owner of [view.CSSStyleRule, view.CSSKeyframeRule, view.CSSFontFaceRule, view.CSSPageRule])
-      patches.getter(owner.prototype, 'style styleMap', (rule: CSSRule) => this.#read(rule));
-    for (const owner of [view.Document, view.ShadowRoot])
-      patches.setter(owner.prototype, 'adoptedStyleSheets', this.#adopted);
-  }
-
-  /** A new root whose adopted sheets count. */
-  rooted(root: Root): void {
-    this.#roots.set(root, []);
-    this.#look = 0;
-  }
-
-  /** Has a document adopt one more sheet in the mirror, instead of the one before. */
-  adopt(doc: Document, sheet: CSSStyleSheet): void {
-    this.#fonts.set(doc, sheet);
-    this.#adopted();
-  }
-
-  /** Something is adopted, or no longer. */
-  readonly #adopted = (): void => {
-    this.#look = 0;
-    this.signal();
-  };
-
-  /** A new style or link element, or one whose sheet has loaded. */
-  arrived(el: Element): void {
-    if (el.localName !== 'style' && el.localName !== 'link') return;
-    const sheet = (el as HTMLStyleElement | HTMLLinkElement).sheet;
-    if (!sheet) return;
-    if (el.localName === 'link' ? readable(sheet) && sameOrigin(sheet.href ?? '') : diverged(el, sheet))
-      this.#whole.add(sheet);
-  }
-
-  /** The text of a style element changed: its sheet is another one and follows the text again. */
-  retexted(el: Element): void {
-    const sheet = (el as HTMLStyleElement).sheet;
-    if (!sheet) return;
-    this.#byRules.delete(sheet);
-    if (this.#steps.delete(sheet)) this.#whole.add(sheet);
-  }
-
-  changed(sheet: CSSStyleSheet): void {
-    this.#whole.add(sheet);
-    this.signal();
-  }
-
-  #step(sheet: CSSStyleSheet, step: Step): void {
-    const steps = this.#steps.get(sheet);
-    if (steps) steps.push(step);
-    else this.#steps.set(sheet, [step]);
-    this.signal();
-  }
-
-  /** Somebody takes hold of a rule's declarations, perhaps to change them. */
-  #read(rule: CSSRule): void {
-    const top = topOf(rule);
-    if (!this.#texts.has(top)) this.#texts.set(top, top.cssText);
-    if (!this.#stale.has(top)) {
-      this.#stale.add(top);
-      queueMicrotask(this.signal);
-    }
-  }
-
-  #watch(rule: CSSRule): void {
-    const top = topOf(rule);
-    if (!this.#texts.has(top)) this.#texts.set(top, '');
-    this.#stale.add(top);
-    this.signal();
-  }
-
-  /** The id that the mirror knows a sheet by: its element's, or its own if it was constructed. */
-  #id(sheet: CSSStyleSheet): number {
-    const owner = sheet.ownerNode;
-    return owner ? this.ids.of(owner) : (this.#constructed.get(sheet) ?? 0);
-  }
-
-  /** Writes what changed. Arrays of adopted sheets tell nobody when they change: they are looked at now and then. */
-  write(w: Writer, now: number): void {
-    if (now > this.#look) {
-      this.#look = performance.now() + pause;
-      this.#adoption(w);
-    }
-    if (this.#steps.size + this.#whole.size + this.#stale.size + this.#rest.size === 0) return;
-    for (const [sheet, steps] of this.#steps) {
-      if (this.#byRules.has(sheet) && !this.#whole.has(sheet) && !this.#rest.has(sheet))
-        this.#writeSteps(w, sheet, steps);
-      else if (this.#id(sheet)) this.#whole.add(sheet);
-    }
-    this.#steps.clear();
-    for (const sheet of this.#whole) {
-      if (this.#id(sheet) && readable(sheet)) this.#writeWhole(w, sheet);
-    }
-    this.#whole.clear();
-    for (const rule of this.#stale) this.#writeStale(w, rule);
-    this.#stale.clear();
-    for (const [sheet, from] of [...this.#rest]) this.#writeRest(w, sheet, from);
-  }
-
-  #adoption(w: Writer): void {
-    for (const [root, sent] of this.#roots) {
-      const id = this.ids.of(root);
-      if (!id) {
-        this.#roots.delete(root);
-        continue;
-      }
-      const adopted = root.adoptedStyleSheets ?? [];
-      const fonts = this.#fonts.get(root);
-      const count = adopted.length + (fonts ? 1 : 0);
-      if (count === sent.length && (count === 0 || sent.every((s, i) => s === (adopted[i] ?? fonts)))) continue;
-      const now = fonts ? [...adopted, fonts] : [...adopted];
-      this.#roots.set(root, now);
-      for (const sheet of now) {
-        if (this.#constructed.has(sheet)) continue;
-        this.#constructed.set(sheet, this.ids.next++);
-        this.#writeWhole(w, sheet);
-      }
-      w.op(Op.adopt);
-      w.ref(id);
-      w.u(now.length);
-      for (const sheet of now) w.ref(this.#id(sheet));
-    }
-  }
-
-  #writeWhole(w: Writer, sheet: CSSStyleSheet): void {
-    this.#byRules.add(sheet);
-    this.#whole.delete(sheet);
-    this.#steps.delete(sheet);
-    const texts: string[] = [];
-    this.#some(w, sheet, 0, (text) => texts.push(text));
-    w.op(Op.sheet);
-    w.ref(this.#id(sheet));
-    w.u(texts.length);
-    for (const text of texts) w.plain(text);
-  }
-
-  #writeRest(w: Writer, sheet: CSSStyleSheet, from: number): void {
-    if (this.#id(sheet)) this.#some(w, sheet, from, (text, i) => this.#writeRule(w, sheet, Rule.insert, i, text));
-    else this.#rest.delete(sheet);
-  }
-
-  /** Gives the rules from an index on, as far as they fit into the message; what does not is left for the next. */
-  #some(w: Writer, sheet: CSSStyleSheet, from: number, give: (text: string, index: number) => void): void {
-    this.#rest.delete(sheet);
-    const rules = sheet.cssRules;
-    let room = share - w.size;
-    for (let i = from; i < rules.length; i++) {
-      const text = textOf(rules[i] as CSSRule, sheet);
-      const alone = i === from && w.size + text.length < most;
-      if (room < text.length && !alone) {
-        this.#rest.set(sheet, i);
-        return;
-      }
-      room -= text.length;
-      give(text, i);
-    }
-  }
-
-  #writeSteps(w: Writer, sheet: CSSStyleSheet, steps: Step[]): void {
-    if (!this.#id(sheet)) return;
-    for (const { k, index, text } of steps) {
-      this.#writeRule(w, sheet, k, index, text.length > longest ? nothing : absoluteCss(text, baseOf(sheet)));
-    }
-  }
-
-  #writeStale(w: Writer, rule: CSSRule): void {
-    const sheet = rule.parentStyleSheet;
-    const before = this.#texts.get(rule);
-    if (!sheet || !this.#id(sheet)) return;
-    const text = textOf(rule, sheet);
-    if (text === before) return;
-    this.#texts.set(rule, text);
-    const index = Array.prototype.indexOf.call(sheet.cssRules, rule);
-    if (index < 0) return;
-    if (this.#byRules.has(sheet)) this.#writeRule(w, sheet, Rule.replace, index, text);
-    else this.#writeWhole(w, sheet);
-  }
-
-  #writeRule(w: Writer, sheet: CSSStyleSheet, k: number, index: number, text: string): void {
-    w.op(Op.rule, k);
-    w.ref(this.#id(sheet));
-    w.u(index);
-    if (k !== Rule.delete) w.plain(text);
-  }
+/** Whether sheets did not fit into a message. */
+export function unfinishedSheets(): boolean {
+  return due.size > 0;
 }
 
-function topOf(rule: CSSRule): CSSRule {
+function changed(sheet: CSSStyleSheet): void {
+  due.add(sheet);
+  signal();
+}
+
+/** Something is adopted, or no longer. */
+function adopted(): void {
+  look = 0;
+  signal();
+}
+
+/** Has a document adopt one more sheet in the mirror, instead of the one before. */
+export function adopt(doc: Document, sheet: CSSStyleSheet): void {
+  extra.set(doc, sheet);
+  adopted();
+}
+
+/** The text of a style element changed: its sheet is another one and follows the text again. */
+export function retexted(el: Element): void {
+  const { sheet } = el as HTMLStyleElement;
+  if (sheet) lists.delete(sheet);
+}
+
+/** Somebody takes hold of a rule's declarations, perhaps to change them, or has changed what is in it. */
+function held(rule: CSSRule, was?: ''): void {
   let top = rule;
   while (top.parentRule) top = top.parentRule;
-  return top;
+  if (!texts.has(top)) texts.set(top, was ?? top.cssText);
+  stale.add(top);
+  queueMicrotask(signal);
 }
 
-function textOf(rule: CSSRule, sheet: CSSStyleSheet): string {
-  const text = rule.cssText;
+export const sheets: Part = {
+  renew() {
+    lists = new WeakMap();
+    constructed = new WeakMap();
+    texts = new WeakMap();
+    for (const kept of [due, stale, adopters]) kept.clear();
+  },
+
+  patch(view) {
+    const inside = (rule: CSSRule): void => held(rule, '');
+    const proto = view.CSSStyleSheet.prototype;
+    patch(proto, 'value', 'insertRule deleteRule removeRule addRule replaceSync', changed);
+    patch(proto, 'value', 'replace', (sheet) => queueMicrotask(() => changed(sheet)));
+    patch(view.CSSGroupingRule.prototype, 'value', 'insertRule deleteRule', inside);
+    patch(view.CSSKeyframesRule.prototype, 'value', 'appendRule deleteRule', inside);
+    patch(view.CSSStyleRule.prototype, 'set', 'selectorText', inside);
+    patch(view.MediaList.prototype, 'set', 'mediaText', signal);
+    for (const owner of [view.CSSStyleRule, view.CSSKeyframeRule, view.CSSFontFaceRule, view.CSSPageRule])
+      patch(owner?.prototype, 'get', 'style styleMap', (rule) => held(rule));
+    for (const owner of [view.Document, view.ShadowRoot]) patch(owner.prototype, 'set', 'adoptedStyleSheets', adopted);
+  },
+
+  rooted(root) {
+    adopters.set(root, []);
+    look = 0;
+  },
+
+  /** A new style or link element, or one whose sheet has loaded. */
+  arrived(el) {
+    const { sheet } = el as HTMLStyleElement;
+    if (sheet && (el.localName === 'link' ? readable(sheet) && sameOrigin(sheet.href ?? '') : diverged(el, sheet)))
+      due.add(sheet);
+  },
+
+  /** Writes what changed. Arrays of adopted sheets tell nobody when they change: they are looked at now and then. */
+  write() {
+    if (performance.now() > look) {
+      look = performance.now() + pause;
+      for (const [root, sent] of adopters) adoption(root, sent);
+    }
+    for (const rule of stale) compare(rule);
+    stale.clear();
+    for (const sheet of due) {
+      if (size() > share) return;
+      due.delete(sheet);
+      if (refOf(sheet) && readable(sheet)) list(sheet);
+    }
+  },
+};
+
+/** The id that the mirror knows a sheet by: its element's, or its own if it was constructed. */
+function refOf(sheet: CSSStyleSheet): number {
+  return sheet.ownerNode ? idOf(sheet.ownerNode) : (constructed.get(sheet) ?? 0);
+}
+
+function adoption(root: Root, sent: CSSStyleSheet[]): void {
+  if (!idOf(root)) {
+    adopters.delete(root);
+    return;
+  }
+  const fonts = extra.get(root);
+  const now = [...(root.adoptedStyleSheets ?? [])];
+  if (fonts) now.push(fonts);
+  if (now.length === sent.length && now.every((sheet, i) => sheet === sent[i])) return;
+  adopters.set(root, now);
+  for (const sheet of now) {
+    if (constructed.has(sheet)) continue;
+    constructed.set(sheet, newId());
+    list(sheet);
+  }
+  op(Op.adopt, 0, idOf(root));
+  refs(now.map(refOf));
+}
+
+/** Writes the rules of a sheet, or what is new in the list of them, as far as it fits. */
+function list(sheet: CSSStyleSheet): void {
+  const id = refOf(sheet);
+  const now = [...sheet.cssRules];
+  const had = lists.get(sheet);
+  const was = had ?? [];
+  let same = 0;
+  while (same < was.length && was[same] === now[same]) same++;
+  let end = was.length; // of what gives way
+  let to = now.length; // of what comes
+  while (end > same && to > same && was[end - 1] === now[to - 1]) {
+    end--;
+    to--;
+  }
+  for (; end > same; end--) rule(id, Rule.delete, end - 1);
+  const fresh: string[] = [];
+  let room = share - size();
+  let at = same;
+  for (; at < to; at++) {
+    const text = textOf(now[at] as CSSRule, sheet);
+    const alone = at === same && size() + text.length < most;
+    if (room < text.length && !alone) break;
+    room -= text.length;
+    fresh.push(text);
+  }
+  if (had) for (const text of fresh) rule(id, Rule.insert, same++, text);
+  else {
+    op(Op.sheet, 0, id);
+    u(fresh.length);
+    fresh.forEach(plain);
+  }
+  lists.set(sheet, [...now.slice(0, at), ...now.slice(to)]);
+  if (at < to) due.add(sheet);
+}
+
+function compare(top: CSSRule): void {
+  const sheet = top.parentStyleSheet;
+  const id = sheet && refOf(sheet);
+  if (!id) return;
+  const text = textOf(top, sheet);
+  if (text === texts.get(top)) return;
+  texts.set(top, text);
+  const at = lists.get(sheet)?.indexOf(top);
+  if (at === undefined) due.add(sheet);
+  else if (at >= 0) rule(id, Rule.replace, at, text);
+}
+
+function rule(id: number, how: Rule, index: number, text = ''): void {
+  op(Op.rule, how, id);
+  u(index);
+  if (how !== Rule.delete) plain(text);
+}
+
+function textOf({ cssText: text }: CSSRule, sheet: CSSStyleSheet): string {
   const fits = text.length <= longest || (text.length < most / 1.02 && !/[^ -~\n]/.test(text));
-  return fits ? absoluteCss(text, baseOf(sheet)) : nothing;
+  return fits ? absoluteCss(text, sheet.href ?? (sheet.ownerNode ?? document).baseURI) : nothing;
 }
-
-const baseOf = (sheet: CSSStyleSheet): string => sheet.href ?? (sheet.ownerNode ?? document).baseURI;
 
 function readable(sheet: CSSStyleSheet): boolean {
   try {

@@ -1,170 +1,132 @@
 // What the visitor does that is not in the document: scrolling, focus, hover,
 // the size of the window, and the pointer.
+import { idOf, isMasked, signal } from './core.ts';
 import { maskText, Op, QUIRKS } from './format.ts';
-import type { Ids } from './ids.ts';
 import type { Part } from './part.ts';
-import type { Patches } from './patches.ts';
-import { isDocument, type Realm, rootIn } from './roots.ts';
-import type { Writer } from './writer.ts';
+import { patch } from './patches.ts';
+import { isDocument, rootIn } from './roots.ts';
+import { message, op, plain, ref, reset, u, z } from './writer.ts';
+
+const scrolled = new Set<Node>();
+let page = true; // the address or title may be another
+let sized = true; // the window may be
+let where = ''; // what was said of them
+let shape = '';
+let focused: Element | null = null;
+let hovered: Node | null = null;
+let focus = 0; // as they were said
+let hover = 0;
 
 /** One pointer record: place in CSS pixels of the viewport, the buttons held, the node under it. */
-export function pointerRecord(w: Writer, event: PointerEvent, ids: Ids): Uint8Array {
+export function pointerRecord(event: PointerEvent): Uint8Array {
   const target = event.composedPath()[0] as Node;
   let { clientX: x, clientY: y } = event;
   for (let frame = event.view?.frameElement; frame; frame = frame.ownerDocument.defaultView?.frameElement) {
-    if (!ids.of(frame)) break; // of the page that this page itself is framed by
+    if (!idOf(frame)) break; // of the page that this page itself is framed by
     const box = frame.getBoundingClientRect();
     x += box.left + frame.clientLeft;
     y += box.top + frame.clientTop;
   }
-  w.reset();
-  w.z(Math.round(x));
-  w.z(Math.round(y));
-  w.u(event.buttons);
-  w.u(target ? ids.of(target) : 0);
-  return w.bytes();
+  reset();
+  return message(() => {
+    z(Math.round(x));
+    z(Math.round(y));
+    u(event.buttons);
+    u(target ? idOf(target) : 0);
+  });
 }
 
-export class Signals implements Part {
-  readonly #scrolled = new Set<Node>();
-  #viewport = true;
-  #sized = '';
-  #focus = 0;
-  #focused: Element | null = null;
-  #hover = 0;
-  #hovered: Node | null = null;
-  #page = true; // the address or title may be another
-  #url = '';
-  #title = '';
+/** The address or the title may have changed. */
+export function moved(): void {
+  page = true;
+  signal();
+}
 
-  constructor(
-    readonly ids: Ids,
-    readonly signal: () => void,
-  ) {}
+/** A new element or document that may be scrolled already. */
+export function scroller(node: Node): void {
+  if (placeOf(node).some(Boolean)) scrolled.add(node);
+}
 
-  renew(): void {
-    this.#scrolled.clear();
-    this.#viewport = true;
-    this.#sized = '';
-    this.#focus = this.#hover = 0;
-    this.#url = this.#title = '';
-    this.#page = true;
-    this.#focused = active();
-  }
+/** Where the page is; written when it changed, and at the head of a snapshot. */
+export function writePage(): void {
+  if (!page) return;
+  page = false;
+  const url = location.href.slice(0, 2048);
+  const el = document.querySelector('title');
+  const title = (el && isMasked(el) ? maskText(document.title) : document.title).slice(0, 200);
+  if (`${url} ${title}` === where) return;
+  where = `${url} ${title}`;
+  op(Op.page);
+  u(document.compatMode === 'BackCompat' ? QUIRKS : 0);
+  plain(url);
+  plain(title);
+}
 
-  /** A new element or document that may be scrolled already. */
-  scroller(node: Node): void {
-    if (placeOf(node).some((n) => n !== 0)) this.#scrolled.add(node);
-  }
+export const signals: Part = {
+  renew() {
+    scrolled.clear();
+    page = sized = true;
+    where = shape = '';
+    focus = hover = 0;
+    focused = active();
+  },
 
-  patch(patches: Patches, view: Realm): void {
-    if (view === window) patches.method(view.History.prototype, 'pushState replaceState', () => this.moved());
-  }
+  patch(view) {
+    if (view === window) patch(view.History.prototype, 'value', 'pushState replaceState', moved);
+  },
 
-  handle({ type }: Event, target: Node): void {
-    switch (type) {
-      case 'scroll':
-        this.#scrolled.add(target === target.ownerDocument?.scrollingElement ? target.ownerDocument : target);
-        break;
-      case 'resize':
-        this.#viewport = true;
-        break;
-      case 'pointerover':
-        this.#hovered = target;
-        break;
-      case 'pointerleave':
-      case 'mouseleave':
-        this.#hovered = null;
-        break;
-      case 'focusin':
-      case 'focusout':
-        this.#focused = type === 'focusin' ? (target as Element) : null;
-        break;
-      case 'popstate':
-      case 'hashchange':
-        this.#page = true;
-        break;
-      default:
-        return;
+  handle(type, target) {
+    if (type === 'scroll') {
+      const doc = target.ownerDocument;
+      scrolled.add(target === doc?.scrollingElement ? doc : target);
+    } else if (type === 'resize') sized = true;
+    else if (type === 'pointerover') hovered = target;
+    else if (/leave$/.test(type)) hovered = null;
+    else if (/^focus/.test(type)) focused = type === 'focusin' ? target : null;
+    else if (/^(?:popstate|hashchange)$/.test(type)) page = true;
+    else return;
+    signal();
+  },
+
+  write() {
+    writePage();
+    if (sized) viewport();
+    for (const node of scrolled) {
+      if (!idOf(node)) continue;
+      op(Op.scroll, 0, idOf(node));
+      placeOf(node).forEach(z);
     }
-    this.signal();
-  }
-
-  /** The address or the title may have changed. */
-  moved(): void {
-    this.#page = true;
-    this.signal();
-  }
-
-  /** Where the page is; written when it changed, and at the head of a snapshot. */
-  page(w: Writer): void {
-    if (!this.#page) return;
-    this.#page = false;
-    const url = location.href;
-    const title = document.title;
-    if (url === this.#url && title === this.#title) return;
-    this.#url = url;
-    this.#title = title;
-    w.op(Op.page);
-    w.u(document.compatMode === 'BackCompat' ? QUIRKS : 0);
-    w.plain(url.slice(0, 2048));
-    w.plain((this.#titleMasked() ? maskText(title) : title).slice(0, 200));
-  }
-
-  #titleMasked(): boolean {
-    const el = document.querySelector('title');
-    return el !== null && this.ids.masked(el);
-  }
-
-  viewport(w: Writer): void {
-    if (!this.#viewport) return;
-    this.#viewport = false;
-    const bar = Math.max(0, innerWidth - document.documentElement.clientWidth);
-    const numbers = [
-      innerWidth,
-      innerHeight,
-      bar < 40 ? bar : 0,
-      Math.round((visualViewport?.scale ?? 1) * 100),
-      Math.round(devicePixelRatio * 100),
-    ];
-    const sized = numbers.join();
-    if (sized === this.#sized) return;
-    this.#sized = sized;
-    w.op(Op.viewport);
-    for (const n of numbers) w.u(n);
-  }
-
-  write(w: Writer): void {
-    this.page(w);
-    this.viewport(w);
-    for (const node of this.#scrolled) {
-      const id = this.ids.of(node);
-      if (!id) continue;
-      w.op(Op.scroll);
-      w.ref(id);
-      for (const n of placeOf(node)) w.z(n);
+    if (scrolled.size > 0) scrolled.clear();
+    const f = focused ? idOf(focused) : 0;
+    if (f !== focus) {
+      op(Op.focus, +(f > 0 && focused?.matches(':focus-visible') === true));
+      ref(f);
+      focus = f;
     }
-    this.#scrolled.clear();
-    const focus = this.#focused ? this.ids.of(this.#focused) : 0;
-    if (focus !== this.#focus) {
-      this.#focus = focus;
-      w.op(Op.focus, focus && this.#focused?.matches(':focus-visible') ? 1 : 0);
-      w.ref(focus);
+    const h = hovered ? idOf(hovered) : 0;
+    if (h !== hover) {
+      op(Op.hover);
+      ref(h);
+      hover = h;
     }
-    const hover = this.#hovered ? this.ids.of(this.#hovered) : 0;
-    if (hover !== this.#hover) {
-      this.#hover = hover;
-      w.op(Op.hover);
-      w.ref(hover);
-    }
-  }
+  },
+};
+
+function viewport(): void {
+  sized = false;
+  const bar = Math.max(0, innerWidth - document.documentElement.clientWidth);
+  const { scale } = visualViewport ?? { scale: 1 };
+  const numbers = [innerWidth, innerHeight, bar < 40 ? bar : 0, scale * 100, devicePixelRatio * 100].map(Math.round);
+  if (`${numbers}` === shape) return;
+  shape = `${numbers}`;
+  op(Op.viewport);
+  for (const n of numbers) u(n);
 }
 
 /** Where a scroller is scrolled to, in CSS pixels. */
 function placeOf(node: Node): number[] {
-  const { scrollingElement } = node as Partial<Document>;
-  const el = isDocument(node) ? scrollingElement : (node as Element);
-  return [Math.round(el?.scrollLeft ?? 0), Math.round(el?.scrollTop ?? 0)];
+  const el = isDocument(node) ? node.scrollingElement : (node as Element);
+  return el ? [el.scrollLeft, el.scrollTop].map(Math.round) : [0, 0];
 }
 
 /** The focused element, through shadow roots and frames. */

@@ -1,195 +1,161 @@
 // What an element shows beyond its attributes: a field's value, ticks, the
 // chosen options, open dialogs and popovers, disabled sheets.
+import { full } from './contents.ts';
+import { idOf, isMasked, parts, signal } from './core.ts';
 import { internalsOf, stateHosts } from './early.ts';
 import { Op, State } from './format.ts';
-import type { Ids } from './ids.ts';
-import type { Masks } from './masks.ts';
+import { masks } from './masks.ts';
 import type { Part } from './part.ts';
-import type { Patches } from './patches.ts';
-import type { Realm } from './roots.ts';
-import { change, type Writer, writeChange } from './writer.ts';
+import { patch } from './patches.ts';
+import { edit, op, refs, size, str, u } from './writer.ts';
 
-const noValue = new Set(['checkbox', 'radio', 'hidden', 'file', 'submit', 'button', 'reset', 'image']);
-const most = 384 << 10; // bytes of a message after which no element begins
+const noValue = /^(?:checkbox|radio|hidden|file|submit|button|reset|image)$/;
 const longest = 64 << 10; // UTF-16 units of a value
 
-export class States implements Part {
-  readonly #dirty = new Set<Element>();
-  #bits = new WeakMap<Element, number>();
-  #values = new WeakMap<Element, string>();
-  #customs = new WeakMap<Element, string>();
+const dirty = new Set<Element>();
+/** What the mirror shows. */
+let bits = new WeakMap<Element, number>();
+let values = new WeakMap<Element, string>();
+let customs = new WeakMap<Element, string>();
 
-  constructor(
-    readonly ids: Ids,
-    readonly masks: Masks,
-    readonly signal: () => void,
-    /** What else of an element may have changed when it is touched. */
-    readonly parts: readonly Part[],
-  ) {}
+/** Something of an element may have changed. */
+export function touch(el: Element): void {
+  dirty.add(el);
+  signal();
+}
 
-  renew(): void {
-    this.#dirty.clear();
-    this.#bits = new WeakMap();
-    this.#values = new WeakMap();
-    this.#customs = new WeakMap();
-  }
+/** Has an element's value sent anew. */
+export function forgetValue(el: Element): void {
+  values.delete(el);
+  dirty.add(el);
+}
 
-  patch(patches: Patches, view: Realm): void {
-    const touch = this.touch;
-    const input = view.HTMLInputElement.prototype;
-    patches.setter(input, 'value checked indeterminate valueAsNumber valueAsDate', touch);
-    patches.method(input, 'setRangeText stepUp stepDown', touch);
-    patches.setter(view.HTMLTextAreaElement.prototype, 'value', touch);
-    patches.method(view.HTMLTextAreaElement.prototype, 'setRangeText', touch);
-    patches.setter(view.HTMLSelectElement.prototype, 'value selectedIndex', touch);
-    patches.setter(view.HTMLOptionElement.prototype, 'selected', (o: HTMLOptionElement) =>
-      touch(o.closest('select') ?? o),
-    );
-    patches.method(view.HTMLDialogElement.prototype, 'showModal show close', touch);
-    patches.method(view.HTMLElement.prototype, 'showPopover hidePopover togglePopover', touch);
-    patches.method(view.HTMLSlotElement.prototype, 'assign', touch);
-    patches.method(view.CustomStateSet?.prototype, 'add delete clear', (set: object) => {
+/** Whether elements are left for the next message. */
+export function unfinishedStates(): boolean {
+  return dirty.size > 0;
+}
+
+/** Members of prototypes whose use changes the state of what they are called on: setters, and methods after a colon. */
+const telling = `HTMLInputElement value checked indeterminate valueAsNumber valueAsDate:setRangeText stepUp stepDown
+HTMLTextAreaElement value:setRangeText
+HTMLSelectElement value selectedIndex:
+HTMLDialogElement :showModal show close
+HTMLElement :showPopover hidePopover togglePopover
+HTMLSlotElement :assign`;
+
+export const states: Part = {
+  renew() {
+    dirty.clear();
+    bits = new WeakMap();
+    values = new WeakMap();
+    customs = new WeakMap();
+  },
+
+  patch(view) {
+    for (const line of telling.split('\n')) {
+      const [name = '', setters = '', methods = ''] = line.split(/ (.*):/);
+      const { prototype } = (view as unknown as Record<string, { prototype: object }>)[name] ?? {};
+      patch(prototype, 'set', setters, touch);
+      patch(prototype, 'value', methods, touch);
+    }
+    patch(view.HTMLOptionElement.prototype, 'set', 'selected', (o) => touch(o.closest('select') ?? o));
+    patch(view.CustomStateSet?.prototype, 'value', 'add delete clear', (set) => {
       const host = stateHosts.get(set);
       if (host) touch(host);
     });
-    patches.setter(view.StyleSheet.prototype, 'disabled', ({ ownerNode }: StyleSheet) => {
-      if (ownerNode) touch(ownerNode as Element);
-    });
-  }
+    patch(view.StyleSheet.prototype, 'set', 'disabled', ({ ownerNode }) => ownerNode && touch(ownerNode));
+  },
 
   /** A new element: only what differs from its attributes has to be said. */
-  arrived(el: Element): void {
-    this.#dirty.add(el);
+  arrived(el) {
+    dirty.add(el);
     const { localName } = el;
     if (!localName.includes('-') || el.matches(':defined')) return;
     el.ownerDocument.defaultView?.customElements.whenDefined(localName).then(
-      () => this.touch(el),
+      () => touch(el),
       () => {}, // not a name that can be defined
     );
-  }
+  },
 
-  readonly touch = (el: Element): void => {
-    this.#dirty.add(el);
-    this.signal();
-  };
+  handle(type, target) {
+    if (type === 'reset') {
+      // Its fields change after the event.
+      queueMicrotask(() => {
+        for (const el of (target as HTMLFormElement).elements) touch(el);
+      });
+    } else if (/^(?:input|change|invalid|toggle|close)$/.test(type) && target.nodeType === 1)
+      touch(target.localName === 'option' ? (target.closest('select') ?? target) : target);
+  },
 
-  handle({ type }: Event, target: Element): void {
-    if (type === 'reset') this.#reset(target as HTMLFormElement);
-    else if (/^(?:input|change|invalid|toggle|close)$/.test(type) && target.nodeType === 1)
-      this.touch(target.localName === 'option' ? (target.closest('select') ?? target) : target);
-  }
-
-  /** A form was reset: its fields change after the event. */
-  #reset(form: HTMLFormElement): void {
-    queueMicrotask(() => {
-      for (const el of form.elements) this.touch(el);
-    });
-  }
-
-  forgetValue(el: Element): void {
-    this.#values.delete(el);
-    this.#dirty.add(el);
-  }
-
-  write(w: Writer): void {
-    if (this.#dirty.size === 0) return;
-    for (const el of [...this.#dirty]) {
-      const { type, checked, name } = el as HTMLInputElement;
-      if (el.localName === 'input' && type === 'radio' && checked && name) this.#group(el as HTMLInputElement);
+  write() {
+    if (dirty.size === 0) return;
+    for (const el of [...dirty]) {
+      const { type, checked, name, form } = el as HTMLInputElement;
+      if (type === 'radio' && checked && name)
+        for (const other of (form ?? (el.getRootNode() as ParentNode)).querySelectorAll('input[type=radio i]'))
+          if ((other as HTMLInputElement).name === name) dirty.add(other);
     }
-    for (const el of this.#dirty) {
-      if (w.size > most) return; // the rest is for the next message
-      this.#dirty.delete(el);
-      if (!this.ids.of(el)) continue;
-      if (el.localName === 'select') this.#select(w, el as HTMLSelectElement);
+    for (const el of dirty) {
+      if (size() > full) return; // the rest is for the next message
+      dirty.delete(el);
+      if (!idOf(el)) continue;
+      if (el.localName === 'select') select(el as HTMLSelectElement);
       else {
-        this.#state(w, el, bitsOf(el), defaultBits(el));
-        this.#value(w, el);
-        this.#custom(w, el);
-        this.#assigned(w, el);
-        for (const part of this.parts) part.touched?.(w, el);
+        const input = el as HTMLInputElement;
+        state(el, bitsOf(input), el.localName === 'input' && el.hasAttribute('checked') ? State.checked : 0);
+        value(input);
+        custom(el);
+        assigned(el as HTMLSlotElement);
+        for (const part of parts) part.touched?.(el);
       }
     }
-  }
+  },
+};
 
-  /** Whether elements are left for the next message. */
-  get pending(): boolean {
-    return this.#dirty.size > 0;
-  }
+function state(el: Element, now: number, unsaid: number): void {
+  const shown = isMasked(el) ? now & ~(State.checked | State.selected | State.indeterminate) : now;
+  if (shown === (bits.get(el) ?? unsaid)) return;
+  bits.set(el, shown);
+  op(Op.state, 0, idOf(el));
+  u(shown);
+}
 
-  #group(el: HTMLInputElement): void {
-    const scope = el.form ?? (el.getRootNode() as Document | ShadowRoot);
-    for (const other of scope.querySelectorAll('input[type=radio i]')) {
-      if ((other as HTMLInputElement).name === el.name) this.#dirty.add(other);
-    }
-  }
+function select(el: HTMLSelectElement): void {
+  if (isMasked(el)) return;
+  const options = [...el.options];
+  const alone = !el.multiple && el.size < 2 && !options.some((o) => o.defaultSelected);
+  const first = alone ? options.find((o) => !o.disabled) : null; // chosen by default
+  // What is chosen comes last: choosing it takes the choice from the others.
+  options.sort((a, b) => +a.selected - +b.selected);
+  for (const o of options)
+    if (idOf(o)) state(o, o.selected ? State.selected : 0, o.defaultSelected || o === first ? State.selected : 0);
+}
 
-  #state(w: Writer, el: Element, bits: number, unsaid: number): void {
-    const shown = this.ids.masked(el) ? bits & ~(State.checked | State.selected | State.indeterminate) : bits;
-    if (shown === (this.#bits.get(el) ?? unsaid)) return;
-    this.#bits.set(el, shown);
-    w.op(Op.state);
-    w.ref(this.ids.of(el));
-    w.u(shown);
-  }
+function custom(el: Element): void {
+  const set = isMasked(el) ? null : (internalsOf.get(el)?.states as Iterable<string> | undefined);
+  const now = [...(set ?? [])].join(' ');
+  if (now === (customs.get(el) ?? '')) return;
+  customs.set(el, now);
+  op(Op.custom, 0, idOf(el));
+  str(now);
+}
 
-  #select(w: Writer, select: HTMLSelectElement): void {
-    if (this.ids.masked(select)) return;
-    const options = select.options;
-    const first =
-      !select.multiple && select.size < 2 && !select.querySelector('option[selected]')
-        ? Array.prototype.findIndex.call(options, (o: HTMLOptionElement) => !o.disabled)
-        : -1;
-    const chosen: HTMLOptionElement[] = [];
-    for (let i = 0; i < options.length; i++) {
-      const option = options[i] as HTMLOptionElement;
-      if (option.selected) chosen.push(option);
-      else if (this.ids.of(option))
-        this.#state(w, option, 0, option.defaultSelected || i === first ? State.selected : 0);
-    }
-    for (const option of chosen) {
-      const unsaid = option.defaultSelected || options[first] === option ? State.selected : 0;
-      if (this.ids.of(option)) this.#state(w, option, State.selected, unsaid);
-    }
-  }
+/** What a script has assigned to a slot. */
+function assigned(el: HTMLSlotElement): void {
+  if (el.localName !== 'slot' || (el.getRootNode() as ShadowRoot).slotAssignment !== 'manual') return;
+  op(Op.adopt, 0, idOf(el));
+  refs(el.assignedNodes().map(idOf).filter(Boolean));
+}
 
-  #custom(w: Writer, el: Element): void {
-    const states = this.ids.masked(el)
-      ? ''
-      : [...((internalsOf.get(el)?.states as Iterable<string> | undefined) ?? [])].join(' ');
-    if (states === (this.#customs.get(el) ?? '')) return;
-    this.#customs.set(el, states);
-    w.op(Op.custom);
-    w.ref(this.ids.of(el));
-    w.str(states);
-  }
-
-  /** What a script has assigned to a slot. */
-  #assigned(w: Writer, el: Element): void {
-    if (el.localName !== 'slot' || (el.getRootNode() as ShadowRoot).slotAssignment !== 'manual') return;
-    const nodes = (el as HTMLSlotElement).assignedNodes().filter((n) => this.ids.of(n));
-    w.op(Op.adopt);
-    w.ref(this.ids.of(el));
-    w.u(nodes.length);
-    for (const node of nodes) w.ref(this.ids.of(node));
-  }
-
-  #value(w: Writer, el: Element): void {
-    const input = el.localName === 'input';
-    if (!(input || el.localName === 'textarea') || (input && noValue.has((el as HTMLInputElement).type))) return;
-    const field = el as HTMLInputElement | HTMLTextAreaElement;
-    const said = this.#values.get(el);
-    const masked = this.ids.masked(el);
-    const shown = (v: string): string => (masked ? this.masks.value(el, v) : v.slice(0, longest));
-    const now = shown(field.value);
-    const before = said ?? (input ? shown(field.getAttribute('value') ?? '') : '');
-    if (now === before) return;
-    this.#values.set(el, now);
-    const c = change(said ?? '', now);
-    w.op(Op.value, c.k);
-    w.ref(this.ids.of(el));
-    writeChange(w, c);
-  }
+function value(el: HTMLInputElement): void {
+  const input = el.localName === 'input';
+  if (!(input || el.localName === 'textarea') || noValue.test(el.type)) return;
+  const said = values.get(el);
+  const shown = (v: string): string => (isMasked(el) ? masks.value(el, v) : v.slice(0, longest));
+  const now = shown(el.value);
+  if (now === (said ?? (input ? shown(el.getAttribute('value') ?? '') : ''))) return;
+  values.set(el, now);
+  edit(Op.value, idOf(el), '', said ?? '', now);
 }
 
 function matches(el: Element, selector: string): boolean {
@@ -200,24 +166,17 @@ function matches(el: Element, selector: string): boolean {
   }
 }
 
-function bitsOf(el: Element): number {
-  let bits = 0;
-  if (el.localName === 'input') {
-    const input = el as HTMLInputElement;
-    if (input.checked) bits |= State.checked;
-    if (input.indeterminate) bits |= State.indeterminate;
-    if (input.willValidate && !input.validity.valid && matches(input, ':user-invalid')) bits |= State.userInvalid;
-  } else if (el.localName === 'dialog') {
-    if (matches(el, ':modal')) bits |= State.modal;
-  } else if (el.localName === 'style' || el.localName === 'link') {
-    const sheet = (el as HTMLStyleElement).sheet;
-    if (sheet?.disabled) bits |= State.disabledSheet;
+function bitsOf(el: HTMLInputElement): number {
+  const { localName } = el;
+  let now = 0;
+  if (localName === 'input') {
+    if (el.checked) now = State.checked;
+    if (el.indeterminate) now |= State.indeterminate;
+    if (el.willValidate && !el.validity.valid && matches(el, ':user-invalid')) now |= State.userInvalid;
   }
-  if (el.localName.includes('-') && !el.matches(':defined')) bits |= State.undefined;
-  if (el.hasAttribute('popover') && matches(el, ':popover-open')) bits |= State.popover;
-  return bits;
-}
-
-function defaultBits(el: Element): number {
-  return el.localName === 'input' && el.hasAttribute('checked') ? State.checked : 0;
+  if (localName === 'dialog' && matches(el, ':modal')) now = State.modal;
+  if ((el as unknown as HTMLStyleElement).sheet?.disabled) now = State.disabledSheet;
+  if (localName.includes('-') && !el.matches(':defined')) now = State.undefined;
+  if (el.hasAttribute('popover') && matches(el, ':popover-open')) now |= State.popover;
+  return now;
 }

@@ -1,6 +1,8 @@
+// What a page's roots have to say: mutations, events, and what scripts do to the
+// prototypes of their realms.
+import { parts } from './core.ts';
 import { remember } from './early.ts';
-import type { Part } from './part.ts';
-import { Patches } from './patches.ts';
+import { patch } from './patches.ts';
 import { isDocument, type Realm, type Root } from './roots.ts';
 
 const observed: MutationObserverInit = {
@@ -11,94 +13,73 @@ const observed: MutationObserverInit = {
   characterData: true,
   characterDataOldValue: true,
 };
-const events =
-  'scroll focusin focusout pointerover pointerleave mouseleave input change invalid reset load toggle close selectionchange';
 export const pointerEvents = 'pointermove pointerdown pointerup';
+const events = `focusin focusout pointerover pointerleave mouseleave invalid reset toggle close selectionchange ${pointerEvents}`;
+const everywhere = 'scroll input change load'; // in shadow roots too
 const windowEvents = 'resize popstate hashchange';
 
-/** What a page's roots have to say: mutations, events, and what scripts do to the prototypes of their realms. */
+/** Whose nodes are watched. */
+export const roots = new Set<Root>();
+/** The realms that are patched, by their Element. */
+const realms = new Set<object>();
+
+/** Who is told. */
 export interface Watcher {
   mutated(records: MutationRecord[]): void;
   happened(event: Event): void;
   /** An element may have another root than before. */
   rerooted(host: Element): void;
 }
+let watcher: Watcher;
+let observer: MutationObserver;
+const happened = (event: Event): void => watcher.happened(event);
 
-export class Watch {
-  readonly roots = new Set<Root>();
-  readonly #realms = new Map<object, Realm>(); // patched, by their Element
-  readonly #patches = new Patches();
-  readonly #observer: MutationObserver;
-  readonly #event: (event: Event) => void;
+/** Begins, as yet without a root. */
+export function watch(by: Watcher): void {
+  watcher = by;
+  observer = new MutationObserver((records) => by.mutated(records));
+}
 
-  constructor(
-    readonly watcher: Watcher,
-    readonly parts: Part[],
-    /** Whether to listen to the pointer. */
-    readonly pointer: boolean,
-  ) {
-    this.#observer = new MutationObserver((records) => watcher.mutated(records));
-    this.#event = (event) => watcher.happened(event);
-  }
+/** Watches a new root. */
+export function watchRoot(root: Root): void {
+  roots.add(root);
+  observer.observe(root, observed);
+  listen(root, true);
+  for (const part of parts) part.rooted?.(root);
+  const view = (root as Document).defaultView as Realm | null | undefined;
+  if (!view || realms.has(view.Element)) return;
+  realms.add(view.Element);
+  remember(view);
+  patch(view.Element.prototype, 'value', 'attachShadow', (host) => watcher.rerooted(host));
+  for (const part of parts) part.patch?.(view);
+}
 
-  /** Takes in parts that were loaded late. */
-  extend(parts: Part[]): void {
-    this.parts.push(...parts);
-    for (const part of parts) {
-      for (const view of this.#realms.values()) part.patch?.(this.#patches, view);
-      for (const root of this.roots) part.rooted?.(root);
-    }
-  }
+/** Mutations that were not told yet. */
+export function takeRecords(): MutationRecord[] {
+  return observer.takeRecords();
+}
 
-  /** Watches a new root. */
-  add(root: Root): void {
-    this.roots.add(root);
-    this.#observer.observe(root, observed);
-    this.listen(root, true);
-    for (const part of this.parts) part.rooted?.(root);
-    if (isDocument(root) && root.defaultView) this.#patch(root.defaultView as Realm);
-  }
+/** Watches nothing any more. */
+export function unwatch(): void {
+  observer.disconnect();
+  for (const root of roots) listen(root, false);
+  roots.clear();
+}
 
-  /** Mutations that were not told yet. */
-  take(): MutationRecord[] {
-    return this.#observer.takeRecords();
-  }
+/** Patches are undone: a realm is patched again when it is watched again. */
+export function forgetRealms(): void {
+  realms.clear();
+}
 
-  /** Watches nothing any more. */
-  clear(): void {
-    this.#observer.disconnect();
-    for (const root of this.roots) this.listen(root, false);
-    this.roots.clear();
-  }
-
-  /** Puts back what was patched. */
-  undo(): void {
-    this.#patches.undo();
-  }
-
-  /** Patches a realm's prototypes, once. */
-  #patch(view: Realm): void {
-    if (this.#realms.has(view.Element)) return;
-    this.#realms.set(view.Element, view);
-    remember(view);
-    this.#patches.method(view.Element.prototype, 'attachShadow', (host: Element) => this.watcher.rerooted(host));
-    for (const part of this.parts) part.patch?.(this.#patches, view);
-  }
-
-  /** Listens to a root, or no longer. To listen twice is to listen once. */
-  listen(root: Root, on: boolean): void {
-    const of = (target: EventTarget | null, types: string): void => {
-      for (const type of types.split(' '))
-        target?.[on ? 'addEventListener' : 'removeEventListener'](type, this.#event, { capture: true, passive: true });
-    };
-    if (!isDocument(root)) of(root, 'scroll change input load');
-    else {
-      of(root, events);
-      if (this.pointer) of(root, pointerEvents);
-    }
-    if (root === document) {
-      of(window, windowEvents);
-      of(visualViewport, 'resize');
-    }
-  }
+/** Listens to a root, or no longer. To listen twice is to listen once. */
+export function listen(root: Root, on: boolean): void {
+  const to = (target: EventTarget | null, types: string): void => {
+    for (const type of types.split(' '))
+      target?.[on ? 'addEventListener' : 'removeEventListener'](type, happened, { capture: true, passive: true });
+  };
+  to(root, everywhere);
+  if (isDocument(root)) to(root, events);
+  if (root !== document) return;
+  to(window, windowEvents);
+  to(visualViewport, 'resize');
 }

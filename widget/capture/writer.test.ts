@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Reader } from '../mirror/reader.ts';
 import { maskPassword, maskText } from './format.ts';
-import { change, Writer } from './writer.ts';
+import { byte, change, message, plain, ref, reset, set, str, u, z } from './writer.ts';
 
 const words = [
   '',
@@ -19,17 +19,15 @@ const words = [
 ];
 
 test('what is written is read, strings again by the table', () => {
-  const w = new Writer();
+  reset();
   const numbers = [0, 1, 127, 128, 300, 16383, 16384, 2 ** 31, 2 ** 32 - 1];
-  for (const n of numbers) w.u(n);
-  for (const n of numbers.slice(0, 7)) w.z(-n);
-  for (const s of [...words, ...words]) w.str(s);
-  for (const s of words) w.plain(s);
-  w.set([4, 8, 12, 16, 17, 30]);
-  w.ref(31);
-  const head = new Writer();
-  head.byte(0);
-  const r = new Reader(w.finish(head));
+  for (const n of numbers) u(n);
+  for (const n of numbers.slice(0, 7)) z(-n);
+  for (const s of [...words, ...words]) str(s);
+  for (const s of words) plain(s);
+  set([4, 8, 12, 16, 17, 30]);
+  ref(31);
+  const r = new Reader(message(() => byte(0)));
   assert.equal(r.byte(), 128);
   r.column();
   assert.deepEqual(

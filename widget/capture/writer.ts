@@ -1,146 +1,146 @@
-import { Head, Limit, Splice } from './format.ts';
+// Writes one message at a time: its operations, and the column of their strings.
+import { Head, Limit, type Op, Splice } from './format.ts';
 import { attrs, tags, values } from './names.ts';
 
-const index = (words: readonly string[], base: number): Map<string, number> =>
-  new Map(words.map((w, i) => [w, i + base]));
-const tagCode = index(tags, 1);
-const attrCode = index(attrs, 1);
-const valueCode = index(values, 1);
+const codes = (words: readonly string[]): Map<string, number> => new Map(words.map((w, i) => [w, i + 1]));
+const tagCodes = codes(tags);
+const attrCodes = codes(attrs);
+const valueCodes = codes(values);
 const utf8 = new TextEncoder();
-
 const ascii = /^[\0-\x7f]*$/;
 
-/** Writes one message: operations, and the column of their strings. */
-export class Writer {
-  length = 0; // of the operations
-  #bytes = new Uint8Array(4096);
-  #text = ''; // the strings, with zero characters between
-  #weight = 0; // at least the bytes of them
-  #strings = 0;
-  #sole = 0; // where the operations were when the first string came
-  #table: Map<string, number> | undefined; // strings of this message, after the static values
-  #last = 0; // the id that the next reference is relative to
+let bytes = new Uint8Array(1 << 14);
+let length = 0; // of the operations
+let text = ''; // the strings, with zero characters between
+let weight = 0; // at least the bytes of them
+let strings = 0;
+let sole = 0; // where the operations were when the first string came
+let table = new Map<string, number>(); // strings of this message, after the static values
+let last = 0; // the id that the next reference is relative to
 
-  reset(): void {
-    this.length = this.#strings = this.#weight = this.#last = 0;
-    this.#text = '';
-    this.#table = undefined;
+export function reset(): void {
+  length = strings = weight = last = 0;
+  text = '';
+  if (table.size > 0) table = new Map();
+}
+
+/** How many bytes the message has, or more. */
+export function size(): number {
+  return length + weight;
+}
+
+/** The message: a head, what was written, and its strings. One that ends the operations needs no column. */
+export function message(head: () => void): Uint8Array {
+  const end = length;
+  const column = utf8.encode(text);
+  head(); // stands behind the operations for now
+  if (strings > 1 || (strings > 0 && sole < end)) {
+    (bytes[end] as number) |= Head.column;
+    u(end);
   }
+  const out = new Uint8Array(length + column.length);
+  out.set(bytes.subarray(end, length));
+  out.set(bytes.subarray(0, end), length - end);
+  out.set(column, length);
+  return out;
+}
 
-  /** About how many bytes the message has, or fewer. */
-  get size(): number {
-    return this.length + this.#weight;
+/** An unsigned varint, below 2³². */
+export function u(n: number): void {
+  if (length + 5 > bytes.length) {
+    const former = bytes;
+    bytes = new Uint8Array(length * 2);
+    bytes.set(former);
   }
-
-  bytes(): Uint8Array {
-    return this.#bytes.slice(0, this.length);
+  let rest = n;
+  while (rest > 127) {
+    bytes[length++] = rest | 128;
+    rest >>>= 7;
   }
+  bytes[length++] = rest;
+}
 
-  /** The message: a head and what was written. A string that ends it needs no column. */
-  finish(head: Writer): Uint8Array {
-    const text = utf8.encode(this.#text);
-    if (this.#strings > 1 || (this.#strings && this.#sole < this.length)) {
-      (head.#bytes[0] as number) |= Head.column;
-      head.u(this.length);
-    }
-    const message = new Uint8Array(head.length + this.length + text.length);
-    message.set(head.bytes());
-    message.set(this.bytes(), head.length);
-    message.set(text, head.length + this.length);
-    return message;
+/** A signed varint, zigzag, magnitude below 2³⁰. */
+export function z(n: number): void {
+  u(((n << 1) ^ (n >> 31)) >>> 0);
+}
+
+/** One byte. */
+export function byte(b: number): void {
+  u(0);
+  bytes[length - 1] = b;
+}
+
+/** An operation's first byte, and the node that it is about. */
+export function op(code: Op, k = 0, id = 0): void {
+  byte(code | (k << 5));
+  if (id) ref(id);
+}
+
+/** A node's id, relative to the one before. */
+export function ref(id: number): void {
+  if (last) z(id - last);
+  else u(id);
+  last = id;
+}
+
+export function refs(ids: readonly number[]): void {
+  u(ids.length);
+  ids.forEach(ref);
+}
+
+/** A string of the column. */
+export function plain(s: string): void {
+  if (strings++) text += '\0';
+  else sole = length;
+  text += s.includes('\0') ? s.replaceAll('\0', '\ufffd') : s;
+  weight += s.length > 256 && ascii.test(s) ? s.length : s.length * 3;
+}
+
+/** A string by its place in the static values or in this message's table, else in the column and from now on in the table. */
+export function str(s: string): void {
+  const known = valueCodes.get(s) ?? table.get(s) ?? 0;
+  u(known);
+  if (known) return;
+  plain(s);
+  if (s && s.length <= Limit.tabled && table.size < Limit.table) table.set(s, values.length + 1 + table.size);
+}
+
+function name(known: Map<string, number>, s: string, shift: number, low: number): void {
+  const code = known.get(s) ?? 0;
+  u((code << shift) | low);
+  if (!code) str(s);
+}
+
+/** The header and name of an element; kind is 1 without, 2 with children. */
+export function tag(s: string, kind: number): void {
+  name(tagCodes, s, 2, kind);
+}
+
+export function attrName(s: string): void {
+  name(attrCodes, s, 0, 0);
+}
+
+/** Ids as runs of a constant stride. Sorts them. */
+export function set(ids: number[]): void {
+  ids.sort((a, b) => a - b);
+  const runs: [first: number, n: number, stride: number][] = [];
+  for (let i = 0; i < ids.length; ) {
+    const first = ids[i] as number;
+    const stride = (ids[i + 1] as number) - first;
+    let n = 1;
+    while ((ids[i + n] as number) - (ids[i + n - 1] as number) === stride) n++;
+    if (n === 2) n = 1; // a run of two is longer than two alone
+    runs.push([first, n, stride]);
+    i += n;
   }
-
-  #grow(room: number): void {
-    const bytes = new Uint8Array(Math.max(this.#bytes.length * 2, this.length + room));
-    bytes.set(this.#bytes.subarray(0, this.length));
-    this.#bytes = bytes;
-  }
-
-  byte(b: number): void {
-    if (this.length >= this.#bytes.length) this.#grow(1);
-    this.#bytes[this.length++] = b;
-  }
-
-  /** An unsigned varint, below 2³². */
-  u(n: number): void {
-    if (this.length + 5 > this.#bytes.length) this.#grow(5);
-    while (n > 127) {
-      this.#bytes[this.length++] = (n & 127) | 128;
-      n >>>= 7;
-    }
-    this.#bytes[this.length++] = n;
-  }
-
-  /** A signed varint, zigzag, magnitude below 2³⁰. */
-  z(n: number): void {
-    this.u(((n << 1) ^ (n >> 31)) >>> 0);
-  }
-
-  op(code: number, k = 0): void {
-    this.byte(code | (k << 5));
-  }
-
-  /** A node's id, relative to the one before. */
-  ref(id: number): void {
-    if (this.#last) this.z(id - this.#last);
-    else this.u(id);
-    this.#last = id;
-  }
-
-  /** A string of the column. */
-  plain(s: string): void {
-    if (this.#strings++) this.#text += '\0';
-    else this.#sole = this.length;
-    this.#text += s.includes('\0') ? s.replaceAll('\0', '\ufffd') : s;
-    this.#weight += s.length > 256 && ascii.test(s) ? s.length : s.length * 3;
-  }
-
-  /** A string by its place in the static values or in this message's table, else in the column and from now on in the table. */
-  str(s: string): void {
-    const known = valueCode.get(s) ?? this.#table?.get(s);
-    this.u(known ?? 0);
-    if (known) return;
-    this.plain(s);
-    if (s === '' || s.length > Limit.tabled) return;
-    this.#table ??= new Map();
-    if (this.#table.size < Limit.table) this.#table.set(s, values.length + 1 + this.#table.size);
-  }
-
-  /** The header and name of an element; kind is 1 without, 2 with children. */
-  tag(name: string, kind: number): void {
-    const code = tagCode.get(name) ?? 0;
-    this.u((code << 2) | kind);
-    if (code === 0) this.str(name);
-  }
-
-  attrName(name: string): void {
-    const code = attrCode.get(name) ?? 0;
-    this.u(code);
-    if (code === 0) this.str(name);
-  }
-
-  /** Ascending ids as runs of a constant stride. */
-  set(ids: readonly number[]): void {
-    const runs: number[] = []; // first, count, stride
-    for (let i = 0; i < ids.length; ) {
-      const first = ids[i] as number;
-      const stride = (ids[i + 1] ?? 0) - first;
-      let n = 1;
-      while (i + n < ids.length && (ids[i + n] as number) - (ids[i + n - 1] as number) === stride) n++;
-      if (n === 2) n = 1; // a run of two is longer than two alone
-      runs.push(first, n, stride);
-      i += n;
-    }
-    this.u(runs.length / 3);
-    for (let i = 0; i < runs.length; i += 3) {
-      const [first, n, stride] = runs.slice(i, i + 3) as [number, number, number];
-      this.ref(first);
-      this.u(n - 1);
-      if (n > 1) {
-        this.u(stride);
-        this.#last = first + stride * (n - 1);
-      }
-    }
+  u(runs.length);
+  for (const [first, n, stride] of runs) {
+    ref(first);
+    u(n - 1);
+    if (n < 2) continue;
+    u(stride);
+    last += stride * (n - 1);
   }
 }
 
@@ -152,27 +152,28 @@ export interface Change {
   insert: string;
 }
 
-const high = (s: string, i: number): boolean => (s.charCodeAt(i) & 0xfc00) === 0xd800;
-const low = (s: string, i: number): boolean => (s.charCodeAt(i) & 0xfc00) === 0xdc00;
-
 export function change(from: string, to: string): Change {
   const most = Math.min(from.length, to.length);
   let p = 0;
   while (p < most && from.charCodeAt(p) === to.charCodeAt(p)) p++;
-  if (p > 0 && high(from, p - 1)) p--;
+  if (p && /[\ud800-\udbff]/.test(from.charAt(p - 1))) p--;
   let q = 0;
   while (q < most - p && from.charCodeAt(from.length - 1 - q) === to.charCodeAt(to.length - 1 - q)) q++;
-  if (q > 0 && low(from, from.length - q)) q--;
+  if (q && /[\udc00-\udfff]/.test(from.charAt(from.length - q))) q--;
   if (p + q < 3 && p + q < to.length) return { k: Splice.set, start: 0, remove: from.length, insert: to };
   const remove = from.length - p - q;
-  const insert = to.slice(p, to.length - q);
-  const k = q === 0 ? (remove === 0 ? Splice.append : Splice.tail) : remove === 0 ? Splice.insert : Splice.at;
-  return { k, start: p, remove, insert };
+  const k = q ? (remove ? Splice.at : Splice.insert) : remove ? Splice.tail : Splice.append;
+  return { k, start: p, remove, insert: to.slice(p, to.length - q) };
 }
 
-/** The numbers of a splice and its text. */
-export function writeChange(w: Writer, c: Change): void {
-  if (c.k === Splice.at || c.k === Splice.insert) w.u(c.start);
-  if (c.k === Splice.at || c.k === Splice.tail) w.u(c.remove);
-  w.plain(c.insert);
+/** Writes how a node's text, value or attribute became another; `from` is null if there was none. */
+export function edit(code: Op, id: number, attribute: string, from: string | null, to: string): void {
+  const { k, start, remove, insert } = change(from ?? '', to);
+  const how = from === null ? Splice.set : k;
+  op(code, how, id);
+  if (attribute) attrName(attribute);
+  if (how < Splice.tail) u(start);
+  if (how === Splice.at || how === Splice.tail) u(remove);
+  if (attribute && how === Splice.set) str(to);
+  else plain(how === Splice.set ? to : insert);
 }
