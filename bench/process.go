@@ -49,7 +49,7 @@ func Start(ctx context.Context, dir string, args ...string) (*Process, error) {
 	p := &Process{Base: "http://" + address, Data: filepath.Join(dir, "data"), log: &strings.Builder{}}
 	p.cmd = exec.Command(self, append(args, "--listen", address)...)
 	p.cmd.Stdout, p.cmd.Stderr = io.Discard, p.log
-	p.cmd.Env = append(os.Environ(), "KOHE_LOG_LEVEL=warn")
+	p.cmd.Env = append(os.Environ(), "KOHE_LOG_LEVEL=warn", "KOHE_PUBLIC_URL="+p.Base) // not localhost: a browser would try ::1 first
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
