@@ -14,7 +14,7 @@ run: build ## build, then run the demo: shop, console, agents
 
 build: bin/kohe ## bin/kohe, browser code inside
 
-bin/kohe: widget/dist/manifest.json $(shell find . -name '*.go' -not -path './widget/node_modules/*') $(shell find widget/shop widget/console/index.html) go.mod
+bin/kohe: widget/dist/manifest.json $(shell find . -name '*.go' -not -path './widget/node_modules/*') $(shell find widget/shop widget/console/index.html) bench/page.js go.mod
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/kohe
 
 widget/node_modules/.package-lock.json: widget/package.json widget/package-lock.json

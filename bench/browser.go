@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	cdpio "github.com/chromedp/cdproto/io"
 	"github.com/chromedp/cdproto/performance"
 	"github.com/chromedp/cdproto/tracing"
@@ -26,7 +27,7 @@ type browser struct {
 // browserTime bounds what a scenario may take in a browser.
 const browserTime = 2 * time.Minute
 
-// openBrowser starts Chromium without a window. It reaches loopback only.
+// openBrowser starts Chromium without a screen. It reaches loopback only.
 func openBrowser(ctx context.Context) (*browser, error) {
 	var path string
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -54,6 +55,18 @@ func openBrowser(ctx context.Context) (*browser, error) {
 
 func (b *browser) close() { b.cancel() }
 
+// window opens another window of the browser, which is seen and has the focus
+// as the others do.
+func (b *browser) window() (*browser, error) {
+	ctx, cancel := chromedp.NewContext(b.ctx)
+	w := &browser{ctx: ctx, cancel: cancel}
+	if err := w.do(chromedp.EmulateViewport(1440, 900), call(emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})); err != nil {
+		cancel()
+		return nil, fmt.Errorf("open a window: %w", err)
+	}
+	return w, nil
+}
+
 // do runs actions in the tab.
 func (b *browser) do(actions ...chromedp.Action[chromedp.Void]) error {
 	return chromedp.Do(b.ctx, actions...)
@@ -70,6 +83,11 @@ func call[P, R any](c cdp.Command[P, R], params P) chromedp.Action[chromedp.Void
 // evaluate runs a script whose value does not matter.
 func evaluate(script string) chromedp.Action[chromedp.Void] {
 	return chromedp.Evaluate[chromedp.Void](script)
+}
+
+// await runs a script and returns the value of its promise.
+func await[T any](b *browser, script string) (T, error) {
+	return chromedp.Run(b.ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
 }
 
 // taskTime returns the processor time that the page's main thread has spent in

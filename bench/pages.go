@@ -39,6 +39,16 @@ func samplePages() []samplePage {
 	return pages
 }
 
+// livePages returns the pages that change while they are shared: a small one
+// on which nothing happens but the measured change, and one on which several
+// tables of prices tick.
+func livePages() []samplePage {
+	return []samplePage{
+		{name: "light", nodes: pageLeast, kind: (*pageWriter).note},
+		{name: "heavy", nodes: 6000, kind: (*pageWriter).market},
+	}
+}
+
 // html returns the page. The same seed gives the same page; another one gives
 // other words, names and prices in the same template.
 func (p samplePage) html(seed uint64) string {
@@ -145,6 +155,36 @@ func (w *pageWriter) dashboard() {
 		w.raw("</tr>")
 	}
 	w.raw("</tbody></table></main>")
+}
+
+// number writes what bench/page.js changes, and names the page for it.
+func (w *pageWriter) number(page string) {
+	w.put(4, `<p class="text">Change <b id="number" data-page="%s">0</b></p>`, page)
+}
+
+// end marks that the page is there as a whole.
+func (w *pageWriter) end() { w.put(1, `<footer id="end"></footer>`) }
+
+func (w *pageWriter) note() {
+	w.number("light")
+	w.article()
+	w.end()
+}
+
+// market is tables of prices; what has the class tick changes all the time.
+func (w *pageWriter) market() {
+	w.number("heavy")
+	w.put(1, `<main class="board">`)
+	for table := 0; w.more(); table++ {
+		w.put(5, `<section class="section"><h2>%s</h2><table class="table"><tbody>`, w.words(2))
+		for row := range 60 {
+			w.put(9, `<tr class="row" id="row-%d-%d"><th class="head">%s</th><td class="cell tick">%s</td><td class="cell tick">%s</td><td class="cell tick">%s</td></tr>`,
+				table, row, w.words(2), w.price(), w.price(), w.price())
+		}
+		w.raw("</tbody></table></section>")
+	}
+	w.raw("</main>")
+	w.end()
 }
 
 // styleSheet is the same on all pages, as one site's is.

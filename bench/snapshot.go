@@ -174,10 +174,6 @@ func (e snapshotEngine) gzipped(messages []string) (float64, error) {
 
 // servePages serves the generated pages on loopback: base + number.
 func servePages(pages []samplePage) (base string, stop func(), err error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", nil, err
-	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /page/{n}", func(w http.ResponseWriter, r *http.Request) {
 		n, err := strconv.Atoi(r.PathValue("n"))
@@ -189,7 +185,17 @@ func servePages(pages []samplePage) (base string, stop func(), err error) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = io.WriteString(w, pages[n].html(seed)) // the browser is gone
 	})
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	base, stop, err = serve(&http.Server{Handler: mux})
+	return base + "/page/", stop, err
+}
+
+// serve runs a server on a free port of loopback and returns its origin.
+func serve(server *http.Server) (origin string, stop func(), err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
+	server.ReadHeaderTimeout = 5 * time.Second
 	go func() { _ = server.Serve(l) }() // ends with stop
-	return "http://" + l.Addr().String() + "/page/", func() { _ = server.Close() }, nil
+	return "http://" + l.Addr().String(), func() { _ = server.Close() }, nil
 }

@@ -17,7 +17,7 @@ import (
 
 func benchCommand() *cobra.Command {
 	c := &cobra.Command{Use: "bench", Short: "Measure this build on this machine"}
-	c.AddCommand(benchChat(), benchDOM(), benchSnapshot(), baselineCommand())
+	c.AddCommand(benchChat(), benchDOM(), benchSnapshot(), benchPage(), baselineCommand())
 	return c
 }
 
@@ -84,6 +84,26 @@ func benchSnapshot() *cobra.Command {
 	}
 	jsonFlag(c, &file)
 	c.Flags().StringVar(&s.RRWeb, "rrweb", s.RRWeb, "rrweb's recorder")
+	return c
+}
+
+func benchPage() *cobra.Command {
+	var file string
+	s := bench.DefaultPage
+	c := &cobra.Command{
+		Use: "page", Short: "How long a change takes from the visitor's page to the agent's screen, beside rrweb, in Chromium (at most 60 s)", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			report := bench.NewReport("page", version)
+			s.Progress = cmd.ErrOrStderr()
+			if err := s.Run(cmd.Context(), report); err != nil {
+				return err
+			}
+			return finish(cmd, report, file)
+		},
+	}
+	jsonFlag(c, &file)
+	c.Flags().StringVar(&s.Record, "rrweb-record", s.Record, "rrweb's recorder")
+	c.Flags().StringVar(&s.Replay, "rrweb-replay", s.Replay, "rrweb's player")
 	return c
 }
 
