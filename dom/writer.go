@@ -53,7 +53,7 @@ func (w *writer) plain(s string) {
 		w.text = append(w.text, 0)
 	}
 	w.strings++
-	w.text = append(w.text, strings.ReplaceAll(s, "\x00", "\ufffd")...)
+	w.text = append(w.text, strings.ReplaceAll(s, "\x00", "\x01")...)
 }
 
 // finish returns the message. A string that ends it needs no column.

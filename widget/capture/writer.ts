@@ -93,7 +93,7 @@ export function refs(ids: readonly number[]): void {
 export function plain(s: string): void {
   if (strings++) text += '\0';
   else sole = length;
-  text += s.includes('\0') ? s.replaceAll('\0', '\ufffd') : s;
+  text += s.includes('\0') ? s.replaceAll('\0', '\x01') : s;
   weight += s.length > 256 && ascii.test(s) ? s.length : s.length * 3;
 }
 
