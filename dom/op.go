@@ -10,6 +10,7 @@ const (
 	headSpan                 // from and to are written out
 	headHash                 // a check: the id of a node and its sum
 	headDeflated             // alone: a message deflated, after its length
+	headSeen                 // alone: a message without what was seen before
 	headShort    = 0x40      // instead: the lower bits are the version modulo 64, and nothing else is said
 	headColumn   = 0x80      // with any of these: the length of the operations, and after them their strings
 	headKnown    = headSnapshot | headPartial | headSpan | headHash

@@ -144,6 +144,7 @@ func (l *live) tellTabs() {
 		mine := p
 		mine.On = p.On && c == l.mirror.lead
 		mine.Full = mine.On
+		mine.Seen = l.seen(mine.On)
 		c.push(wire.Mirror, mine)
 	}
 	for c := range l.mirror.watchers {
@@ -240,9 +241,18 @@ func (l *live) pageRefused(c *client, err error) error {
 	}
 	l.mirror.asked = now
 	p := l.mirrorState()
-	p.Full = true
+	p.Full, p.Seen = true, l.seen(true)
 	c.push(wire.Mirror, p)
 	return nil
+}
+
+// seen returns the sum of what the captured tab need not send again. mu is
+// held.
+func (l *live) seen(captured bool) string {
+	if !captured || l.mirror.page == nil {
+		return ""
+	}
+	return l.mirror.page.Seen()
 }
 
 // Delta implements hub.Puller: what a watcher lacks who has version since.

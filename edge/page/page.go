@@ -85,7 +85,8 @@ type Page struct {
 
 	mu     sync.Mutex // guards what follows
 	tree   *dom.Tree
-	held   int64 // what this tree counts for in pages.held
+	seen   dom.Seen
+	held   int64 // what these two count for in pages.held
 	closed bool
 
 	forwarded int // messages
@@ -133,13 +134,14 @@ func (p *Page) Apply(msg []byte) (forward []byte, version uint64, err error) {
 		return nil, p.tree.Version(), err
 	}
 	before := p.tree.Version()
-	applied, err := p.tree.Apply(msg)
-	p.count1(applied.Ops)
+	whole, same, applied, err := p.apply(msg)
+	p.charge(applied.Ops)
 	if err == nil {
+		p.seen.Take(whole, applied)
 		err = p.settle()
 	} else {
 		err = coded(err)
-		p.settleNothing()
+		p.hold()
 	}
 	if err != nil {
 		m.refused.WithLabelValues(string(relay.CodeOf(err))).Inc()
@@ -148,18 +150,34 @@ func (p *Page) Apply(msg []byte) (forward []byte, version uint64, err error) {
 	m.messages.Inc()
 	m.bytes.Add(float64(len(msg)))
 	version = p.tree.Version()
-	forward = msg
+	forward = whole
 	if applied.Filtered {
 		m.filtered.Inc()
 		forward = p.tree.Delta(before)
 	}
 	if p.forwarded++; p.forwarded%checkEvery == 0 && len(forward) < checkBelow {
 		forward = p.tree.Stamp(forward)
+	} else if same && !applied.Filtered {
+		return msg, version, nil
 	}
-	if applied.Filtered {
-		forward = p.wrap(forward)
+	return p.wrap(forward), version, nil
+}
+
+// apply applies a message as it was before the visitor's browser made it
+// shorter, and returns that, and whether a viewer can read the shorter one.
+func (p *Page) apply(msg []byte) (whole []byte, same bool, applied dom.Applied, err error) {
+	if whole, same, err = p.seen.Whole(msg); err == nil {
+		applied, err = p.tree.Apply(whole)
 	}
-	return forward, version, nil
+	return whole, same, applied, err
+}
+
+// Seen returns the sum of what the visitor need not send again, "" for nothing.
+// It is what this visitor sent in this session, and nobody else ever gets it.
+func (p *Page) Seen() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.seen.Sum()
 }
 
 // Diverged counts a viewer that found its page to be another one and was given
@@ -188,33 +206,36 @@ func (p *Page) admit(msg []byte) error {
 	return nil
 }
 
-// count1 charges a message's operations; a debt refuses the next one.
-func (p *Page) count1(ops int) { p.ops.ReserveN(p.pages.now(), min(ops, maxOpsBurst)) }
+// charge charges a message's operations; a debt refuses the next one.
+func (p *Page) charge(ops int) { p.ops.ReserveN(p.pages.now(), min(ops, maxOpsBurst)) }
 
-// settle brings the node's count of bytes up to date, and gives the tree up if
-// the node holds too much.
+// settle brings the node's count of bytes up to date. If the node holds too
+// much, the page gives up what was seen, and then its tree.
 func (p *Page) settle() error {
-	held := int64(p.tree.Bytes())
-	total := p.pages.held.Add(held - p.held)
-	p.held = held
-	p.pages.metrics.held.Set(float64(total))
-	if total <= p.pages.budget {
+	if p.hold() <= p.pages.budget {
+		return nil
+	}
+	p.seen = dom.Seen{}
+	if p.hold() <= p.pages.budget {
 		return nil
 	}
 	p.reset()
 	return &relay.Error{Code: relay.CodeUnavailable, Text: "The page cannot be shown just now.", Retry: 30 * time.Second}
 }
 
-// settleNothing is settle after an error, when the tree is as it was or empty.
-func (p *Page) settleNothing() {
-	held := int64(p.tree.Bytes())
-	p.pages.metrics.held.Set(float64(p.pages.held.Add(held - p.held)))
+// hold counts what this page holds and returns what all of them do, in bytes.
+func (p *Page) hold() int64 {
+	held := int64(p.tree.Bytes() + p.seen.Len())
+	total := p.pages.held.Add(held - p.held)
 	p.held = held
+	p.pages.metrics.held.Set(float64(total))
+	return total
 }
 
 func (p *Page) reset() {
 	p.tree.Reset()
-	p.settleNothing()
+	p.seen = dom.Seen{}
+	p.hold()
 }
 
 // coded turns an error of dom into one that the visitor's browser may see.

@@ -156,12 +156,14 @@ type (
 	}
 	// MirrorPayload tells every tab of a visitor which one is mirrored, and
 	// every watching agent whether the page is live. To the tab itself: On
-	// starts or stops capture, Full asks for a whole snapshot now.
+	// starts or stops capture, Full asks for a whole snapshot now; Seen is the
+	// sum of what it need not send again (dom/FORMAT.md).
 	MirrorPayload struct {
 		Session relay.ID `json:"session"`
 		Tab     string   `json:"tab"`
 		On      bool     `json:"on"`
 		Full    bool     `json:"full,omitempty"`
+		Seen    string   `json:"seen,omitempty"`
 		Frozen  bool     `json:"frozen,omitempty"` // to agents: the page is hidden or unreachable; what is shown is its last state
 	}
 	// ButtonPayload is what the button says.

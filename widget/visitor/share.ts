@@ -2,6 +2,7 @@
 // the visitor allows it, and stops the moment either no longer holds.
 
 import type { Payloads } from '../wire/payload.ts';
+import { Shortener } from './shorten.ts';
 
 /** What the capture module exports; capture/index.ts. */
 export interface Capture {
@@ -38,6 +39,7 @@ export class Share {
   private drain: ReturnType<typeof setInterval> | undefined;
   private pointer: Uint8Array | null = null; // the newest not yet sent
   private pointerTimer: ReturnType<typeof setTimeout> | undefined;
+  private readonly shortener = new Shortener((message) => this.sendShort(message), tabStore());
 
   constructor(
     private readonly edge: PageEdge,
@@ -50,6 +52,7 @@ export class Share {
   named(mirror: Payloads['Mirror']): void {
     const again = this.running && mirror.full;
     this.mirror = mirror;
+    this.shortener.edgeHas(mirror.seen ?? '');
     void this.settle();
     if (again && this.running) this.capture?.snapshot();
   }
@@ -102,12 +105,11 @@ export class Share {
   }
 
   private send(message: Uint8Array): void {
-    const { wanted, edge } = this;
-    if (!wanted || this.drain) return;
-    edge.sendPage(wanted, message);
-    if (edge.pageBacklog() < backlogMost) return;
+    if (!this.wanted || this.drain) return;
+    this.shortener.push(message);
+    if (this.backlog < backlogMost) return;
     this.drain = setInterval(() => {
-      if (edge.pageBacklog() > backlogLeast) return;
+      if (this.backlog > backlogLeast) return;
       clearInterval(this.drain);
       this.drain = undefined;
       void this.settle();
@@ -118,6 +120,14 @@ export class Share {
       this.capture?.stop();
       this.running = false;
     });
+  }
+
+  private sendShort(message: Uint8Array): void {
+    if (this.wanted) this.edge.sendPage(this.wanted, message);
+  }
+
+  private get backlog(): number {
+    return this.edge.pageBacklog() + this.shortener.backlog;
   }
 
   /** The newest record wins; 30 a second are enough for a cursor. */
@@ -132,5 +142,14 @@ export class Share {
     this.edge.sendPointer(this.wanted, this.pointer);
     this.pointer = null;
     this.pointerTimer = setTimeout(() => this.sendPointer(), pointerPause);
+  }
+}
+
+/** What the tab keeps from one page to the next, null if it keeps nothing. */
+function tabStore(): Storage | null {
+  try {
+    return sessionStorage;
+  } catch {
+    return null;
   }
 }

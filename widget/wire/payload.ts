@@ -229,7 +229,7 @@ export interface Payloads {
   Open: { session: string; name: string; department?: string; facts?: Facts };
   Consent: { session: string; on: boolean };
   Tab: Tab;
-  Mirror: { session: string; tab: string; on: boolean; full?: boolean; frozen?: boolean };
+  Mirror: { session: string; tab: string; on: boolean; full?: boolean; seen?: string; frozen?: boolean };
   Button: Button;
   Card: { id: string; name: string; contact: string; text: string; department?: string };
   State: { state: AgentState; departments?: string[] };
