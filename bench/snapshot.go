@@ -22,7 +22,7 @@ import (
 // that the page could not react. Both run in the same Chromium, in turn.
 type Snapshot struct {
 	RRWeb    string // rrweb's recorder, as one script
-	Capture  []byte // ours
+	Capture  []byte // ours, and what makes its messages short
 	Runs     int    // of the longest task on the largest page
 	Progress io.Writer
 }
@@ -45,8 +45,14 @@ const (
 	startKohe = `kohe_out=[]; kohe.capture.start(m => kohe_out.push(m))`
 	wholeKohe = `kohe_out.length>0 && (kohe_out.at(-1)[0]&66)!=2`
 	outKohe   = `kohe_out.map(m => btoa(Array.from(m, c => String.fromCharCode(c)).join('')))`
-	startRR   = `kohe_out=[]; (window.rrweb?.record ?? rrwebRecord.record ?? rrwebRecord)({emit: e => kohe_out.push(JSON.stringify(e))})`
-	wholeRR   = `kohe_out.length>=2`
+	seenKohe  = `(async base => {
+  const seen = new kohe.shorten.Seen(Uint8Array.from(atob(base), c => c.charCodeAt(0)));
+  let sent = 0;
+  for (const m of kohe_out) sent += (await kohe.shorten.shorter(m, seen)).length;
+  return sent;
+})`
+	startRR = `kohe_out=[]; (window.rrweb?.record ?? rrwebRecord.record ?? rrwebRecord)({emit: e => kohe_out.push(JSON.stringify(e))})`
+	wholeRR = `kohe_out.length>=2`
 )
 
 // snapshotCost is what one snapshot took.
@@ -102,7 +108,54 @@ func (s Snapshot) Run(ctx context.Context, report *Report) error {
 		add("cpu_ms", "ms", func(c snapshotCost) float64 { return c.cpu })
 		add("longest_task_ms", "ms", func(c snapshotCost) float64 { return c.longest })
 	}
+	seen, err := s.seen(b, base, engines[0])
+	if err != nil {
+		return err
+	}
+	report.Add("snapshot.kohe.seen_bytes.median", "bytes", seen...)
 	return s.longest(b, base, engines, report)
+}
+
+// seen returns what is sent of pages whose template the visitor has sent
+// before, with other text: bytes to the edge, in all messages of the snapshot.
+func (s Snapshot) seen(b *browser, base string, kohe snapshotEngine) ([]float64, error) {
+	var sizes []float64
+	for i, page := range samplePages() {
+		fmt.Fprintf(s.Progress, "snapshot: page %d of %d again with other text …\n", i+1, pageCount)
+		before, err := kohe.record(b, base+strconv.Itoa(i))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", page.name, err)
+		}
+		if _, err := kohe.record(b, base+strconv.Itoa(i)+"?seed=1"); err != nil {
+			return nil, fmt.Errorf("%s with other text: %w", page.name, err)
+		}
+		seen := base64.StdEncoding.EncodeToString(bytes.Join(before, nil))
+		size, err := chromedp.Run(b.ctx, chromedp.Evaluate[float64](seenKohe+`("`+seen+`")`, chromedp.EvalAwaitPromise))
+		if err != nil {
+			return nil, fmt.Errorf("%s with other text: %w", page.name, err)
+		}
+		sizes = append(sizes, size)
+	}
+	return sizes, nil
+}
+
+// record opens a page anew and returns the messages of a snapshot of ours.
+func (e snapshotEngine) record(b *browser, address string) ([][]byte, error) {
+	if err := b.do(chromedp.Navigate(address), evaluate(e.source), evaluate(e.start+";0"),
+		chromedp.Poll[chromedp.Void](e.whole, chromedp.WithPollingInterval(20*time.Millisecond))); err != nil {
+		return nil, err
+	}
+	out, err := chromedp.Run(b.ctx, chromedp.Evaluate[[]string](e.out))
+	if err != nil {
+		return nil, err
+	}
+	messages := make([][]byte, len(out))
+	for i, text := range out {
+		if messages[i], err = base64.StdEncoding.DecodeString(text); err != nil {
+			return nil, err
+		}
+	}
+	return messages, nil
 }
 
 // longest adds the longest task on the largest page, of several runs.

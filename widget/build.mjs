@@ -1,6 +1,7 @@
 // Builds all browser code into dist/. What is loaded on demand has its content
 // hash in its name, so that it can be cached for ever; kohe.js, capture.js and
-// mirror.js keep their names (the last two are for the page-engine harness).
+// mirror.js keep their names (the last two are for the page-engine harness, as
+// shorten.js is for `kohe bench`).
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -51,6 +52,7 @@ const consoleFiles = await bundle('console/main.tsx', 'console', hashed);
 const harness = [
   ...(await bundle('capture/harness.ts', 'capture', { format: 'iife' })),
   ...(await bundle('mirror/index.ts', 'mirror', { format: 'iife', globalName: 'kohe.mirror' })),
+  ...(await bundle('visitor/shorten.ts', 'shorten', { format: 'iife', globalName: 'kohe.shorten' })),
 ];
 for (const file of [loader, chat, capture, 'capture.js']) await smaller(file);
 

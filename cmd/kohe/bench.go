@@ -71,7 +71,7 @@ func benchSnapshot() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if s.Capture, err = fs.ReadFile(bundle.Assets, "capture.js"); err != nil {
+			if s.Capture, err = readAll(bundle.Assets, "capture.js", "shorten.js"); err != nil {
 				return err
 			}
 			s.Progress = cmd.ErrOrStderr()
@@ -85,6 +85,19 @@ func benchSnapshot() *cobra.Command {
 	jsonFlag(c, &file)
 	c.Flags().StringVar(&s.RRWeb, "rrweb", s.RRWeb, "rrweb's recorder")
 	return c
+}
+
+// readAll returns files of the bundle, one behind the other.
+func readAll(bundle fs.FS, names ...string) ([]byte, error) {
+	var all []byte
+	for _, name := range names {
+		text, err := fs.ReadFile(bundle, name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(append(all, text...), ';')
+	}
+	return all, nil
 }
 
 func benchPage() *cobra.Command {
