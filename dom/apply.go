@@ -109,7 +109,10 @@ func (t *Tree) op(r *reader, first bool) error {
 	}
 	switch code {
 	case OpPage:
-		t.page = page{flags: r.uint(), url: r.plain(), title: r.plain()}
+		came := page{flags: r.uint(), url: r.plain(), title: r.plain()}
+		t.page = came
+		t.page.url, t.page.title = t.filter.Page(came.url, came.title)
+		t.filtered = t.filtered || t.page != came
 		t.pageVer = t.to
 	case OpViewport:
 		t.view = viewport{r.uint(), r.uint(), r.uint(), r.uint(), r.uint()}

@@ -32,16 +32,26 @@ func (t *Tree) setText(n *Node, text string) error {
 	return err
 }
 
-// maskedText returns what a masked text node shows. CSS is not masked: it says
-// how things look, and all would look wrong without it.
+// maskedText returns what a masked text node shows. Of CSS it is what says how
+// things look; a string may begin in one text node and end in the next, so that
+// only the first one counts.
 func (t *Tree) maskedText(n *Node, text string) string {
-	if n.parent.isStyle() {
-		return text
+	if !n.parent.isStyle() {
+		shown, _ := t.filter.Masked(n, "", text)
+		t.filtered = t.filtered || shown != text
+		return shown
 	}
-	shown, _ := t.filter.Masked(n, "", text)
-	if shown != text {
-		t.filtered = true
+	if n.prev != nil {
+		t.filtered = t.filtered || text != ""
+		return ""
 	}
+	return t.maskedCSS(text)
+}
+
+// maskedCSS returns what CSS text becomes in a masked place.
+func (t *Tree) maskedCSS(text string) string {
+	shown := t.filter.MaskedCSS(text)
+	t.filtered = t.filtered || shown != text
 	return shown
 }
 
@@ -186,7 +196,7 @@ func (t *Tree) related(el *Node, name string) {
 		t.rejudge(el)
 	}
 	if t.filter.MaskedBy(el, name) {
-		t.mask(el, el.masked)
+		t.mask(el)
 	}
 }
 
@@ -213,19 +223,24 @@ func (t *Tree) rejudge(el *Node) {
 	}
 }
 
-// mask masks what a rule or an ancestor masks, in a whole subtree. What is
-// masked already stays so.
-func (t *Tree) mask(n *Node, inherited bool) {
-	masked := inherited || n.masked || (n.kind == KindElement && t.filter.Masks(n))
-	if masked && !n.masked {
-		n.masked = true
+// rule says whether a node is masked. What is masked already stays so.
+func (t *Tree) rule(n *Node) {
+	element, in := n.kind == KindElement, n.parent
+	n.ruled = n.ruled || in.ruled || element && t.filter.Masks(n)
+	n.masked = n.masked || n.ruled || in.masked && !(element && t.filter.Shows(n))
+}
+
+// mask masks what a rule or an ancestor masks, in a whole subtree.
+func (t *Tree) mask(n *Node) {
+	before := n.masked
+	if t.rule(n); n.masked && !before {
 		t.remask(n)
 	}
 	for c := n.first; c != nil; c = c.next {
-		t.mask(c, masked)
+		t.mask(c)
 	}
 	if n.root != nil {
-		t.mask(n.root, masked)
+		t.mask(n.root)
 	}
 }
 
@@ -246,6 +261,11 @@ func (t *Tree) remask(n *Node) {
 			}
 			if m.hasState {
 				t.setState(n, m.state)
+			}
+			if m.sheet != nil {
+				t.remaskRules(*m.sheet)
+				m.sheetVer = t.to
+				t.change(n)
 			}
 			t.remaskExtras(n)
 		}

@@ -60,24 +60,18 @@ func (t *Tree) setAnimations(el *Node, list []animation) error {
 func (t *Tree) putAnimations(el *Node, list []animation) {
 	m := el.ext()
 	t.bytes -= animationsCost(m.animations)
-	shown := slices.DeleteFunc(list, func(a animation) bool { return !t.animates(el, a) })
+	shown := slices.DeleteFunc(list, func(a animation) bool { return !t.filter.CSS(a.rule) || !t.filter.CSS(a.easing) })
 	if len(shown) < len(list) {
 		t.filtered = true
+	}
+	for i := range shown {
+		if el.masked {
+			shown[i].rule, shown[i].easing = t.maskedCSS(shown[i].rule), t.maskedCSS(shown[i].easing)
+		}
 	}
 	m.animations, m.animateVer = shown, t.to
 	t.bytes += animationsCost(shown)
 	t.change(el)
-}
-
-func (t *Tree) animates(el *Node, a animation) bool {
-	if !t.filter.CSS(a.rule) || !t.filter.CSS(a.easing) {
-		return false
-	}
-	if !el.masked {
-		return true
-	}
-	_, ok := t.filter.Masked(el, "style", a.rule)
-	return ok
 }
 
 func animationsCost(list []animation) int {

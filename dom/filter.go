@@ -26,6 +26,15 @@ type Filter interface {
 	// Masked returns what a masked attribute, text ("") or value ("=") becomes,
 	// or false for nothing.
 	Masked(el *Node, name, value string) (string, bool)
+	// MaskedCSS returns what CSS text becomes in a masked place.
+	MaskedCSS(text string) string
+	// All reports whether everything is masked that no element shows.
+	All() bool
+	// Shows reports whether an element shows what is in it although all is
+	// masked. What a rule masks stays masked.
+	Shows(el *Node) bool
+	// Page returns a document's address and title as they may be shown.
+	Page(url, title string) (string, string)
 }
 
 // Open shows everything. It is for trees that are fed by an edge that filters.
@@ -54,3 +63,15 @@ func (Open) MaskedBy(*Node, string) bool { return false }
 
 // Masked keeps the value.
 func (Open) Masked(_ *Node, _, value string) (string, bool) { return value, true }
+
+// MaskedCSS keeps the text.
+func (Open) MaskedCSS(text string) string { return text }
+
+// All masks nothing.
+func (Open) All() bool { return false }
+
+// Shows is not asked.
+func (Open) Shows(*Node) bool { return false }
+
+// Page keeps both.
+func (Open) Page(url, title string) (string, string) { return url, title }

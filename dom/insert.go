@@ -132,7 +132,7 @@ func (f *forest) add(n, parent, at *Node, attrs []Attr) error {
 	if err := t.add(n, parent, at); err != nil {
 		return err
 	}
-	n.masked = parent.masked || (n.kind == KindElement && t.filter.Masks(n))
+	t.rule(n)
 	if n.kind == KindText && n.masked {
 		text := t.maskedText(n, n.text)
 		t.bytes += len(text) - len(n.text)

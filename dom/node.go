@@ -41,6 +41,7 @@ type Node struct {
 	kind   Kind
 	inside uint8  // root: what it is (specialShadow, specialDocument …)
 	masked bool   // its content is masked; once masked always masked
+	ruled  bool   // by a rule, of its own or of an ancestor: nothing in it is shown
 	bad    bool   // style element: its text as a whole is not shown
 	depth  uint16 // of the document: 0
 	tag    string // element: local name, with "svg:", "math:" or "html:" where that is needed

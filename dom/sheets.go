@@ -18,12 +18,25 @@ func (t *Tree) rulesOf(id uint32) (*Node, *sheet) {
 	return nil, t.sheets[id]
 }
 
-func (t *Tree) rule(text string) string {
-	if t.filter.CSS(text) {
-		return text
+// shownRule returns what to show of a sheet's rule.
+func (t *Tree) shownRule(text string, masked bool) string {
+	if !t.filter.CSS(text) {
+		t.filtered = true
+		return nothing
 	}
-	t.filtered = true
-	return nothing
+	if masked {
+		return t.maskedCSS(text)
+	}
+	return text
+}
+
+// remaskRules masks the rules of a sheet that came under a mask.
+func (t *Tree) remaskRules(rules []string) {
+	t.bytes -= rulesCost(rules)
+	for i, text := range rules {
+		rules[i] = t.maskedCSS(text)
+	}
+	t.bytes += rulesCost(rules)
 }
 
 // setSheet replaces a sheet. An id that is neither an element's nor was ever
@@ -32,25 +45,27 @@ func (t *Tree) setSheet(id uint32, rules []string) error {
 	if len(rules) > MaxRules {
 		return fmt.Errorf("%w: over %d rules", ErrTooLarge, MaxRules)
 	}
-	for i := range rules {
-		rules[i] = t.rule(rules[i])
-	}
 	n, s := t.rulesOf(id)
 	switch {
-	case n != nil:
-		return t.putRules(n, nil, rules)
-	case s == nil && id <= t.fresh:
+	case n == nil && s == nil && id <= t.fresh:
 		return nil // a sheet or node that is gone
-	case s == nil:
+	case n == nil && s == nil:
 		if len(t.sheets) >= MaxSheets {
 			return fmt.Errorf("%w: over %d sheets", ErrTooLarge, MaxSheets)
 		}
-		s = &sheet{born: t.to}
+		s = &sheet{born: t.to, masked: t.filter.All()}
 		t.sheets[id] = s
 		t.high = max(t.high, id)
 	}
-	return t.putRules(nil, s, rules)
+	for i := range rules {
+		rules[i] = t.shownRule(rules[i], maskedSheet(n, s))
+	}
+	return t.putRules(n, s, rules)
 }
+
+// maskedSheet reports whether the sheet of an element, or a constructed one,
+// is in a masked place.
+func maskedSheet(n *Node, s *sheet) bool { return n != nil && n.masked || s != nil && s.masked }
 
 func (t *Tree) putRules(n *Node, s *sheet, rules []string) error {
 	cost := rulesCost(rules)
@@ -90,7 +105,7 @@ func (t *Tree) setRule(id uint32, k uint8, index uint32, text string) error {
 		cost -= ruleCost + len((*rules)[i])
 	}
 	if k != ruleDelete {
-		text = t.rule(text)
+		text = t.shownRule(text, maskedSheet(n, s))
 		cost += ruleCost + len(text)
 	}
 	switch k {
@@ -125,9 +140,24 @@ func (t *Tree) adopt(id uint32, ids []uint32) error {
 	if len(ids) > most {
 		return fmt.Errorf("%w: over %d adopted by node %d", ErrTooLarge, most, id)
 	}
+	for _, id := range ids {
+		if s := t.sheets[id]; s != nil && !s.adopted {
+			t.firstAdopted(s, n)
+		}
+	}
 	m := n.ext()
 	t.bytes += 4 * (len(ids) - len(m.adopted))
 	m.adopted, m.adoptedVer = ids, t.to
 	t.change(n)
 	return nil
+}
+
+// firstAdopted masks a constructed sheet that a masked root adopts, unless
+// another root had it before: then it says nothing of what is masked.
+func (t *Tree) firstAdopted(s *sheet, root *Node) {
+	s.adopted = true
+	if root.masked && !s.masked {
+		s.masked, s.ver = true, t.to
+		t.remaskRules(s.rules)
+	}
 }

@@ -52,9 +52,11 @@ type removal struct {
 
 // sheet is a constructed style sheet.
 type sheet struct {
-	rules []string
-	born  uint64
-	ver   uint64
+	rules   []string
+	born    uint64
+	ver     uint64
+	adopted bool // a root had it
+	masked  bool // the first was a masked one, or all is masked
 }
 
 // NewTree returns an empty tree, which waits for a snapshot.
@@ -66,7 +68,7 @@ func NewTree(f Filter) *Tree {
 
 func (t *Tree) clear() {
 	*t = Tree{filter: t.filter, epoch: t.epoch, nodes: map[uint32]*Node{}, sheets: map[uint32]*sheet{}, ranges: map[string]*ranges{}}
-	t.doc = &Node{id: Document, kind: KindDocument}
+	t.doc = &Node{id: Document, kind: KindDocument, masked: t.filter.All()}
 	t.nodes[Document] = t.doc
 	t.high = Document
 }
@@ -267,10 +269,10 @@ func (t *Tree) move(n, parent, after *Node) (bool, error) {
 	t.restyled(from)
 	n.deepen(parent.depth + 1)
 	if parent.masked || t.filter.MaskedBy(n, "") {
-		t.mask(n, parent.masked)
+		t.mask(n)
 	}
 	if n.masked && from.isStyle() {
-		t.remask(n) // as CSS it was not
+		t.remask(n) // as CSS it was another text
 	}
 	return true, nil
 }

@@ -215,7 +215,7 @@ func (l *live) openPage() error {
 		return relay.Errorf(relay.CodeGone, "This site is not served here any more.")
 	}
 	var err error
-	if l.mirror.page, err = l.edge.Pages.Open(l.id, page.Rules{Mask: site.Mask}); err != nil {
+	if l.mirror.page, err = l.edge.Pages.Open(l.id, page.Rules{Mask: site.Mask, All: site.MaskAll, Unmask: site.Unmask}); err != nil {
 		return fmt.Errorf("page of a session on site %s: %w", site.ID, err)
 	}
 	l.mirror.topic.Renew()

@@ -40,13 +40,35 @@ func shop(t *testing.T) map[string]*dom.Node {
 }
 
 func TestEverySiteMasksWhatIsSecret(t *testing.T) {
-	rules, err := NewRules(nil)
+	rules, err := NewRules(Site{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for id, want := range map[string]bool{"pass": true, "card": true, "code": true, "marked": true, "name": false, "form": false, "odd": false} {
 		if got := rules.Masks(shop(t)[id]); got != want {
 			t.Errorf("%s: masked %t, want %t", id, got, want)
+		}
+	}
+}
+
+func TestUnmaskCountsWhereAllIsMasked(t *testing.T) {
+	for _, all := range []bool{false, true} {
+		rules, err := NewRules(Site{All: all, Unmask: []string{"#form", "p"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := shop(t)
+		for id, want := range map[string]bool{"form": all, "inside": all, "name": false, "body": false} {
+			if got := rules.Shows(found[id]); got != want {
+				t.Errorf("all %t, %s: shown %t, want %t", all, id, got, want)
+			}
+		}
+		if !rules.MaskedBy(found["name"], "data-kohe-unmask") || !rules.MaskedBy(found["name"], "id") || !rules.MaskedBy(found["name"], "") {
+			t.Error("a change of what unmasks is not seen")
+		}
+		url, title := rules.Page("https://shop.example/a?b#c", "Mari")
+		if all != (url == "https://shop.example/a") || all != (title == "••••") {
+			t.Errorf("all %t: %s, %s", all, url, title)
 		}
 	}
 }
@@ -59,14 +81,14 @@ func TestSelectorsMatchLikeABrowsers(t *testing.T) {
 		`[data-kind="loan-2" i]`: "odd", "[data-kind^=Loan]": "odd", "[data-kind$='-2']": "odd", "[data-kind*=an]": "odd", "[data-kind=loan-2]": "",
 		"[class~=loan]": "form", "html .shop > form > #pass": "pass", ".none, p ,section": "inside odd", "text": "drawn", "div p": "inside", "html>p": "",
 	} {
-		rules, err := NewRules([]string{selector})
+		rules, err := NewRules(Site{Mask: []string{selector}})
 		if err != nil {
 			t.Errorf("%s: %v", selector, err)
 			continue
 		}
 		for id, el := range all {
 			got := false
-			for _, s := range rules.selectors {
+			for _, s := range rules.masked {
 				got = got || s.matches(el)
 			}
 			if wanted := strings.Contains(" "+want+" ", " "+id+" "); got != wanted {
@@ -81,7 +103,7 @@ func TestSelectorsOutsideTheSubsetAreRefused(t *testing.T) {
 		"", " ", ",", "a,", ",a", "a >", "> a", "a + b", "a ~ b", "a:hover", "a::before", "[", "[a", "[a=", "[a=b", "[=b]", `[a="b]`, `[a="\"]`,
 		".", "#", ".a b c d e", "a{}", "ab*c(", "[a|=b]", strings.Repeat("a", MaxSelector+1),
 	} {
-		if _, err := NewRules([]string{selector}); err == nil {
+		if _, err := NewRules(Site{Mask: []string{selector}}); err == nil {
 			t.Errorf("%q is accepted", selector)
 		}
 	}
@@ -89,7 +111,7 @@ func TestSelectorsOutsideTheSubsetAreRefused(t *testing.T) {
 
 func TestMaskedTextTellsAClassOfLength(t *testing.T) {
 	el := shop(t)["marked"]
-	rules, err := NewRules(nil)
+	rules, err := NewRules(Site{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +144,7 @@ func FuzzSelectors(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		rules, err := NewRules([]string{text})
+		rules, err := NewRules(Site{Mask: []string{text}})
 		if err != nil {
 			return
 		}

@@ -62,6 +62,9 @@ type LocalSite struct {
 	Origins     []string `json:"origins"`
 	Departments []string `json:"departments"`
 	Mask        []string `json:"mask"`
+	MaskAll     bool     `json:"mask_all"`
+	Unmask      []string `json:"unmask"`
+	Canvas      bool     `json:"canvas"`
 	Assets      []string `json:"assets"`
 	Color       string   `json:"color"`
 	CoBrowse    bool     `json:"cobrowse"`
@@ -257,7 +260,8 @@ func (l *Local) sites(*http.Request, *struct{}) (any, error) {
 	list := []LocalSite{}
 	for _, s := range l.store.AllSites() {
 		list = append(list, LocalSite{ID: s.ID, Name: s.Name, Origins: s.Origins, Departments: s.Departments,
-			Mask: s.Mask, Assets: s.Assets, Color: s.Color, CoBrowse: s.CoBrowse})
+			Mask: s.Mask, MaskAll: s.MaskAll, Unmask: s.Unmask, Canvas: s.Canvas,
+			Assets: s.Assets, Color: s.Color, CoBrowse: s.CoBrowse})
 	}
 	return list, nil
 }
@@ -279,7 +283,7 @@ func (l *Local) addSite(r *http.Request, in LocalSite) (any, error) {
 			return nil, relay.Errorf(relay.CodeInvalid, "%q is not an origin; write it like https://shop.example.", o)
 		}
 	}
-	if err := page.CheckMasks(in.Mask); err != nil {
+	if err := page.Check(page.Rules{Mask: in.Mask, All: in.MaskAll, Unmask: in.Unmask}); err != nil {
 		return nil, err
 	}
 	if in.Name == "" {
@@ -294,7 +298,8 @@ func (l *Local) addSite(r *http.Request, in LocalSite) (any, error) {
 		}
 	}
 	rows = append(rows, state.Put{Site: &state.Site{ID: in.ID, Customer: customer, Name: in.Name, Origins: in.Origins,
-		Departments: in.Departments, Mask: in.Mask, Assets: in.Assets, Color: in.Color, CoBrowse: in.CoBrowse}})
+		Departments: in.Departments, Mask: in.Mask, MaskAll: in.MaskAll, Unmask: in.Unmask, Canvas: in.Canvas,
+		Assets: in.Assets, Color: in.Color, CoBrowse: in.CoBrowse}})
 	for _, put := range rows {
 		put.At = at
 		if _, err := l.cell.Propose(r.Context(), put); err != nil {

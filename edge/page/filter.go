@@ -11,7 +11,7 @@ type filter struct{ masks mask.Rules }
 
 // NewTree returns an empty tree that holds what the rules let through.
 func NewTree(rules Rules) (*dom.Tree, error) {
-	masks, err := mask.NewRules(rules.Mask)
+	masks, err := mask.NewRules(mask.Site(rules))
 	return dom.NewTree(filter{masks}), err
 }
 
@@ -34,3 +34,11 @@ func (f filter) MaskedBy(el *dom.Node, name string) bool { return f.masks.Masked
 func (f filter) Masked(el *dom.Node, name, value string) (string, bool) {
 	return f.masks.Masked(el, name, value)
 }
+
+func (f filter) MaskedCSS(text string) string { return f.masks.MaskedCSS(text) }
+
+func (f filter) All() bool { return f.masks.All() }
+
+func (f filter) Shows(el *dom.Node) bool { return f.masks.Shows(el) }
+
+func (f filter) Page(url, title string) (string, string) { return f.masks.Page(url, title) }

@@ -47,10 +47,9 @@ const (
 	checkBelow = dom.MaxMessage - 64 // bytes
 )
 
-// Rules are what a site has to say about its pages.
-type Rules struct {
-	Mask []string // selectors (dom/mask), besides the masks that every site has
-}
+// Rules are what a site has to say about its pages: what is masked besides the
+// masks that every site has.
+type Rules mask.Site
 
 // Pages are the pages of a node. Their trees share one budget of memory.
 type Pages struct {
@@ -93,8 +92,7 @@ type Page struct {
 }
 
 // Open returns an empty page, which waits for a snapshot. A selector outside
-// the subset is an error; sites are saved only with selectors that CheckMasks
-// accepts.
+// the subset is an error; sites are saved only with rules that Check accepts.
 func (p *Pages) Open(session relay.ID, rules Rules) (*Page, error) {
 	tree, err := NewTree(rules)
 	if err != nil {
@@ -109,9 +107,9 @@ func (p *Pages) Open(session relay.ID, rules Rules) (*Page, error) {
 	}, nil
 }
 
-// CheckMasks says whether a site's selectors can be enforced.
-func CheckMasks(selectors []string) error {
-	if _, err := mask.NewRules(selectors); err != nil {
+// Check says whether a site's rules can be enforced.
+func Check(rules Rules) error {
+	if _, err := mask.NewRules(mask.Site(rules)); err != nil {
 		return &relay.Error{Code: relay.CodeInvalid, Text: "This mask cannot be used: " + err.Error(), Err: err}
 	}
 	return nil

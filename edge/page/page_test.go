@@ -177,6 +177,48 @@ func TestMasksAreEnforcedAgain(t *testing.T) {
 	}
 }
 
+// What a browser sends that knows nothing of the site's setting, or of names.
+func TestEverythingIsMaskedThatIsNotUnmasked(t *testing.T) {
+	const canary = "CANARY"
+	page, err := New(0, nil).Open(relay.NewID(), Rules{Mask: []string{".private"}, All: true, Unmask: []string{"nav"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := watch(t, page)
+	v.send(dom.NewSnapshot(1, "https://shop.example/cart?q="+canary+"#"+canary, canary).
+		Insert(dom.Document, 0, 2, dom.Branch{Tag: "html", Attrs: []string{"lang", "et", "title", canary}, Nodes: []dom.Branch{
+			text("style", "a::before{content:'"+canary+"';background:url(/"+canary+")}"), // 3, 4
+			{Tag: "body", Attrs: []string{"class", "wide u4711-" + canary + "-4711"}, Nodes: []dom.Branch{ // 5
+				text("p", canary),                         // 6, 7
+				text("nav", "shown"),                      // 8, 9
+				text("p", "seen", "data-kohe-unmask", ""), // 10, 11
+				{Tag: "nav", Attrs: []string{"class", "private"}, Nodes: []dom.Branch{ // 12
+					text("p", canary, "data-kohe-unmask", ""), // 13, 14
+				}},
+				el("img", "src", "/"+canary, "alt", canary),                    // 15
+				el("link", "rel", "stylesheet", "href", "/a.css?"+canary),      // 16
+				el("x-card", "note", canary, "style", "--n:"+canary),           // 17
+				{Tag: "div", Shadow: []dom.Branch{text("p", canary)}},          // 18, 19, 20, 21
+				el("nav", "data-kohe-mask", "", "title", canary), el("canvas"), // 22, 23
+			}},
+		}}).Bytes())
+	v.send(dom.NewDiff(2).Rules(30, "a::after{content:'"+canary+"'}").Bytes())
+	v.send(dom.NewDiff(3).Rules(3, "b::after{content:'"+canary+"'}").Picture(23, "data:image/png;base64,"+canary).Bytes())
+	v.send(dom.NewDiff(4).Insert(13, 0, 31, dom.Branch{Text: canary}, text("nav", canary)).Bytes())
+	v.send(dom.NewDiff(5).Unset(10, "data-kohe-unmask").Splice(11, 0, 4, canary).Unset(12, "class").Insert(12, 0, 40, text("nav", canary)).Bytes())
+	v.send(dom.NewDiff(6).Insert(dom.Document, 2, 50, text("p", canary)).Insert(8, 9, 60, text("b", "too"), el("img", "src", "/shown.png")).Bytes())
+	v.send(dom.NewDiff(7).Move(6, 0, 60).Splice(61, 0, 3, canary).Bytes())
+	if i := bytes.Index(v.seen, []byte("NARY")); i >= 0 {
+		t.Fatalf("a canary got through: %q", v.seen[max(0, i-60):i+4])
+	}
+	all := v.tree.Snapshot()
+	for _, want := range []string{"shown", "seen", "too", "/shown.png", "/a.css", "https://shop.example/cart", "wide"} {
+		if !bytes.Contains(append(all, v.seen...), []byte(want)) {
+			t.Errorf("%s is not shown", want)
+		}
+	}
+}
+
 func TestClassChangeBringsTextUnderAMask(t *testing.T) {
 	v := watch(t, open(t, New(0, nil), ".private p"))
 	v.send(first(dom.Branch{Tag: "div", Nodes: []dom.Branch{text("p", "Mari Maasikas")}}))
@@ -348,10 +390,10 @@ func TestSnapshotFitsIntoAFrame(t *testing.T) {
 }
 
 func TestMasksOfASiteAreChecked(t *testing.T) {
-	if err := CheckMasks([]string{".private", "#a > b"}); err != nil {
+	if err := Check(Rules{Mask: []string{".private", "#a > b"}, Unmask: []string{"nav"}}); err != nil {
 		t.Error(err)
 	}
-	if err := CheckMasks([]string{"a:hover"}); relay.CodeOf(err) != relay.CodeInvalid {
+	if err := Check(Rules{Unmask: []string{"a:hover"}}); relay.CodeOf(err) != relay.CodeInvalid {
 		t.Error("a:hover can be used")
 	}
 	var e *relay.Error

@@ -28,8 +28,11 @@ type (
 		Departments []string `cbor:"5,keyasint"` // the first is the default
 		Color       string   `cbor:"6,keyasint,omitempty"`
 		CoBrowse    bool     `cbor:"7,keyasint"`
-		Mask        []string `cbor:"8,keyasint,omitempty"` // selectors (dom/mask), besides data-kohe-mask
-		Assets      []string `cbor:"9,keyasint,omitempty"` // origins that the mirror may load images, sheets and fonts from, besides Origins
+		Mask        []string `cbor:"8,keyasint,omitempty"`  // selectors (dom/mask), besides data-kohe-mask
+		Assets      []string `cbor:"9,keyasint,omitempty"`  // origins that the mirror may load images, sheets and fonts from, besides Origins
+		MaskAll     bool     `cbor:"10,keyasint,omitempty"` // all is masked that Unmask and data-kohe-unmask do not show
+		Unmask      []string `cbor:"11,keyasint,omitempty"` // selectors
+		Canvas      bool     `cbor:"12,keyasint,omitempty"` // agents see what canvases show
 	}
 	// Department is a queue.
 	Department struct {

@@ -120,6 +120,7 @@ func (t *txn) checkSite(c Put) error {
 		checkLabel("site's color", r.Color, MaxKey, true),
 		checkList("origins", r.Origins),
 		checkList("masks", r.Mask),
+		checkList("what is not masked", r.Unmask),
 		checkList("asset origins", r.Assets),
 		t.customerOf(c, r.Customer),
 		moved("site", r.ID, t.sites[r.ID].Customer, r.Customer),

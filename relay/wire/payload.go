@@ -56,7 +56,10 @@ type (
 		Color       string           `json:"color,omitempty"` // #rrggbb
 		Departments []DepartmentView `json:"departments"`
 		CoBrowse    bool             `json:"cobrowse"`
-		Mask        []string         `json:"mask,omitempty"` // selectors masked before they leave the page
+		Mask        []string         `json:"mask,omitempty"`     // selectors masked before they leave the page
+		MaskAll     bool             `json:"mask_all,omitempty"` // all else is masked too
+		Unmask      []string         `json:"unmask,omitempty"`   // but for these selectors
+		Canvas      bool             `json:"canvas,omitempty"`   // what canvases show is shared
 	}
 	// DepartmentView names a department.
 	DepartmentView struct {

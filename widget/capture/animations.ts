@@ -1,6 +1,7 @@
 // Animations made by script. Those of CSS run in the mirror by themselves. They
 // travel as a @keyframes rule and their timing, all of an element's together.
 import { idOf, isMasked, signal } from './core.ts';
+import { maskCss } from './css.ts';
 import { Animated, Limit, Op } from './format.ts';
 import type { Part } from './part.ts';
 import { patch } from './patches.ts';
@@ -97,7 +98,7 @@ function keyframes(effect: KeyframeEffect, el: Element): string {
     return `${computedOffset * 100}%{${rest.join('')}animation-timing-function:${easing}}`;
   });
   const rule = `@keyframes k{${frames.join('')}}`;
-  return isMasked(el) && /url\(|content/i.test(rule) ? '' : absoluteCss(rule, el);
+  return isMasked(el) ? maskCss(rule) : absoluteCss(rule, el);
 }
 
 /** A keyframe's name of a CSS property as CSS has it. */

@@ -13,9 +13,9 @@ import {
   writeAlike,
   writeContents,
 } from './contents.ts';
-import { forgetIds, idOf, isMasked, listenTo, nextId, parts, signal } from './core.ts';
+import { again, forgetIds, idOf, isMasked, listenTo, nextId, parts, signal, stampMasked } from './core.ts';
 import { DOCUMENT, FORMAT, Head, Op } from './format.ts';
-import { maskBy, masks } from './masks.ts';
+import { type MaskOptions, maskBy, masks } from './masks.ts';
 import { unpatch } from './patches.ts';
 import { isDocument, isFrame } from './roots.ts';
 import { begin, close, forgetNodes, node, open, pending, rerooted, resume, tell } from './serializer.ts';
@@ -25,9 +25,8 @@ import { states, touch, unfinishedStates } from './states.ts';
 import { forgetRealms, listen, pointerEvents, takeRecords, unwatch, watch, watchRoot } from './watch.ts';
 import { byte, message, op, reset, size, u } from './writer.ts';
 
-export interface Options {
-  /** Selectors whose elements are masked, besides data-kohe-mask (dom/mask documents the subset). */
-  mask?: readonly string[];
+/** With the selectors of a site (dom/mask documents their subset). */
+export interface Options extends MaskOptions {
   /** Shows what canvases show, two pictures a second of each (default: no). */
   canvas?: boolean;
   /** Gets pointer records, at most one a frame. */
@@ -58,7 +57,8 @@ export function openCapture(
 ): void {
   sink = to;
   onPointer = options.onPointer;
-  maskBy(options.mask ?? []);
+  maskBy(options);
+  if (options.maskAll) stampMasked(document);
   parts.splice(0, parts.length, states, sheets, signals, ...more);
   tell({
     arrived(el, kind, deep) {
@@ -139,6 +139,8 @@ function happened(event: Event): void {
   const target = event.composedPath()[0] as Element;
   if (type === 'load') {
     if (isFrame(target)) reroot(target);
+    else if (target.localName === 'img' && isMasked(target))
+      again(target); // now of its own size
     else if (target.localName === 'link' && idOf(target)) {
       sheets.arrived?.(target);
       signal();
@@ -206,7 +208,7 @@ function write(deadline: number): void {
   if (whole) {
     writePage();
     open(DOCUMENT, 0);
-    node(document.documentElement, false);
+    node(document.documentElement, isMasked(document));
     close();
   } else differences(now);
   resume();
@@ -219,7 +221,8 @@ function write(deadline: number): void {
 function differences(now: MutationRecord[]): void {
   const fresh = nextId(); // what has this id or a higher one is written as it is now
   read(now);
-  for (const [el, former] of attributes) if (masks.watches(former as string[], el) && idOf(el)) mask(el, isMasked(el));
+  for (const [el, former] of attributes)
+    if (masks.watches(former as string[], el) && idOf(el)) mask(el, isMasked(el.parentNode ?? el));
   place();
   for (const host of hosts) rerooted(host);
   hosts.clear();

@@ -109,7 +109,7 @@ export function textChanged(node: CharacterData, was: string): void {
 
 /** Asks the rules about a known subtree and marks at once what is masked now; rewrite sends it. */
 export function mask(node: Node, inherited: boolean): void {
-  const masked = inherited || isMasked(node) || (node.nodeType === 1 && masks.self(node as Element, null, null));
+  const masked = isMasked(node) || (node.nodeType === 1 ? masks.of(node as Element, inherited, null, null) : inherited);
   if (masked && !isMasked(node)) {
     stampMasked(node);
     repeated.add(node);

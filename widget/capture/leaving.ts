@@ -1,5 +1,6 @@
 // What leaves the page of a text or an attribute: masked, absolute, bounded.
 import { inline } from './blobs.ts';
+import { maskCss } from './css.ts';
 import { Limit, maskText } from './format.ts';
 import { Attribute, attributeKind } from './kinds.ts';
 import { masks } from './masks.ts';
@@ -11,7 +12,10 @@ const script = /^\s*j\s*a\s*v\s*a\s*s\s*c\s*r\s*i\s*p\s*t\s*:/i;
 /** A text node's content as it leaves. */
 export function textOf(node: Node, data: string, masked: boolean): string {
   const parent = node.parentNode;
-  if (/^style$/i.test(parent?.nodeName ?? '')) return absoluteCss(data, parent as Node); // not masked: all would look wrong
+  if (/^style$/i.test(parent?.nodeName ?? '')) {
+    const css = absoluteCss(data, parent as Node);
+    return !masked ? css : node.previousSibling ? '' : maskCss(css); // a string may begin in one text and end in the next
+  }
   return masked ? maskText(data) : data.slice(0, Limit.text);
 }
 

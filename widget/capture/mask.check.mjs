@@ -24,6 +24,26 @@ const page = `<!doctype html><html><head><title>Masks</title></head><body>
   'free',
 );
 
+/** With canaries outside of masks too. What is open is in what is not masked. */
+const everything = page
+  .replace('<title>Masks', '<title>CANARY')
+  .replace(
+    '</head>',
+    `<meta name=author content=CANARY><style>#free::before{content:'CANARY'}p{--x:CANARY;background:url(CANARY)}</style>
+<link rel=stylesheet href="http://127.0.0.2:9/a.css?CANARY"><link rel=icon href=CANARY></head>`,
+  )
+  .replace(
+    '<form id=f>',
+    `<nav title="open title">open text <b data-kohe-mask>CANARY<i data-kohe-unmask>CANARY</i></b><input type=password value=CANARY>
+<b class=private><i data-kohe-unmask>CANARY</i></b></nav><div data-kohe-unmask=""><p>open too</p></div>
+<p id=gone data-kohe-unmask>open here</p><canvas id=drawing></canvas><video poster=CANARY src=CANARY title=CANARY></video>
+<p title=CANARY note=CANARY data-x=CANARY aria-label=CANARY class="x4711-CANARY-4711" style="--a:CANARY;content:'CANARY'">CANARY</p>
+<a href="?CANARY">CANARY</a><img src="CANARY.png" alt=CANARY><iframe src="http://127.0.0.2:9/CANARY" name=CANARY></iframe>
+<x-card note=CANARY></x-card><svg><title>CANARY</title><text note=CANARY>CANARY</text></svg><form id=f>`,
+  )
+  .replace('>free<', ' title=CANARY>CANARY<')
+  .replace('>plain<', '>CANARY<');
+
 /** Runs in the page, step by step. */
 const steps = [
   () => {
@@ -121,37 +141,79 @@ const steps = [
     await new Promise((done) => setTimeout(done, 100));
   },
   () => {
-    document.title = 'shown';
+    const sheet = new CSSStyleSheet();
+    const host = marked.appendChild(document.createElement('div'));
+    sheet.replaceSync("p::before{content:'CANARY25'}");
+    host.attachShadow({ mode: 'open' }).adoptedStyleSheets = [sheet];
+    sheet.insertRule("b::before{content:'CANARY26'}");
+    marked.append(Object.assign(document.createElement('style'), { textContent: "#x::before{content:'CANARY27'}" }));
+    marked.lastChild.append("#y::before{content:'CANARY28'}");
+    marked.lastChild.sheet.insertRule("#z::before{content:'CANARY29'}");
+  },
+  () => {
+    if (!document.querySelector('nav')) return; // not everything is masked
+    document.title = 'CANARY30';
+    history.replaceState(null, '', '/path?CANARY31');
+    gone.removeAttribute('data-kohe-unmask');
+    gone.firstChild.data = 'CANARY32';
+    document.querySelector('img').title = 'CANARY33';
+    drawing.getContext('2d').fillText('CANARY', 10, 10);
+    document.body.prepend('CANARY34', document.createElement('nav').appendChild(new Text('CANARY35')));
+    const row = document.querySelector('nav > b');
+    document.querySelector('nav').append(Object.assign(document.createElement('p'), { textContent: 'open text' }));
+    document.querySelector('nav').append(document.querySelector('x-card'));
+    document.querySelector('x-card').append('CANARY36', row);
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync("p::before{content:'CANARY37'}");
+    document.adoptedStyleSheets = [sheet];
+    document.styleSheets[0].insertRule("p::after{content:'CANARY38'}");
+    document.styleSheets[0].cssRules[0].style.setProperty('--y', 'CANARY39');
+    free.animate({ color: ['red', 'blue'], content: ['"CANARY40"', 'none'], '--z': ['CANARY41', 'CANARY42'] }, 50);
+    getSelection().selectAllChildren(free);
+  },
+  () => {
+    if (!document.querySelector('nav')) document.title = 'shown';
     marked.hidden = true;
   },
 ];
 
+/** What stands for a masked picture. */
+const blank =
+  /data:image\/svg\+xml,<svg xmlns="http:\/\/www.w3.org\/2000\/svg" width="\d+" height="\d+" style="background:gray;opacity:.3"\/>/g;
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu', '--no-first-run'],
 });
+/** The page where a rule masks some of it, and the one that is masked as a whole. */
+const ways = [
+  { html: page, options: { mask: ['.private'], canvas: true } },
+  { html: everything, options: { mask: ['.private'], maskAll: true, unmask: ['nav'], canvas: true } },
+];
 const leaks = [];
 let bytes = 0;
-try {
+
+async function run({ html, options }) {
   const tab = await browser.newPage();
   tab.on('pageerror', (e) => leaks.push(e.stack));
-  await tab.route('**/*', (r) => r.fulfill({ contentType: 'text/html; charset=utf-8', body: page }));
-  await tab.goto('http://127.0.0.1:9/');
+  await tab.route('**/*', (r) => r.fulfill({ contentType: 'text/html; charset=utf-8', body: html }));
+  await tab.goto(options.maskAll ? 'http://127.0.0.1:9/?q=CANARY#CANARY' : 'http://127.0.0.1:9/');
   await tab.evaluate(`${outputFiles[0].text};window.kapture=kapture;0`);
-  await tab.evaluate(() => {
+  await tab.evaluate((given) => {
     window.sent = [];
-    kapture.start((m) => sent.push(m), { mask: ['.private'], canvas: true });
-  });
+    kapture.start((m) => sent.push(m), given);
+  }, options);
+  const found = new Set();
   const search = async (step) => {
     const messages = await tab.evaluate(() => {
       kapture.flush();
       return sent.splice(0).map((m) => Array.from(m));
     });
     for (const m of messages) {
-      const text = Buffer.from(m).toString('latin1');
+      const text = Buffer.from(m).toString('latin1').replaceAll(blank, '');
       bytes += text.length;
+      for (const word of text.match(/visible after all|open \w+/g) ?? []) found.add(word);
       const at = text.search(/CANA|NARY|data:image/);
-      if (at >= 0) leaks.push(`${step}: …${text.slice(Math.max(0, at - 40), at + 12)}`);
+      if (at >= 0) leaks.push(`${JSON.stringify(options)} ${step}: …${text.slice(Math.max(0, at - 40), at + 12)}`);
     }
     return messages.length;
   };
@@ -163,9 +225,17 @@ try {
   await tab.evaluate(() => kapture.snapshot());
   await search('second snapshot');
   await tab.evaluate(() => {
-    free.ownerDocument.body.append('visible after all');
+    (document.querySelector('nav') ?? document.body).append('visible after all');
   });
-  if ((await search('the last change')) === 0 || bytes < 500) leaks.push('capture sent next to nothing');
+  if ((await search('the last change')) === 0 || !found.has('visible after all'))
+    leaks.push('capture sent next to nothing');
+  if (options.maskAll && !['open text', 'open title', 'open too', 'open here'].every((word) => found.has(word)))
+    leaks.push(`what is unmasked is not shown: ${[...found]}`);
+  await tab.close();
+}
+
+try {
+  for (const way of ways) await run(way);
 } finally {
   await browser.close();
 }
@@ -173,4 +243,4 @@ if (leaks.length > 0) {
   console.error(`mask: ${leaks.join('\n')}`);
   process.exit(1);
 }
-console.log(`mask: ${steps.length} steps, ${bytes} bytes sent, nothing masked among them`);
+console.log(`mask: ${ways.length} ways, ${steps.length} steps, ${bytes} bytes sent, nothing masked among them`);

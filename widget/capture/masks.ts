@@ -1,7 +1,9 @@
 // What must not leave the page. The edge enforces the same rules again
 // (dom/mask), but what is masked here never leaves the browser at all.
+import { maskCss, words } from './css.ts';
 import { maskPassword, maskText } from './format.ts';
-import type { TagKind } from './kinds.ts';
+import { Attribute, attributeKind, type TagKind } from './kinds.ts';
+import { above } from './roots.ts';
 
 const builtIn = [
   '[data-kohe-mask]',
@@ -12,83 +14,69 @@ const builtIn = [
   '[autocomplete~="current-password" i]',
 ];
 
-/** Attributes whose text a person reads; data-* is added to them. */
-const spoken = new Set([
-  'value',
-  'placeholder',
-  'title',
-  'alt',
-  'label',
-  'content',
-  'summary',
-  'abbr',
-  'datetime',
-  'aria-label',
-  'aria-description',
-  'aria-valuetext',
-  'aria-valuenow',
-  'aria-placeholder',
-  'aria-roledescription',
-  'aria-braillelabel',
-]);
-/** What does not leave at all: addresses, and names that say something to scripts and forms only. */
-const dropped = new Set([
-  'href',
-  'src',
-  'srcset',
-  'poster',
-  'cite',
-  'background',
-  'xlink:href',
-  'data',
-  'longdesc',
-  'usemap',
-  'name',
-  'for',
-  'list',
-  'pattern',
-  'download',
-  'aria-controls',
-]);
+/** Attributes that say how an element looks or what it is, in HTML and SVG. */
+const plain =
+  /^(?:[a-z]{1,2}\d?|class|slot|part|type|role|rel|dir|lang|media|v?align|hidden|contenteditable|aria-(?:hidden|expanded|disabled|current|selected|orientation|invalid|modal)|width|height|size|cols|rows|(?:col|row)?span|border|cell(?:padd|spac)ing|tabindex|start|(?:bg)?color|(?:fill|stroke|stop|clip|marker|mask|filter|font|text|gradient|pattern[A-Z]|dominant|alignment|xmlns|viewBox|preserve|spread|stdDev|flood)(?:[-A-Z:].*)?|points|offset|opacity|transform|display|visibility|data-kohe-(?:un)?mask)$/;
+/** What does not leave at all, besides addresses: what says something to scripts and forms only, and what a field is set to. */
+const dropped = /^(?:name|for|list|pattern|usemap|checked|selected|download)$/;
 /** Types whose value cannot be bullets; masked they become text fields. */
 const rigid = new Set(['number', 'range', 'date', 'time', 'month', 'week', 'datetime-local', 'color', 'email', 'url']);
+
+/** What a site says of its masks. Where all is masked, `unmask` and data-kohe-unmask show what is in an element even so. */
+export interface MaskOptions {
+  mask?: readonly string[];
+  maskAll?: boolean;
+  unmask?: readonly string[];
+}
+
+/** A site's selectors as one. The site's settings refuse what is none. */
+function listOf(own: readonly string[] = [], builtIn: readonly string[] = []): string {
+  const valid = own.filter((s) => {
+    try {
+      document.createDocumentFragment().querySelector(s);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  return [...builtIn, ...valid].join();
+}
 
 /** The rules of the site whose page is captured. */
 export let masks: Masks;
 
-export function maskBy(selectors: readonly string[]): void {
-  masks = new Masks(selectors);
+export function maskBy(options: MaskOptions): void {
+  masks = new Masks(options);
 }
 
-class Masks {
+export class Masks {
+  /** Whether everything is masked that no element shows. */
+  readonly all: boolean;
   readonly #selector: string;
+  readonly #shown: string;
   /** Attributes that a rule looks at: when one of them changes, the rules are asked again. */
-  readonly #watched = new Set(['data-kohe-mask', 'type', 'autocomplete', 'name', 'id']);
-  readonly #all: boolean; // a site's selector looks at attributes that are not listed above
+  readonly #watched = new Set(['data-kohe-mask', 'data-kohe-unmask', 'type', 'autocomplete', 'name', 'id']);
+  readonly #more: boolean; // a site's selector looks at attributes that are not listed above
   readonly #own: boolean; // there are selectors of the site, which may name what is inside an element
   /** Names and ids of fields that were password fields once: a field that takes their place is one too. */
   readonly #secret = new Set<string>();
   readonly #ever = new WeakSet<Element>();
 
-  constructor(selectors: readonly string[]) {
-    const own = selectors.filter((s) => {
-      try {
-        document.createDocumentFragment().querySelector(s);
-        return true;
-      } catch {
-        return false; // the site's settings page refuses it too
-      }
-    });
-    this.#selector = [...builtIn, ...own].join(',');
-    this.#own = own.length > 0;
-    this.#all = own.some((s) => /[[:]/.test(s));
-    if (own.some((s) => s.includes('.'))) this.#watched.add('class');
+  constructor({ mask, maskAll, unmask }: MaskOptions) {
+    this.all = maskAll ?? false;
+    this.#selector = listOf(mask, builtIn);
+    this.#shown = listOf(unmask, ['[data-kohe-unmask]']);
+    const own = [...(mask ?? []), ...(unmask ?? [])].join();
+    this.#own = !!mask?.length;
+    this.#more = /[[:]/.test(own);
+    if (own.includes('.')) this.#watched.add('class');
   }
 
   /** Whether changes of these attributes (every other entry is a name) can bring the element, or what is in it, under a mask. */
   watches(former: readonly (string | null)[], el: Element): boolean {
     for (let i = 0; i < former.length; i += 2) {
-      if (this.#watched.has(former[i] as string) || this.#all) return this.#own || this.self(el, null, null);
+      if (this.#watched.has(former[i] as string) || this.#more)
+        return this.#own || this.all || this.self(el, null, null);
     }
     return false;
   }
@@ -113,17 +101,64 @@ class Masks {
     return true;
   }
 
+  /** Whether a new or moved element is masked, whose parent is or is not. What a rule masks nothing shows. */
+  of(el: Element, inherited: boolean, kind: TagKind | null, names: readonly string[] | null): boolean {
+    return this.self(el, kind, names) || (inherited && !this.#shows(el));
+  }
+
+  #shows(el: Element): boolean {
+    if (!this.all || !el.matches(this.#shown)) return false;
+    let n: Node | null | undefined = el;
+    while (n && !(n.nodeType === 1 && this.self(n as Element, null, null))) n = above(n);
+    return !n;
+  }
+
   /** A masked element's attribute as it may leave, null when it may not. */
   attribute(el: Element, name: string, value: string): string | null {
-    if (dropped.has(name)) return null;
-    if (name === 'type' && el.localName === 'input') return rigid.has(value.toLowerCase()) ? 'text' : value;
-    if (name === 'value' && el.localName === 'input') return this.value(el, value);
-    if (name === 'style') return /url\(|content|--/i.test(value) ? null : value;
-    return spoken.has(name) || (name.startsWith('data-') && name !== 'data-kohe-mask') ? maskText(value) : value;
+    const { localName } = el;
+    const kind = attributeKind(name);
+    if (kind === Attribute.address || kind === Attribute.set) return addressOf(el, name, value);
+    if (/^input:(?:type|value)$/.test(`${localName}:${name}`))
+      return name === 'value' ? this.value(el, value) : rigid.has(value.toLowerCase()) ? 'text' : value;
+    if (name === 'content' ? /^(?:light|dark|only| )+$/.test(value) : name === 'name' && value === 'color-scheme')
+      return value;
+    if (name === 'name' && localName === 'slot') return words(value);
+    if (dropped.test(name)) return null;
+    if (name === 'style') return maskCss(value);
+    return plain.test(name) ? look(value) : maskText(value);
   }
 
   /** A masked field's value as it may leave. */
   value(el: Element, value: string): string {
     return this.#ever.has(el) || (el as HTMLInputElement).type === 'password' ? maskPassword(value) : maskText(value);
   }
+
+  /** The document's address and title as they may leave: where all is masked, of the address no query and no fragment. */
+  page(): [url: string, title: string] {
+    const { title } = document;
+    const el = document.querySelector('title');
+    const masked = el ? el.closest(this.#selector) || (this.all && !el.closest(this.#shown)) : this.all;
+    return [this.all ? path(location.href) : location.href, masked ? maskText(title) : title];
+  }
+}
+
+const path = (url: string): string => url.replace(/[?#].*/s, '');
+
+/** What a plain attribute may say: figures, and words that are names. */
+function look(value: string): string {
+  const figures = value.replace(/translate|scale|rotate|skew|matrix|px|e-/g, '');
+  return /[a-z_]{2}|[^\w\s.,%+*()-]/i.test(figures) ? words(value) : value;
+}
+
+/**
+ * The address that a masked element may have: of a style sheet, without its query; of what is in the document. A blank
+ * picture keeps the place of one.
+ */
+function addressOf(el: Element, name: string, value: string): string | null {
+  if (value.startsWith('#')) return words(value) === value ? value : null;
+  if (name === 'href' && el.localName === 'link' && /\bstylesheet\b/i.test((el as HTMLLinkElement).rel))
+    return path(value);
+  if (name !== 'src' || el.localName !== 'img') return null;
+  const { naturalWidth, naturalHeight, width, height } = el as HTMLImageElement;
+  return `data:image/svg+xml,<svg xmlns="http://www.w3.org/2000/svg" width="${naturalWidth || width}" height="${naturalHeight || height}" style="background:gray;opacity:.3"/>`;
 }

@@ -21,9 +21,14 @@ export function isDocument(node: Node): node is Document {
   return node.nodeType === 9;
 }
 
+/** The parent of a node, the element that a root is in; nothing for the page's own document. */
+export function above(node: Node): Node | null | undefined {
+  const frame = isDocument(node) && node !== document ? node.defaultView?.frameElement : null;
+  return frame ?? node.parentNode ?? (node as Partial<ShadowRoot>).host;
+}
+
 /** How many nodes are above a node, roots and frames included. */
 export function depth(node: Node): number {
-  const frame = isDocument(node) && node !== document ? node.defaultView?.frameElement : null;
-  const above = frame ?? node.parentNode ?? (node as Partial<ShadowRoot>).host;
-  return above ? depth(above) + 1 : 0;
+  const parent = above(node);
+  return parent ? depth(parent) + 1 : 0;
 }

@@ -86,7 +86,7 @@ function element(el: Element, inherited: boolean): void {
   }
   const names = el.getAttributeNames();
   if (names.includes('data-kohe-ui')) return;
-  const masked = inherited || isMasked(el) || masks.self(el, kind, names);
+  const masked = isMasked(el) || masks.of(el, inherited, kind, names);
   add(el, masked);
   const root = rootIn(el);
   const first = kind.closed ? null : el.firstChild;

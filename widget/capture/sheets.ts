@@ -2,8 +2,10 @@
 // through the CSSOM, constructed, or loaded from the site's own origin. They
 // travel as a list of top-level rules, and then as what changed in that list. A
 // change deeper inside replaces its top-level rule.
-import { idOf, newId, signal } from './core.ts';
+import { idOf, isMasked, newId, signal } from './core.ts';
+import { maskCss } from './css.ts';
 import { Op, Rule } from './format.ts';
+import { masks } from './masks.ts';
 import type { Part } from './part.ts';
 import { patch } from './patches.ts';
 import type { Root } from './roots.ts';
@@ -19,6 +21,7 @@ const most = 1_000_000; // bytes of a message, and of a rule in ASCII (a font by
 let lists = new WeakMap<CSSStyleSheet, CSSRule[]>(); // the rules that the mirror has
 let constructed = new WeakMap<CSSStyleSheet, number>();
 let texts = new WeakMap<CSSRule, string>(); // of rules that somebody took hold of
+const masked = new WeakSet<CSSStyleSheet>(); // constructed, and adopted by a masked root first
 const due = new Set<CSSStyleSheet>();
 const stale = new Set<CSSRule>(); // top-level rules to compare
 const adopters = new Map<Root, CSSStyleSheet[]>(); // and what they adopt in the mirror
@@ -130,6 +133,7 @@ function adoption(root: Root, sent: CSSStyleSheet[]): void {
   for (const sheet of now) {
     if (constructed.has(sheet)) continue;
     constructed.set(sheet, newId());
+    if (masks.all || isMasked(root)) masked.add(sheet);
     list(sheet);
   }
   op(Op.adopt, 0, idOf(root));
@@ -191,7 +195,11 @@ function rule(id: number, how: Rule, index: number, text = ''): void {
 
 function textOf({ cssText: text }: CSSRule, sheet: CSSStyleSheet): string {
   const fits = text.length <= longest || (text.length < most / 1.02 && !/[^ -~\n]/.test(text));
-  return fits ? absoluteCss(text, sheet.href ?? (sheet.ownerNode ?? document).baseURI) : nothing;
+  const { ownerNode: owner, href } = sheet;
+  if (!fits) return nothing;
+  return (owner ? isMasked(owner) : masked.has(sheet))
+    ? maskCss(text)
+    : absoluteCss(text, href ?? (owner ?? document).baseURI);
 }
 
 function readable(sheet: CSSStyleSheet): boolean {

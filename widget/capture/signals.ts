@@ -1,7 +1,8 @@
 // What the visitor does that is not in the document: scrolling, focus, hover,
 // the size of the window, and the pointer.
-import { idOf, isMasked, signal } from './core.ts';
-import { maskText, Op, QUIRKS } from './format.ts';
+import { idOf, signal } from './core.ts';
+import { Op, QUIRKS } from './format.ts';
+import { masks } from './masks.ts';
 import type { Part } from './part.ts';
 import { patch } from './patches.ts';
 import { isDocument, rootIn } from './roots.ts';
@@ -51,15 +52,13 @@ export function scroller(node: Node): void {
 export function writePage(): void {
   if (!page) return;
   page = false;
-  const url = location.href.slice(0, 2048);
-  const el = document.querySelector('title');
-  const title = (el && isMasked(el) ? maskText(document.title) : document.title).slice(0, 200);
+  const [url, title] = masks.page();
   if (`${url} ${title}` === where) return;
   where = `${url} ${title}`;
   op(Op.page);
   u(document.compatMode === 'BackCompat' ? QUIRKS : 0);
-  plain(url);
-  plain(title);
+  plain(url.slice(0, 2048));
+  plain(title.slice(0, 200));
 }
 
 export const signals: Part = {

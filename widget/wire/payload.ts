@@ -128,6 +128,9 @@ export interface SiteView {
   departments: DepartmentView[];
   cobrowse: boolean;
   mask?: string[];
+  mask_all?: boolean;
+  unmask?: string[];
+  canvas?: boolean;
 }
 export interface AgentView {
   id: string;
