@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"kohe/dom/mask"
 	"kohe/edge/api"
 	"kohe/edge/link"
 	"kohe/raft/state"
@@ -49,7 +50,7 @@ func (e *Edge) acceptVisitor(ctx context.Context, peer link.Peer, hello wire.Hel
 	who.Name = row.Name
 	c := e.newClient(peer, who, hello)
 	if hello.Page != nil {
-		c.setTab(clean(*hello.Page))
+		c.setTab(e.clean(site.ID, *hello.Page))
 	}
 	view := api.SiteView(e.Store, site)
 	w := wire.WelcomePayload{
@@ -174,7 +175,7 @@ func (c *client) open(p wire.OpenPayload, _ uint64) error {
 	tab, _ := c.tabState()
 	cmd := state.OpenSession{
 		Session: p.Session, Site: site.ID, Department: p.Department, Visitor: c.who.Visitor, Name: name, Lang: clip(c.lang),
-		URL: tab.URL, Title: tab.Title, Facts: cleanFacts(p.Facts), Node: e.Node, At: e.at(),
+		URL: tab.URL, Title: tab.Title, Facts: cleanFacts(p.Facts, site.MaskAll), Node: e.Node, At: e.at(),
 	}
 	result, err := e.propose(cmd)
 	if err != nil {
@@ -207,7 +208,7 @@ func (c *client) consent(p wire.ConsentPayload, seq uint64) error {
 
 func (c *client) tabChanged(p wire.TabPayload, _ uint64) error {
 	was, _ := c.tabState()
-	c.setTab(clean(p))
+	c.setTab(c.edge.clean(c.who.Site, p))
 	for _, l := range c.sessions() {
 		l.tabChanged(c)
 		if p.Visible && (p.URL != was.URL || p.Title != was.Title || !was.Visible) {
@@ -251,22 +252,33 @@ func (c *client) card(p wire.CardPayload, seq uint64) error {
 }
 
 // clean bounds what a browser says of a tab.
-func clean(p wire.TabPayload) wire.TabPayload {
-	p.URL, p.Title = clipTo(p.URL, relay.MaxURL), clipTo(p.Title, relay.MaxTitle)
+func (e *Edge) clean(site string, p wire.TabPayload) wire.TabPayload {
+	row, _ := e.Store.Site(site)
+	p.URL, p.Title = cleanView(p.URL, p.Title, row.MaskAll)
 	return p
 }
 
+// cleanView bounds a page's address and title. Where all is masked a page is
+// known by its path.
+func cleanView(url, title string, maskAll bool) (string, string) {
+	if maskAll {
+		url, title = mask.Path(url), ""
+	}
+	return clipTo(url, relay.MaxURL), clipTo(title, relay.MaxTitle)
+}
+
 // cleanFacts bounds what a browser says of its visitor.
-func cleanFacts(f *relay.Facts) relay.Facts {
+func cleanFacts(f *relay.Facts, maskAll bool) relay.Facts {
 	if f == nil {
 		return relay.Facts{}
 	}
 	out := *f
-	out.Referrer, out.UserAgent = clipTo(f.Referrer, relay.MaxURL), clipTo(f.UserAgent, 400)
+	out.Referrer, _ = cleanView(f.Referrer, "", maskAll)
+	out.UserAgent = clipTo(f.UserAgent, 400)
 	out.Screen, out.TimeZone = clip(f.Screen), clip(f.TimeZone)
 	out.Pages = slices.Clone(f.Pages[max(0, len(f.Pages)-relay.MaxPages):])
 	for i, p := range out.Pages {
-		out.Pages[i].URL, out.Pages[i].Title = clipTo(p.URL, relay.MaxURL), clipTo(p.Title, relay.MaxTitle)
+		out.Pages[i].URL, out.Pages[i].Title = cleanView(p.URL, p.Title, maskAll)
 	}
 	return out
 }

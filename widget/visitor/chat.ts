@@ -14,7 +14,7 @@ import type { ChatHandle, Shell } from './shell.ts';
 import { live } from './store.ts';
 import { TabWatch } from './tab.ts';
 import { texts } from './texts.ts';
-import { facts, note } from './trail.ts';
+import { facts, known, note } from './trail.ts';
 
 declare const CAPTURE_MODULE: string; // file name, by build.mjs
 
@@ -41,7 +41,7 @@ class Visitor implements ChatHandle {
     this.tabs = new TabWatch((tab) => {
       if (tab.focused) this.lead();
       note(store, tab.url, tab.title, Date.now());
-      if (this.link.state === 'open') this.link.send('Tab', tab);
+      this.sendTab();
       this.changed();
     });
     this.titleNews = new TitleNews(this.tabs);
@@ -57,7 +57,7 @@ class Visitor implements ChatHandle {
       this.link,
       store,
       { site, lang, department, tab: this.tab },
-      () => this.tabs.now,
+      () => known(store, this.tabs.now),
       () => facts(store),
     );
     this.chat.site = welcome?.site ?? null;
@@ -74,7 +74,10 @@ class Visitor implements ChatHandle {
       this.link,
       this.tab,
       () => import(module) as Promise<Capture>,
-      () => this.chat.site?.mask ?? [],
+      () => {
+        const { mask = [], mask_all: maskAll = false, unmask = [], canvas = false } = this.chat.site ?? {};
+        return { mask, maskAll, unmask, canvas };
+      },
     );
     frame.append(this.spoken);
     this.listen();
@@ -105,6 +108,10 @@ class Visitor implements ChatHandle {
     if (hadFocus) launcher.element.focus();
   }
 
+  private sendTab(): void {
+    if (this.link.state === 'open') this.link.send('Tab', known(this.shell.store, this.tabs.now));
+  }
+
   private listen(): void {
     const { store, root } = this.shell;
     this.chat.subscribe(() => this.changed());
@@ -112,7 +119,11 @@ class Visitor implements ChatHandle {
     this.link.on('Welcome', ({ now, site, wt, hashes }) => {
       this.shell.store.save('sessionStorage', 'reach', { wt, hashes });
       this.startedAt = Math.min(this.startedAt, now);
-      if (site) this.panel.paint(site.color);
+      if (!site) return;
+      this.panel.paint(site.color);
+      const { maskAll } = store.memory;
+      store.patch({ maskAll: site.mask_all ?? false });
+      if (maskAll === undefined) this.sendTab(); // the hello said less
     });
     this.link.onState((link) => {
       if (link.state !== 'open') this.share.lost();

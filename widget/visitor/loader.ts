@@ -113,7 +113,8 @@ class Loader implements Shell {
     this.refusals = 0;
     const { token, visitor, site } = welcome;
     const color = site?.color;
-    this.store.patch({ ...(token && { token }), ...(visitor && { visitor }), color });
+    const maskAll = site?.mask_all ?? false;
+    this.store.patch({ ...(token && { token }), ...(visitor && { visitor }), color, maskAll });
     this.paint(color);
   }
 

@@ -18,6 +18,7 @@ function fixture() {
     stop: () => seen.stops++,
     snapshot: () => seen.snapshots++,
   };
+  const site = { mask: ['.secret'], maskAll: true, unmask: ['nav'], canvas: true };
   const edge = {
     sendPage: () => seen.pages++,
     sendPointer: (_: string, record: Uint8Array) => seen.pointers.push(record[0] ?? 0),
@@ -27,22 +28,22 @@ function fixture() {
     edge,
     'me',
     () => Promise.resolve(capture),
-    () => ['.secret'],
+    () => site,
   );
   const emit = () => sink(new Uint8Array(1));
   const point = (n: number) => options?.onPointer(new Uint8Array([n]));
-  return { seen, share, emit, point, options: () => options };
+  return { seen, share, emit, point, site, options: () => options };
 }
 
 test('nothing is captured without both consent and the node’s wish, and either ends it at once', async () => {
-  const { seen, share, emit, options } = fixture();
+  const { seen, share, emit, options, site } = fixture();
   share.named(told(true));
   await settled();
   assert.equal(seen.starts, 0);
   share.allow(true);
   await settled();
   assert.equal(seen.starts, 1);
-  assert.deepEqual(options()?.mask, ['.secret']);
+  assert.deepEqual({ ...options(), onPointer: null }, { ...site, onPointer: null });
   share.allow(false);
   assert.equal(seen.stops, 1);
   emit();

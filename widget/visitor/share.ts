@@ -11,8 +11,15 @@ export interface Capture {
   snapshot(): void;
 }
 
-export interface CaptureOptions {
+/** What the site's settings say of the shared page. */
+export interface SiteOptions {
   mask: readonly string[];
+  maskAll: boolean;
+  unmask: readonly string[];
+  canvas: boolean;
+}
+
+export interface CaptureOptions extends SiteOptions {
   onPointer: (record: Uint8Array) => void;
 }
 
@@ -45,7 +52,7 @@ export class Share {
     private readonly edge: PageEdge,
     private readonly tab: string,
     private readonly load: () => Promise<Capture>,
-    private readonly mask: () => readonly string[],
+    private readonly options: () => SiteOptions,
   ) {}
 
   /** The node named the mirrored tab. */
@@ -92,7 +99,10 @@ export class Share {
 
   private start(capture: Capture): void {
     this.running = true;
-    capture.start((message) => this.send(message), { mask: this.mask(), onPointer: (record) => this.point(record) });
+    capture.start((message) => this.send(message), {
+      ...this.options(),
+      onPointer: (record) => this.point(record),
+    });
   }
 
   private stop(): void {

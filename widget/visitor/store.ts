@@ -18,6 +18,7 @@ export interface Memory {
   wish?: boolean; // consent that the node has not confirmed yet
   lead?: string; // the tab that sounds: the last one with focus
   color?: string; // the site's, so that the button appears in it at once
+  maskAll?: boolean; // the site masks everything: the node is not told titles and queries
   visits?: number;
   firstSeen?: number;
   lastSeen?: number;
@@ -39,7 +40,7 @@ const visitGap = 30 * 60 * 1000;
 export function forget(memory: Memory, now: number): Memory {
   if (memory.endedAt === undefined || now - memory.endedAt < forgetAfter) return memory;
   const kept: Memory = {};
-  for (const key of ['token', 'visitor', 'muted', 'color', 'visits', 'firstSeen', 'lastSeen'] as const) {
+  for (const key of ['token', 'visitor', 'muted', 'color', 'maskAll', 'visits', 'firstSeen', 'lastSeen'] as const) {
     if (memory[key] !== undefined) Object.assign(kept, { [key]: memory[key] });
   }
   return kept;

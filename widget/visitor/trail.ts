@@ -21,16 +21,23 @@ function trail(store: Store): PageView[] {
   return Array.isArray(kept) ? (kept as PageView[]) : [];
 }
 
+/** A page as the node may know it: by its path, if the site masks everything or has not said yet. */
+export function known<T extends { url: string; title?: string }>(store: Store, page: T): T {
+  return store.memory.maskAll === false ? page : { ...page, url: path(page.url), title: '' };
+}
+
+const path = (url: string): string => url.replace(/[?#].*/s, '');
+
 /** The facts that go with an opened session. */
 export function facts(store: Store): Facts {
   const { visits = 1, firstSeen = Date.now() } = store.memory;
   return {
     visits,
     first_seen: firstSeen,
-    referrer: document.referrer.slice(0, characters),
+    referrer: known(store, { url: document.referrer }).url.slice(0, characters),
     user_agent: navigator.userAgent.slice(0, characters),
     screen: `${screen.width}x${screen.height}`,
     time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
-    pages: trail(store),
+    pages: trail(store).map((page) => known(store, page)),
   };
 }
