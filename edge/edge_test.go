@@ -340,6 +340,19 @@ func TestBadInputEndsInACodedErrorToThatClientOnly(t *testing.T) {
 	await(bob, wire.Message, text("us too"))
 }
 
+func TestWhereAllIsMaskedAPageIsKnownByItsPath(t *testing.T) {
+	f := &relay.Facts{Referrer: "https://a.example/b?c", Pages: []relay.PageView{{URL: "https://shop.example/d?e#f", Title: "Mari"}}}
+	if out := cleanFacts(f, false); out.Referrer != f.Referrer || out.Pages[0] != f.Pages[0] {
+		t.Errorf("without the setting: %+v", out)
+	}
+	if out := cleanFacts(f, true); out.Referrer != "https://a.example/b" || out.Pages[0] != (relay.PageView{URL: "https://shop.example/d"}) {
+		t.Errorf("with it: %+v", out)
+	}
+	if url, title := cleanView("https://shop.example/#f", "Mari", true); url != "https://shop.example/" || title != "" {
+		t.Errorf("a tab: %s, %s", url, title)
+	}
+}
+
 func TestAnAgentWhoMissedOffersIsToldUntilWhenTheyRest(t *testing.T) {
 	w := newWorld(t)
 	ann := w.agent("ann")

@@ -149,11 +149,10 @@ func secret(el *dom.Node) bool {
 
 // plain are the attributes that say how an element looks or what it is, in
 // HTML and SVG. What they say leaves a mask as far as it is a figure or a word.
-var plain = regexp.MustCompile(`^(?:[a-z]{1,2}\d?|class|slot|part|type|role|rel|dir|lang|media|v?align|hidden|contenteditable|` +
-	`aria-(?:hidden|expanded|disabled|current|selected|orientation|invalid|modal)|width|height|size|cols|rows|(?:col|row)?span|` +
-	`border|cell(?:padd|spac)ing|tabindex|start|(?:bg)?color|(?:fill|stroke|stop|clip|marker|mask|filter|font|text|gradient|` +
-	`pattern[A-Z]|dominant|alignment|xmlns|viewBox|preserve|spread|stdDev|flood)(?:[-A-Z:].*)?|points|offset|opacity|` +
-	`transform|display|visibility|data-kohe-mask|data-kohe-unmask)$`)
+var plain = regexp.MustCompile(`^(?:[a-z]{1,2}\d?|class|slot|part|type|role|rel|dir|lang|media|v?align|` +
+	`aria-(?:hidden|expanded|disabled|current|pressed|selected)|width|height|size|cols|rows|(?:col|row)?span|border|` +
+	`cell(?:padd|spac)ing|(?:bg)?color|(?:fill|stroke|stop|clip|marker|mask|filter|font|text|gradient|xmlns|viewBox|` +
+	`preserve)(?:[-A-Z:].*)?|points|offset|opacity|transform|data-kohe-(?:un)?mask)$`)
 
 // dropped does not leave at all, and neither do addresses: what says something
 // to scripts and forms only, and what a field is set to.
@@ -179,7 +178,7 @@ var (
 	record = regexp.MustCompile(`(?i)\d{4}(?:[^a-z]|$)|[^!-~]|@|url\((?:["']?[^"'#]|["']?$)|.{65}`)
 	colour = regexp.MustCompile(`(?i)^#[\da-f]{3,8}$`)
 	// blank is the picture that stands for a masked one, of its size.
-	blank = regexp.MustCompile(`^data:image/svg\+xml,<svg xmlns="http://www\.w3\.org/2000/svg" width="\d{1,5}" height="\d{1,5}" style="background:gray;opacity:\.3"/>$`)
+	blank = regexp.MustCompile(`^data:image/svg\+xml,<svg xmlns="http://www\.w3\.org/2000/svg" width="\d{1,5}" height="\d{1,5}" style="background:rgba\(0,0,0,\.15\)"/>$`)
 	link  = regexp.MustCompile(`(?i)\bstylesheet\b`)
 	light = regexp.MustCompile(`^(?:light|dark|only| )+$`)
 )

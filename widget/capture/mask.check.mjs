@@ -179,7 +179,7 @@ const steps = [
 
 /** What stands for a masked picture. */
 const blank =
-  /data:image\/svg\+xml,<svg xmlns="http:\/\/www.w3.org\/2000\/svg" width="\d+" height="\d+" style="background:gray;opacity:.3"\/>/g;
+  /data:image\/svg\+xml,<svg xmlns="http:\/\/www.w3.org\/2000\/svg" width="\d+" height="\d+" style="background:rgba\(0,0,0,.15\)"\/>/g;
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu', '--no-first-run'],

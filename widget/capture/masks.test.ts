@@ -27,6 +27,9 @@ function page(
   return { document: window.document, masks, masked: (id) => masked(window.document.getElementById(id)) };
 }
 
+/** A picture that has no size yet; the edge takes it for one. */
+const blank = vectors.attributes.find(({ tag, masked }) => tag === 'img' && masked)?.masked;
+
 test('masked attributes say how things look', () => {
   const { document, masks } = page('', {});
   for (const { tag, name, value, with: others = [], masked } of vectors.attributes) {
@@ -35,7 +38,7 @@ test('masked attributes say how things look', () => {
       : document.createElement(tag);
     for (const [n, v] of [[name, value], others] as [string, string][]) if (n) el.setAttribute(n, v);
     const sent = masks.attribute(el, name, value);
-    if (tag === 'img' && name === 'src') assert.match(sent ?? '', /^data:image\/svg\+xml,<svg [^M]*\/>$/);
+    if (tag === 'img' && name === 'src') assert.equal(sent, blank, 'a blank picture');
     else assert.equal(sent, masked, `${tag} ${name}=${value}`);
   }
 });

@@ -16,7 +16,7 @@ const builtIn = [
 
 /** Attributes that say how an element looks or what it is, in HTML and SVG. */
 const plain =
-  /^(?:[a-z]{1,2}\d?|class|slot|part|type|role|rel|dir|lang|media|v?align|hidden|contenteditable|aria-(?:hidden|expanded|disabled|current|selected|orientation|invalid|modal)|width|height|size|cols|rows|(?:col|row)?span|border|cell(?:padd|spac)ing|tabindex|start|(?:bg)?color|(?:fill|stroke|stop|clip|marker|mask|filter|font|text|gradient|pattern[A-Z]|dominant|alignment|xmlns|viewBox|preserve|spread|stdDev|flood)(?:[-A-Z:].*)?|points|offset|opacity|transform|display|visibility|data-kohe-(?:un)?mask)$/;
+  /^(?:[a-z]{1,2}\d?|class|slot|part|type|role|rel|dir|lang|media|v?align|aria-(?:hidden|expanded|disabled|current|pressed|selected)|width|height|size|cols|rows|(?:col|row)?span|border|cell(?:padd|spac)ing|(?:bg)?color|(?:fill|stroke|stop|clip|marker|mask|filter|font|text|gradient|xmlns|viewBox|preserve)(?:[-A-Z:].*)?|points|offset|opacity|transform|data-kohe-(?:un)?mask)$/;
 /** What does not leave at all, besides addresses: what says something to scripts and forms only, and what a field is set to. */
 const dropped = /^(?:name|for|list|pattern|usemap|checked|selected|download)$/;
 /** Types whose value cannot be bullets; masked they become text fields. */
@@ -160,5 +160,5 @@ function addressOf(el: Element, name: string, value: string): string | null {
     return path(value);
   if (name !== 'src' || el.localName !== 'img') return null;
   const { naturalWidth, naturalHeight, width, height } = el as HTMLImageElement;
-  return `data:image/svg+xml,<svg xmlns="http://www.w3.org/2000/svg" width="${naturalWidth || width}" height="${naturalHeight || height}" style="background:gray;opacity:.3"/>`;
+  return `data:image/svg+xml,<svg xmlns="http://www.w3.org/2000/svg" width="${naturalWidth || width}" height="${naturalHeight || height}" style="background:rgba(0,0,0,.15)"/>`;
 }

@@ -272,6 +272,7 @@ test('a day after the end only the token and counters are left in the browser', 
   assert.deepEqual(Object.keys(JSON.parse(kept.memory ?? '')).sort(), [
     'firstSeen',
     'lastSeen',
+    'maskAll',
     'token',
     'visitor',
     'visits',
