@@ -22,7 +22,7 @@ import { begin, close, forgetNodes, node, open, pending, rerooted, resume, tell 
 import { retexted, sheets, unfinishedSheets } from './sheets.ts';
 import { moved, pointerRecord, scroller, signals, writePage } from './signals.ts';
 import { states, touch, unfinishedStates } from './states.ts';
-import { forgetRealms, listen, pointerEvents, takeRecords, unwatch, watch, watchRoot } from './watch.ts';
+import { forgetRealms, listen, patchesOf, pointerEvents, takeRecords, unwatch, watch, watchRoot } from './watch.ts';
 import { byte, message, op, reset, size, u } from './writer.ts';
 
 /** With the selectors of a site (dom/mask documents their subset). */
@@ -33,7 +33,8 @@ export interface Options extends MaskOptions {
   onPointer?: (record: Uint8Array) => void;
 }
 
-const slice = 6; // ms that a frame gives to nodes that are new to the mirror
+const slice = 5; // ms that a frame gives to nodes that are new to the mirror
+const rest = 2; // ms more for sheets and states, even so
 /** Attributes that change what an element's state is, or is compared with. */
 const telling = /^(?:value|type|open|checked|popover|rel|disabled)$/;
 
@@ -47,6 +48,7 @@ let first = false; // a snapshot's slices are on their way
 let frame = 0; // requestAnimationFrame's handle; 0: quiet
 let queued = false;
 let dirty = false;
+let steps: (() => void)[] = []; // before anything is captured
 let live = false;
 let pointer: PointerEvent | null = null;
 
@@ -61,9 +63,9 @@ export function openCapture(
   if (options.maskAll) stampMasked(document);
   parts.splice(0, parts.length, states, sheets, signals, ...more);
   tell({
-    arrived(el, kind, deep) {
+    arrived(el, kind) {
       if (kind.more || el.hasAttribute('popover')) for (const part of parts) part.arrived?.(el);
-      if (first && deep) scroller(el);
+      if (first && kind.scrolls) scroller(el);
     },
     rooted(root) {
       watchRoot(root);
@@ -72,6 +74,17 @@ export function openCapture(
   });
   watch({ mutated, happened, rerooted: reroot });
   document.addEventListener('visibilitychange', shown);
+  steps = [...patchesOf(window), () => scroller(document)];
+  void prepare(to);
+}
+
+/** Patches this window a piece at a time, so that the page does not feel it, and begins. */
+async function prepare(to: typeof sink): Promise<void> {
+  while (steps.length > 0) {
+    await new Promise((done) => setTimeout(done));
+    if (sink !== to) return;
+    steps.shift()?.();
+  }
   shown();
 }
 
@@ -81,12 +94,14 @@ export function closeCapture(): void {
   unpatch();
   forgetRealms();
   version = 0;
+  steps = [];
   sink = null;
 }
 
 /** Begins a new snapshot, whatever the mirror has. */
 export function snapshot(): void {
   if (!live) return;
+  const deadline = performance.now() + slice;
   unwatch();
   records = [];
   forgetIds();
@@ -97,26 +112,31 @@ export function snapshot(): void {
   whole = first = true;
   watchRoot(document);
   scroller(document);
-  write(performance.now() + slice);
+  write(deadline);
   schedule();
 }
 
 /** Sends all there is to send, now. */
 export function flush(): void {
-  if (!live) return;
+  for (const step of steps.splice(0)) step();
+  if (sink && !live) shown();
+  if (live) all();
+}
+
+function all(): void {
   do write(Number.POSITIVE_INFINITY);
   while (unfinished());
 }
 
 function shown(): void {
   if (document.visibilityState === 'visible') {
-    if (live) return;
+    if (live || steps.length > 0) return;
     live = true;
     listenTo(signalled);
     snapshot();
   } else if (live) {
     // It is hidden, and no longer watched.
-    flush();
+    all();
     pause();
     reset();
     op(Op.freeze, 1);
@@ -214,6 +234,7 @@ function write(deadline: number): void {
   resume();
   first &&= pending.size > 0;
   writeContents();
+  begin(Math.max(deadline, performance.now() + rest));
   for (const part of parts) part.write?.();
   if (size() > 0) send();
 }

@@ -4,7 +4,20 @@ import { again, idOf, signal } from './core.ts';
 import type { Part } from './part.ts';
 import { patch } from './patches.ts';
 
-const animated = 'cx cy r rx ry x y x1 y1 x2 y2 width height points transform viewBox href';
+const place = 'x y width height';
+const animated = {
+  Graphics: 'transform',
+  SVG: `${place} viewBox`,
+  Use: `${place} href`,
+  Image: `${place} href`,
+  Rect: `${place} rx ry`,
+  Circle: 'cx cy r',
+  Ellipse: 'cx cy rx ry',
+  Line: 'x1 y1 x2 y2',
+  Polygon: 'points',
+  Polyline: 'points',
+  TextPositioning: 'x y dx dy',
+};
 
 /** Elements that somebody took hold of, and their attributes then. */
 const held = new Map<Element, string>();
@@ -22,8 +35,8 @@ export const lengths: Part = {
 
   patch(view) {
     const owners = view as unknown as Record<string, { prototype?: object }>;
-    for (const name of Object.getOwnPropertyNames(view))
-      if (/^SVG\w+Element$/.test(name)) patch(owners[name]?.prototype, 'get', animated, hold);
+    for (const [name, members] of Object.entries(animated))
+      patch(owners[`SVG${name}Element`]?.prototype, 'get', members, hold);
   },
 
   write() {

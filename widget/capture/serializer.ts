@@ -18,7 +18,7 @@ const most = Limit.nodes - 1000; // what is beyond is not shown: the edge would 
 export const pending = new Map<Node, Node | null>();
 /** Who is told of each new element that may have more to say than its attributes, and of each new root. */
 export interface Told {
-  arrived(el: Element, kind: TagKind, deep: boolean): void;
+  arrived(el: Element, kind: TagKind): void;
   rooted(root: Root): void;
 }
 let told: Told;
@@ -93,7 +93,7 @@ function element(el: Element, inherited: boolean): void {
   const below = first || root;
   tag(kind.tag, below ? 2 : 1);
   attributes(el, names, masked);
-  told.arrived(el, kind, below !== null);
+  told.arrived(el, kind);
   if (!below) return;
   if (++deep < Limit.depth) {
     if (root) inside(el, root, masked);
@@ -134,20 +134,18 @@ function inside(el: Element, root: Root, masked: boolean): void {
 }
 
 function children(parent: Node, first: Node, masked: boolean): void {
-  let last: Node | null = null;
+  let late = false;
   for (let child: Node | null = first; child; child = child.nextSibling) {
-    if (spent()) {
-      pending.set(parent, last);
-      return;
-    }
     const id = idOf(child);
     if (id) {
-      // The mirror knows it; it comes here.
+      // The mirror knows it; it comes here, and now.
       if (masked && !isMasked(child)) mask(child, true);
       special(Special.existing);
       u(id);
-    } else node(child, masked);
-    last = child;
+    } else if (!late && spent()) {
+      late = true;
+      pending.set(parent, child.previousSibling);
+    } else if (!late) node(child, masked);
   }
 }
 

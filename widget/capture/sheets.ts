@@ -9,6 +9,7 @@ import { masks } from './masks.ts';
 import type { Part } from './part.ts';
 import { patch } from './patches.ts';
 import type { Root } from './roots.ts';
+import { spent } from './serializer.ts';
 import { absoluteCss, sameOrigin } from './url.ts';
 import { op, plain, refs, size, u } from './writer.ts';
 
@@ -108,7 +109,7 @@ export const sheets: Part = {
     for (const rule of stale) compare(rule);
     stale.clear();
     for (const sheet of due) {
-      if (size() > share) return;
+      if (size() > share || spent()) return;
       due.delete(sheet);
       if (refOf(sheet) && readable(sheet)) list(sheet);
     }
@@ -161,7 +162,7 @@ function list(sheet: CSSStyleSheet): void {
   for (; at < to; at++) {
     const text = textOf(now[at] as CSSRule, sheet);
     const alone = at === same && size() + text.length < most;
-    if (room < text.length && !alone) break;
+    if (!alone && (room < text.length || spent())) break;
     room -= text.length;
     fresh.push(text);
   }

@@ -1,13 +1,13 @@
 // What an element shows beyond its attributes: a field's value, ticks, the
 // chosen options, open dialogs and popovers, disabled sheets.
-import { full } from './contents.ts';
 import { idOf, isMasked, parts, signal } from './core.ts';
 import { internalsOf, stateHosts } from './early.ts';
 import { Op, State } from './format.ts';
 import { masks } from './masks.ts';
 import type { Part } from './part.ts';
 import { patch } from './patches.ts';
-import { edit, op, refs, size, str, u } from './writer.ts';
+import { spent } from './serializer.ts';
+import { edit, op, refs, str, u } from './writer.ts';
 
 const noValue = /^(?:checkbox|radio|hidden|file|submit|button|reset|image)$/;
 const longest = 64 << 10; // UTF-16 units of a value
@@ -96,7 +96,7 @@ export const states: Part = {
           if ((other as HTMLInputElement).name === name) dirty.add(other);
     }
     for (const el of dirty) {
-      if (size() > full) return; // the rest is for the next message
+      if (spent()) return; // the rest is for the next message
       dirty.delete(el);
       if (!idOf(el)) continue;
       if (el.localName === 'select') select(el as HTMLSelectElement);

@@ -47,11 +47,18 @@ export function watchRoot(root: Root): void {
   listen(root, true);
   for (const part of parts) part.rooted?.(root);
   const view = (root as Document).defaultView as Realm | null | undefined;
-  if (!view || realms.has(view.Element)) return;
+  if (view) for (const step of patchesOf(view)) step();
+}
+
+/** What is to be done to a realm's prototypes, once. */
+export function patchesOf(view: Realm): (() => void)[] {
+  if (realms.has(view.Element)) return [];
   realms.add(view.Element);
   remember(view);
-  patch(view.Element.prototype, 'value', 'attachShadow', (host) => watcher.rerooted(host));
-  for (const part of parts) part.patch?.(view);
+  return [
+    () => patch(view.Element.prototype, 'value', 'attachShadow', (host) => watcher.rerooted(host)),
+    ...parts.map((part) => () => part.patch?.(view)),
+  ];
 }
 
 /** Mutations that were not told yet. */

@@ -41,12 +41,13 @@ function mutate(seed) {
   const all = () => [...main.querySelectorAll('*')].filter((e) => !e.closest('select,textarea,svg,form'));
   const pick = () => all()[random(all().length)] ?? main;
   const word = () => 'amber birch cedar délta ember 😀 fjord'.split(' ')[random(7)];
+  const name = () => word().replace(/[^a-z]/g, ''); // a mask that sticks lets no other names through
   const steps = [
     () => pick().append(word()),
     () =>
       pick().insertAdjacentHTML(
         'afterbegin',
-        `<section class="${word()}"><p>${word()} <em>${word()}</em></p><!-- c --><script>1</script></section>`,
+        `<section class="${name()}"><p>${word()} <em>${word()}</em></p><!-- c --><script>1</script></section>`,
       ),
     () => {
       const e = pick();
@@ -115,6 +116,14 @@ function mutate(seed) {
       pick().textContent = word();
     },
     () => {
+      // What is known goes into what is new, and there is much of that.
+      const e = pick();
+      const box = document.createElement('div');
+      e.before(box);
+      for (let i = 0; i < 40; i++) box.append(document.createElement('i'), word());
+      box.insertBefore(e, box.childNodes[random(80)]);
+    },
+    () => {
       const e = pick();
       e.normalize();
     },
@@ -134,8 +143,9 @@ function mutate(seed) {
     }, // a copy outside the mask is not masked
   ];
   for (let i = 1 + random(12); i > 0; i--) steps[random(steps.length)]();
-  if (all().length > 400) main.querySelector('ul')?.remove();
-  if (all().length > 600) main.replaceChildren('start again');
+  if (all().length > 400) for (const box of [...main.querySelectorAll('i + i')]) box.remove();
+  if (all().length > 500) main.querySelector('ul')?.remove();
+  if (all().length > 900) main.replaceChildren('start again');
 }
 
 /** Runs on both sides: the document as lines, as far as it travels. */
@@ -211,6 +221,12 @@ try {
     `${await bundle('./index.ts', 'kmirror')};window.gaps=0;window.mirror=kmirror.create(document.body,{onGap(){gaps++}});0`,
   );
   await visitor.evaluate(() => {
+    // Time flies: each look at the clock takes 2 ms, so that even small changes come in slices.
+    let now = performance.now();
+    performance.now = () => {
+      now += 2;
+      return now;
+    };
     window.out = [];
     kapture.start((m) => out.push(m));
   });
