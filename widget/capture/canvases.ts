@@ -16,7 +16,8 @@ const contexts = [
   'WebGL2RenderingContext',
   'ImageBitmapRenderingContext',
 ];
-const draws = /^(?:fill|stroke|clear|draw|put|reset|transferFrom)/;
+const draws = `fill stroke fillRect strokeRect clearRect fillText strokeText drawImage putImageData reset clear drawArrays
+drawElements drawArraysInstanced drawElementsInstanced drawRangeElements transferFromImageBitmap`;
 
 interface Picture {
   percent: number; // of the canvas's own size
@@ -35,12 +36,19 @@ export const canvases: Part = {
   },
 
   patch(view) {
-    for (const name of contexts) {
-      const owner = (view as unknown as Record<string, { prototype: object } | undefined>)[name]?.prototype;
-      const names = Object.getOwnPropertyNames(owner ?? {}).filter((n) => draws.test(n));
-      patch(owner, 'value', names.join(' '), drawn);
-    }
     const { prototype } = view.HTMLCanvasElement;
+    const patched = new Set<object>();
+    const context = (owner: object): void => {
+      if (!patched.has(owner)) patch(owner, 'value', draws, drawn);
+      patched.add(owner);
+    };
+    // To look at these interfaces takes the browser many ms: few pages need it.
+    if (view.document.querySelector('canvas'))
+      for (const name of contexts) {
+        const owner = (view as unknown as Record<string, { prototype: object } | undefined>)[name];
+        if (owner) context(owner.prototype);
+      }
+    patch(prototype, 'value', 'getContext', (_, __, made) => made && context(Object.getPrototypeOf(made)));
     patch(prototype, 'set', 'width height', plan);
     patch(prototype, 'value', 'transferControlToOffscreen', (canvas) => {
       elsewhere.add(canvas);

@@ -33,8 +33,8 @@ export interface Options extends MaskOptions {
   onPointer?: (record: Uint8Array) => void;
 }
 
-const slice = 5; // ms that a frame gives to nodes that are new to the mirror
-const rest = 2; // ms more for sheets and states, even so
+const slice = 4; // ms that a frame gives to nodes that are new to the mirror
+const rest = 1; // ms more for sheets and states, even so
 /** Attributes that change what an element's state is, or is compared with. */
 const telling = /^(?:value|type|open|checked|popover|rel|disabled)$/;
 
@@ -80,10 +80,12 @@ export function openCapture(
 
 /** Patches this window a piece at a time, so that the page does not feel it, and begins. */
 async function prepare(to: typeof sink): Promise<void> {
-  while (steps.length > 0) {
+  for (;;) {
     await new Promise((done) => setTimeout(done));
     if (sink !== to) return;
-    steps.shift()?.();
+    const step = steps.shift();
+    if (!step) break;
+    step();
   }
   shown();
 }

@@ -18,7 +18,7 @@ export function patch(
   tell: Told,
   undone = undo,
 ): void {
-  for (const name of owner ? names.split(' ') : []) {
+  for (const name of owner ? names.split(/\s/) : []) {
     const original = Object.getOwnPropertyDescriptor(owner, name);
     const call = original?.[part];
     if (!original?.configurable || typeof call !== 'function') continue;

@@ -45,7 +45,7 @@ export function begin(until: number): void {
 
 /** Whether the slice is used up. To be asked before each node. */
 export function spent(): boolean {
-  if (!over && (++count & 15) === 0) over = size() > full || performance.now() > deadline;
+  if (!over && (++count & 3) === 0) over = size() > full || performance.now() > deadline;
   return over;
 }
 

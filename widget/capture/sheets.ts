@@ -24,6 +24,7 @@ let constructed = new WeakMap<CSSStyleSheet, number>();
 let texts = new WeakMap<CSSRule, string>(); // of rules that somebody took hold of
 const masked = new WeakSet<CSSStyleSheet>(); // constructed, and adopted by a masked root first
 const due = new Set<CSSStyleSheet>();
+const fresh = new Set<Element>(); // style elements whose sheets were not compared with their text yet
 const stale = new Set<CSSRule>(); // top-level rules to compare
 const adopters = new Map<Root, CSSStyleSheet[]>(); // and what they adopt in the mirror
 const extra = new WeakMap<Root, CSSStyleSheet>(); // adopted in the mirror alone
@@ -31,7 +32,7 @@ let look = 0; // when to look at what is adopted, ms
 
 /** Whether sheets did not fit into a message. */
 export function unfinishedSheets(): boolean {
-  return due.size > 0;
+  return due.size + fresh.size > 0;
 }
 
 function changed(sheet: CSSStyleSheet): void {
@@ -71,7 +72,7 @@ export const sheets: Part = {
     lists = new WeakMap();
     constructed = new WeakMap();
     texts = new WeakMap();
-    for (const kept of [due, stale, adopters]) kept.clear();
+    for (const kept of [due, fresh, stale, adopters]) kept.clear();
   },
 
   patch(view) {
@@ -96,8 +97,9 @@ export const sheets: Part = {
   /** A new style or link element, or one whose sheet has loaded. */
   arrived(el) {
     const { sheet } = el as HTMLStyleElement;
-    if (sheet && (el.localName === 'link' ? readable(sheet) && sameOrigin(sheet.href ?? '') : diverged(el, sheet)))
-      due.add(sheet);
+    if (!sheet) return;
+    if (el.localName === 'style') fresh.add(el);
+    else if (readable(sheet) && sameOrigin(sheet.href ?? '')) due.add(sheet);
   },
 
   /** Writes what changed. Arrays of adopted sheets tell nobody when they change: they are looked at now and then. */
@@ -105,6 +107,12 @@ export const sheets: Part = {
     if (performance.now() > look) {
       look = performance.now() + pause;
       for (const [root, sent] of adopters) adoption(root, sent);
+    }
+    for (const el of fresh) {
+      if (spent()) return;
+      fresh.delete(el);
+      const { sheet } = el as HTMLStyleElement;
+      if (sheet && diverged(el, sheet)) due.add(sheet);
     }
     for (const rule of stale) compare(rule);
     stale.clear();
@@ -156,7 +164,7 @@ function list(sheet: CSSStyleSheet): void {
     to--;
   }
   for (; end > same; end--) rule(id, Rule.delete, end - 1);
-  const fresh: string[] = [];
+  const come: string[] = [];
   let room = share - size();
   let at = same;
   for (; at < to; at++) {
@@ -164,13 +172,13 @@ function list(sheet: CSSStyleSheet): void {
     const alone = at === same && size() + text.length < most;
     if (!alone && (room < text.length || spent())) break;
     room -= text.length;
-    fresh.push(text);
+    come.push(text);
   }
-  if (had) for (const text of fresh) rule(id, Rule.insert, same++, text);
+  if (had) for (const text of come) rule(id, Rule.insert, same++, text);
   else {
     op(Op.sheet, 0, id);
-    u(fresh.length);
-    fresh.forEach(plain);
+    u(come.length);
+    come.forEach(plain);
   }
   lists.set(sheet, [...now.slice(0, at), ...now.slice(to)]);
   if (at < to) due.add(sheet);
@@ -211,15 +219,18 @@ function readable(sheet: CSSStyleSheet): boolean {
   }
 }
 
-/** Whether a style element's sheet holds other rules than its text: so it is with CSS-in-JS. */
+/**
+ * Whether a style element's sheet holds more rules than its text: so it is with CSS-in-JS. The text is not parsed for
+ * this, which would take longer than a page should wait; rules taken away before capture began are not noticed.
+ */
 function diverged(el: Element, sheet: CSSStyleSheet): boolean {
-  const text = el.textContent ?? '';
-  if (!readable(sheet) || text.includes('@import')) return false;
-  try {
-    const parsed = new CSSStyleSheet();
-    parsed.replaceSync(text);
-    return parsed.cssRules.length !== sheet.cssRules.length;
-  } catch {
-    return false; // no constructed sheets here: the text has to do
+  const text = (el.textContent ?? '').replace(/\/\*.*?(?:\*\/|$)|"[^"\n]*"|'[^'\n]*'/gs, '');
+  let depth = 0;
+  let rules = 0;
+  for (const [c] of text.matchAll(/[{}]|@(?:import|layer|namespace)[^{;]*;/g)) {
+    if (depth === 0 && c !== '}') rules++;
+    if (c === '{') depth++;
+    if (c === '}' && depth > 0) depth--;
   }
+  return readable(sheet) && sheet.cssRules.length > rules;
 }
