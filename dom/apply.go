@@ -115,7 +115,10 @@ func (t *Tree) op(r *reader, first bool) error {
 		t.filtered = t.filtered || t.page != came
 		t.pageVer = t.to
 	case OpViewport:
-		t.view = viewport{r.uint(), r.uint(), r.uint(), r.uint(), r.uint()}
+		t.view = viewport{width: r.uint(), height: r.uint(), bar: r.uint(), zoom: r.uint(), ratio: r.uint()}
+		if k == answers {
+			t.view.answered, t.view.answers = true, r.uint()
+		}
 		t.viewVer = t.to
 	case OpInsert:
 		return t.insert(r, k == 1)

@@ -60,9 +60,16 @@ func (t *Tree) encodePage(w *writer) {
 
 func (t *Tree) encodeView(w *writer) {
 	v := t.view
-	w.op(OpViewport, 0)
+	k := uint8(0)
+	if v.answered {
+		k = answers
+	}
+	w.op(OpViewport, k)
 	for _, n := range [...]uint32{v.width, v.height, v.bar, v.zoom, v.ratio} {
 		w.uint(n)
+	}
+	if v.answered {
+		w.uint(v.answers)
 	}
 }
 

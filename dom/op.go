@@ -96,9 +96,17 @@ type splice struct {
 	text          string
 }
 
+// answers says that a viewport has the visitor's answers to media queries.
+const answers = 1
+
 // viewport is the visitor's window: CSS pixels, the width of a classic scroll
 // bar, pinch zoom and device pixel ratio in hundredths.
-type viewport struct{ width, height, bar, zoom, ratio uint32 }
+type viewport struct {
+	width, height, bar, zoom, ratio uint32
+
+	answered bool
+	answers  uint32 // FORMAT.md lists the bits
+}
 
 // Pointer is where the visitor's pointer is, in CSS pixels of the viewport.
 type Pointer struct {

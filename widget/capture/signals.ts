@@ -18,6 +18,12 @@ let hovered: Node | null = null;
 let focus = 0; // as they were said
 let hover = 0;
 
+/** What the visitor's browser is asked: bit i of the answers belongs to the question at place i (dom/FORMAT.md). */
+const questions = `prefers-color-scheme:dark prefers-reduced-motion:reduce prefers-contrast:more hover pointer:fine
+pointer:coarse any-hover any-pointer:fine any-pointer:coarse`
+  .split(/\s/)
+  .map((question) => matchMedia(`(${question})`));
+
 /** One pointer record: place in CSS pixels of the viewport, the buttons held, the node under it. */
 export function pointerRecord(event: PointerEvent): Uint8Array {
   const target = event.composedPath()[0] as Node;
@@ -40,6 +46,12 @@ export function pointerRecord(event: PointerEvent): Uint8Array {
 /** The address or the title may have changed. */
 export function moved(): void {
   page = true;
+  signal();
+}
+
+/** The window has another size, or the visitor's system is set otherwise. */
+function resized(): void {
+  sized = true;
   signal();
 }
 
@@ -71,14 +83,16 @@ export const signals: Part = {
   },
 
   patch(view) {
-    if (view === window) patch(view.History.prototype, 'value', 'pushState replaceState', moved);
+    if (view !== window) return;
+    patch(view.History.prototype, 'value', 'pushState replaceState', moved);
+    for (const question of questions) question.onchange = resized;
   },
 
   handle(type, target) {
     if (type === 'scroll') {
       const doc = target.ownerDocument;
       scrolled.add(target === doc?.scrollingElement ? doc : target);
-    } else if (type === 'resize') sized = true;
+    } else if (type === 'resize') resized();
     else if (type === 'pointerover') hovered = target;
     else if (/leave$/.test(type)) hovered = null;
     else if (/^focus/.test(type)) focused = type === 'focusin' ? target : null;
@@ -115,10 +129,12 @@ function viewport(): void {
   sized = false;
   const bar = Math.max(0, innerWidth - document.documentElement.clientWidth);
   const { scale } = visualViewport ?? { scale: 1 };
-  const numbers = [innerWidth, innerHeight, bar < 40 ? bar : 0, scale * 100, devicePixelRatio * 100].map(Math.round);
+  const answers = questions.reduce((bits, question, i) => bits | (+question.matches << i), 0);
+  const sizes = [innerWidth, innerHeight, bar < 40 ? bar : 0, scale * 100, devicePixelRatio * 100];
+  const numbers = [...sizes, answers].map(Math.round);
   if (`${numbers}` === shape) return;
   shape = `${numbers}`;
-  op(Op.viewport);
+  op(Op.viewport, 1);
   for (const n of numbers) u(n);
 }
 
