@@ -1,6 +1,7 @@
 // Animations that the visitor's scripts made. They come as a @keyframes rule and
 // their timing; an element's animations replace its former ones.
 import { Animated } from '../capture/format.ts';
+import { animate, documentOf, isElement, viewOf } from './native.ts';
 import type { Reader } from './reader.ts';
 import { safeCss } from './safe.ts';
 
@@ -21,11 +22,11 @@ export class Animations {
   apply(r: Reader, node: Node | undefined): void {
     const list: Timed[] = [];
     for (let n = r.u(); n > 0; n--) list.push(timed(r));
-    if (node?.nodeType !== 1) return;
+    if (!isElement(node)) return;
     for (const animation of this.#running.get(node) ?? []) animation.cancel();
     this.#running.set(
       node,
-      list.flatMap((t) => start(node as Element, t) ?? []),
+      list.flatMap((t) => start(node, t) ?? []),
     );
   }
 }
@@ -50,10 +51,10 @@ function timed(r: Reader): Timed {
 }
 
 function start(el: Element, { timing, rate, time, paused, rule }: Timed): Animation | null {
-  const view = el.ownerDocument.defaultView as (Window & typeof globalThis) | null;
+  const view = viewOf(documentOf(el) as Document);
   if (!view || !safeCss(rule)) return null;
   try {
-    const animation = el.animate(keyframes(view, rule), timing);
+    const animation = animate(el, keyframes(view, rule), timing);
     animation.playbackRate = rate;
     animation.currentTime = time;
     if (paused) animation.pause();

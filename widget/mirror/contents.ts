@@ -1,7 +1,22 @@
 // What nodes of the mirror hold. What is shown may be another value than what
 // came: stripped, or with states as attributes. Splices apply to what came.
 import { withStates } from './css.ts';
+import {
+  attributeOf,
+  isElement,
+  isText,
+  localNameOf,
+  newElement,
+  newElementNS,
+  parentOf,
+  removeAttribute,
+  setAttribute,
+  setAttributeNS,
+} from './native.ts';
+import type { Nodes } from './nodes.ts';
+import { type Reader, readSplice } from './reader.ts';
 import { isFrame, safeAttribute, safeCss, safePicture, safeTag } from './safe.ts';
+import { isField } from './state.ts';
 
 const HTML = 'http://www.w3.org/1999/xhtml';
 const namespaces: Record<string, string> = {
@@ -15,12 +30,69 @@ const attributeNamespaces: Record<string, string> = {
   xmlns: 'http://www.w3.org/2000/xmlns/',
 };
 
-export const isStyle = (node: Node | null): boolean => node?.nodeName.toLowerCase() === 'style';
+export const isStyle = (node: Node | null): boolean => isElement(node) && localNameOf(node) === 'style';
 
 export class Contents {
   readonly #raw = new WeakMap<Node, Map<string, string>>(); // only where another value is shown
   readonly #tags = new WeakMap<Node, string>();
+  readonly #values = new WeakMap<Node, string>(); // of fields
   readonly #pictures = new WeakMap<Node, string>(); // of canvases, as CSS
+
+  constructor(readonly nodes: Nodes) {}
+
+  /** Reads a change of a text and returns the style element that it is in, if it is. */
+  readText(r: Reader, k: number): Node | null {
+    const node = this.nodes.get(r.ref());
+    const edit = readSplice(r, k, false);
+    if (!isText(node)) return null;
+    const parent = parentOf(node);
+    const style = isStyle(parent);
+    this.setText(node, edit(this.text(node)), style);
+    return style ? parent : null;
+  }
+
+  readAttribute(r: Reader, k: number): void {
+    const el = this.nodes.element(r.ref());
+    const name = r.attrName();
+    const edit = readSplice(r, k, true);
+    if (el) this.#set(el, name, edit(this.#attribute(el, name)));
+  }
+
+  /** Reads an attribute that many elements got. */
+  readAlike(r: Reader): void {
+    const name = r.attrName();
+    const value = r.str();
+    for (const id of r.set()) {
+      const el = this.nodes.element(id);
+      if (el) this.#set(el, name, value);
+    }
+  }
+
+  readUnset(r: Reader): void {
+    const el = this.nodes.element(r.ref());
+    const name = r.attrName();
+    if (el) this.#unset(el, name);
+  }
+
+  readValue(r: Reader, k: number): void {
+    const field = this.nodes.element(r.ref());
+    const edit = readSplice(r, k, false);
+    if (!field || !isField(field)) return;
+    const value = edit(this.#values.get(field) ?? '');
+    this.#values.set(field, value);
+    if (field.value !== value) field.value = value;
+  }
+
+  /** Reads what a canvas shows: a picture of so many hundredths of its size, or none. */
+  readPicture(r: Reader): void {
+    const el = this.nodes.element(r.ref());
+    const percent = r.u();
+    const url = r.plain();
+    if (!el || localNameOf(el) !== 'canvas') return;
+    if (!safePicture(url)) this.#pictures.delete(el);
+    else this.#pictures.set(el, percent === 100 ? `url("${url}")` : `image-set(url("${url}") ${percent / 100}x)`);
+    this.#dress(el as HTMLCanvasElement);
+  }
 
   /** Makes an element with its attributes. */
   create(doc: Document, wanted: string, attributes: readonly [string, string][]): Element {
@@ -29,8 +101,8 @@ export class Contents {
     this.#tags.set(el, tag);
     const rel = attributes.find(([name]) => name === 'rel')?.[1] ?? '';
     for (const [name, value] of attributes) this.#show(el, tag, name, value, rel);
-    if (isFrame(tag)) el.setAttribute('sandbox', 'allow-same-origin');
-    if (tag === 'kohe-frame') el.setAttribute(tag, '');
+    if (isFrame(tag)) setAttribute(el, 'sandbox', 'allow-same-origin');
+    if (tag === 'kohe-frame') setAttribute(el, tag, '');
     if (tag === 'canvas') this.#dress(el as HTMLCanvasElement);
     return el;
   }
@@ -44,31 +116,23 @@ export class Contents {
     node.data = !style ? text : safeCss(text) ? withStates(text) : '';
   }
 
-  attribute(el: Element, name: string): string {
-    return this.#raw.get(el)?.get(name) ?? el.getAttribute(name) ?? '';
+  #attribute(el: Element, name: string): string {
+    return this.#raw.get(el)?.get(name) ?? attributeOf(el, name) ?? '';
   }
 
-  set(el: Element, name: string, value: string): void {
-    const tag = this.#tags.get(el) ?? el.localName;
-    this.#show(el, tag, name, value, name === 'rel' ? value : this.attribute(el, 'rel'));
+  #set(el: Element, name: string, value: string): void {
+    const tag = this.#tags.get(el) ?? localNameOf(el);
+    this.#show(el, tag, name, value, name === 'rel' ? value : this.#attribute(el, 'rel'));
     if (tag === 'canvas') this.#dress(el as HTMLCanvasElement);
-    const href = name === 'rel' ? this.attribute(el, 'href') : '';
+    const href = name === 'rel' ? this.#attribute(el, 'href') : '';
     if (href !== '') this.#show(el, tag, 'href', href, value);
   }
 
-  unset(el: Element, name: string): void {
+  #unset(el: Element, name: string): void {
     this.#raw.get(el)?.delete(name);
-    el.removeAttribute(name);
-    if (name === 'rel') el.removeAttribute('href');
-    if (el.localName === 'canvas') this.#dress(el as HTMLCanvasElement);
-  }
-
-  /** What a canvas shows: a picture of so many hundredths of its size, or none. */
-  picture(el: Element, percent: number, url: string): void {
-    if (el.localName !== 'canvas') return;
-    if (!safePicture(url)) this.#pictures.delete(el);
-    else this.#pictures.set(el, percent === 100 ? `url("${url}")` : `image-set(url("${url}") ${percent / 100}x)`);
-    this.#dress(el as HTMLCanvasElement);
+    removeAttribute(el, name);
+    if (name === 'rel') removeAttribute(el, 'href');
+    if (localNameOf(el) === 'canvas') this.#dress(el as HTMLCanvasElement);
   }
 
   /** A canvas without scripts shows nothing and has no size: CSS gives it a picture, or a blank one of its size. */
@@ -89,13 +153,13 @@ export class Contents {
       this.#keep(el, name, value); // an agent's extension may write styles
     else this.#raw.get(el)?.delete(name);
     if (safe === null) {
-      el.removeAttribute(name);
+      removeAttribute(el, name);
       return;
     }
     const prefix = /^(xlink|xml|xmlns)(?::|$)/.exec(name)?.[1];
     try {
-      if (prefix) el.setAttributeNS(attributeNamespaces[prefix] as string, name, safe);
-      else el.setAttribute(name, safe);
+      if (prefix) setAttributeNS(el, attributeNamespaces[prefix] as string, name, safe);
+      else setAttribute(el, name, safe);
     } catch {
       // a name that only a parser can make
     }
@@ -105,8 +169,8 @@ export class Contents {
 function element(doc: Document, tag: string): Element {
   const [, prefix, local] = /^(svg|math|html):(.+)$/s.exec(tag) ?? [null, 'html', tag];
   try {
-    return doc.createElementNS(namespaces[prefix as string] ?? HTML, isFrame(tag) ? 'iframe' : (local as string));
+    return newElementNS(doc, namespaces[prefix as string] ?? HTML, isFrame(tag) ? 'iframe' : (local as string));
   } catch {
-    return doc.createElement('kohe-x'); // a name that only a parser can make
+    return newElement(doc, 'kohe-x'); // a name that only a parser can make
   }
 }

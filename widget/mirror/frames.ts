@@ -1,6 +1,7 @@
 // Documents inside the page's frames: blank documents of the mirror's own, filled
 // like the page itself. A browser throws a frame's document away when the frame
 // moves; its nodes then go on in the new one.
+import { append, childrenOf, documentOf, newFragment, remove, rewrite, rootOf } from './native.ts';
 
 interface Frame {
   id: number;
@@ -18,7 +19,7 @@ export class Frames {
 
   /** A new document in a frame, held in a fragment until the frame is in the page. */
   add(host: HTMLIFrameElement, id: number, quirks: boolean): DocumentFragment {
-    const root = host.ownerDocument.createDocumentFragment();
+    const root = newFragment(documentOf(host) as Document);
     this.#frames.set(host, { id, quirks, root });
     host.addEventListener('load', () => this.mount()); // some browsers put a blank document in a little later
     return root;
@@ -32,7 +33,7 @@ export class Frames {
   clear(id: number): void {
     for (const [host, frame] of this.#frames) {
       if (frame.id !== id) continue;
-      frame.root.replaceChildren();
+      for (const node of [...childrenOf(frame.root)]) remove(node);
       this.#frames.delete(host);
     }
   }
@@ -46,10 +47,10 @@ export class Frames {
     for (const [host, frame] of this.#frames) {
       const doc = host.contentDocument;
       if (!doc || doc === frame.root) continue;
-      const nodes = [...frame.root.childNodes].filter((n) => n.nodeType !== 10);
+      const nodes = [...childrenOf(frame.root)].filter((n) => n.nodeType !== 10);
       frame.root = doc; // before it is blanked: that may load it, and lead here again
       blank(doc, frame.quirks);
-      for (const node of nodes) doc.appendChild(node);
+      for (const node of nodes) append(doc, node);
       this.mounted(frame.id, doc);
     }
   }
@@ -57,8 +58,7 @@ export class Frames {
 
 /** Empties a document and gives it the wanted mode. Its CSP stays. */
 export function blank(doc: Document, quirks: boolean): void {
-  doc.open();
-  doc.write(quirks ? '<html></html>' : '<!doctype html><html></html>');
-  doc.close();
-  doc.documentElement?.remove();
+  rewrite(doc, quirks ? '<html></html>' : '<!doctype html><html></html>');
+  const root = rootOf(doc);
+  if (root) remove(root);
 }

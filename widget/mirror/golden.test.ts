@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { deflateSync } from 'fflate';
-import { JSDOM } from 'jsdom';
 import { Head } from '../capture/format.ts';
 import { inflated, Reader } from './reader.ts';
+import { emptyDocument } from './testdom.ts'; // before what uses it
 import { Tree } from './tree.ts';
 
 const golden = JSON.parse(readFileSync(new URL('../../dom/testdata/golden.json', import.meta.url), 'utf8'));
@@ -15,9 +15,8 @@ const word = (n: number): number[] => [n >>> 24, (n >>> 16) & 255, (n >>> 8) & 2
 
 /** A mirror's tree on a jsdom document. */
 function mirror(diverged: () => void = () => assert.fail('diverged')) {
-  const { document } = new JSDOM('').window;
-  document.documentElement.remove();
-  const tree = new Tree({ blank: () => document, viewport() {}, page() {}, frozen() {}, diverged }, document);
+  const document = emptyDocument();
+  const tree = new Tree({ blank: () => document, viewport() {}, page() {}, frozen() {}, diverged });
   return { tree, document };
 }
 

@@ -3,6 +3,7 @@
 
 import { Cursor } from './cursor.ts';
 import { blank } from './frames.ts';
+import { all } from './native.ts';
 import { inflated, Reader } from './reader.ts';
 import { type Host, Tree, type Viewport } from './tree.ts';
 
@@ -105,7 +106,7 @@ export function create(container: HTMLElement, options: Options = {}): Mirror {
           frame.src = options.src as string;
         });
   let turn = ready.then(() => {
-    tree = new Tree(host, frame.contentDocument as Document);
+    tree = new Tree(host);
   });
 
   let scrolling = 0;
@@ -138,8 +139,8 @@ export function create(container: HTMLElement, options: Options = {}): Mirror {
       const doc = frame.contentDocument as Document;
       const until = performance.now() + 2000;
       const loading = (): boolean =>
-        [...doc.images].some((i) => !i.complete) ||
-        [...doc.querySelectorAll('link[rel=stylesheet][href]')].some((l) => !(l as HTMLLinkElement).sheet);
+        [...all(doc, 'img')].some((i) => !(i as HTMLImageElement).complete) ||
+        [...all(doc, 'link[rel=stylesheet][href]')].some((l) => !(l as HTMLLinkElement).sheet);
       while (loading() && performance.now() < until) await frames(1);
       await frames(2);
       tree?.scroll();

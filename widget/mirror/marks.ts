@@ -1,5 +1,6 @@
 // States that the visitor's page has and the mirror's cannot have (css.ts), as
 // attributes of the elements concerned.
+import { isDocument, isElement, parentOf, removeAttribute, setAttribute, viewOf } from './native.ts';
 
 export class Marks {
   readonly #marked = new Map<string, Element[]>();
@@ -8,12 +9,12 @@ export class Marks {
 
   /** Sets a state's attribute on an element, and on its ancestors if the state is theirs too; on nothing else. */
   mark(state: string, node: Node | null, ancestors: boolean): void {
-    for (const el of this.#marked.get(state) ?? []) el.removeAttribute(state);
+    for (const el of this.#marked.get(state) ?? []) removeAttribute(el, state);
     const marked: Element[] = [];
     for (let n = node; n && n !== this.page; n = ancestors ? above(n) : null) {
-      if (n.nodeType !== 1) continue;
-      (n as Element).setAttribute(state, '');
-      marked.push(n as Element);
+      if (!isElement(n)) continue;
+      setAttribute(n, state, '');
+      marked.push(n);
     }
     this.#marked.set(state, marked);
   }
@@ -27,7 +28,6 @@ export class Marks {
 
 /** The parent, the host of a shadow root, the frame of a document. */
 function above(node: Node): Node | null {
-  return node.nodeType === 9
-    ? ((node as Document).defaultView?.frameElement ?? null)
-    : (node.parentNode ?? (node as Partial<ShadowRoot>).host ?? null);
+  if (isDocument(node)) return viewOf(node)?.frameElement ?? null;
+  return parentOf(node) ?? (isElement(node) ? null : ((node as Partial<ShadowRoot>).host ?? null));
 }

@@ -1,10 +1,9 @@
 // What is marked in the page's text: the visitor's selection, and highlights by
 // their names.
+import { childrenOf, documentOf, isText, newRange, viewOf } from './native.ts';
 import type { Reader } from './reader.ts';
 
 const most = 1000; // ranges under one name
-
-type View = Window & typeof globalThis;
 
 export class Ranges {
   #documents = new Map<string, Set<Document>>(); // where a name has ranges
@@ -15,8 +14,8 @@ export class Ranges {
     const ranges = new Map<Document, StaticRange[]>();
     for (let n = r.u(); n > 0; n--) {
       const [startContainer, startOffset, endContainer, endOffset] = [nodeOf(r.ref()), r.u(), nodeOf(r.ref()), r.u()];
-      const doc = startContainer?.ownerDocument;
-      if (!startContainer || !endContainer || !doc?.defaultView || doc !== endContainer.ownerDocument) continue;
+      const doc = startContainer && documentOf(startContainer);
+      if (!startContainer || !endContainer || !doc || !viewOf(doc) || doc !== documentOf(endContainer)) continue;
       const list = ranges.get(doc) ?? [];
       ranges.set(doc, list);
       if (list.length < most)
@@ -35,11 +34,11 @@ export class Ranges {
 }
 
 function lengthOf(node: Node): number {
-  return node.nodeType === 3 ? (node as Text).length : node.childNodes.length;
+  return isText(node) ? node.length : childrenOf(node).length;
 }
 
 function show(doc: Document, name: string, ranges: StaticRange[]): void {
-  const view = doc.defaultView as View | null;
+  const view = viewOf(doc);
   if (!view) return; // a frame that is gone
   if (name === '') {
     const selection = view.getSelection();
@@ -49,7 +48,7 @@ function show(doc: Document, name: string, ranges: StaticRange[]): void {
     return;
   }
   const live = ranges.map((r) => {
-    const range = doc.createRange();
+    const range = newRange(doc);
     range.setStart(r.startContainer, r.startOffset);
     range.setEnd(r.endContainer, r.endOffset);
     return range;

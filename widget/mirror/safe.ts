@@ -63,17 +63,6 @@ const addresses = new Set([
   'imagesrcset',
   'lowsrc',
 ]);
-/** What the mirror asks of elements and documents. A field with such a name would answer in its form's place. */
-const asked = new Set(
-  (
-    'nodeType nodeName localName parentNode childNodes firstChild firstElementChild nextSibling isConnected ownerDocument shadowRoot ' +
-    'appendChild insertBefore moveBefore append remove replaceWith replaceChildren contains closest matches getRootNode animate ' +
-    'attributes setAttribute setAttributeNS getAttribute hasAttribute removeAttribute toggleAttribute attachShadow addEventListener ' +
-    'style scrollTop scrollLeft open write close doctype documentElement defaultView adoptedStyleSheets scrollingElement images ' +
-    'createElement createElementNS createTextNode createDocumentFragment createRange querySelectorAll'
-  ).split(' '),
-);
-const fields = new Set(['button', 'fieldset', 'img', 'input', 'output', 'select', 'textarea']);
 const animations = new Set(['svg:animate', 'svg:set', 'svg:animateTransform', 'svg:animateMotion', 'svg:animateColor']);
 const dangerousCss = /expression\s*\(|-moz-binding|behavior\s*:|javascript\s*:|vbscript\s*:/i;
 
@@ -120,7 +109,6 @@ export function safeAttribute(tag: string, name: string, value: string, rel: str
   const lower = name.toLowerCase();
   if (name !== lower && !tag.includes(':')) return null; // in HTML it would become the attribute that it looks like
   if (lower.startsWith('on') || bannedAttributes.has(lower)) return null;
-  if ((lower === 'name' || (lower === 'id' && fields.has(tag))) && asked.has(value)) return null;
   if (isFrame(tag) && (lower === 'src' || lower === 'name' || lower === 'data')) return null;
   if (tag === 'meta' && lower === 'content') return null;
   if (tag === 'link' && lower === 'rel' && !isStylesheet(value)) return null; // so that none becomes a hint, whatever its other attributes say

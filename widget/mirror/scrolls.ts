@@ -1,3 +1,5 @@
+import { isDocument, leftOf, scrollerOf, setLeft, setTop, topOf } from './native.ts';
+
 /** Where scrollers are to be, by their ids: a frame's document may be another node later. */
 export class Scrolls {
   readonly #places = new Map<number, [number, number]>();
@@ -16,10 +18,10 @@ export class Scrolls {
   apply(): void {
     for (const [id, [x, y]] of this.#places) {
       const node = this.nodeOf(id);
-      const el = node?.nodeType === 9 ? (node as Document).scrollingElement : (node as Element | undefined);
+      const el = isDocument(node) ? scrollerOf(node) : (node as Element | undefined);
       if (!el) continue;
-      if (Math.abs(el.scrollLeft - x) >= 1) el.scrollLeft = x;
-      if (Math.abs(el.scrollTop - y) >= 1) el.scrollTop = y;
+      if (Math.abs(leftOf(el) - x) >= 1) setLeft(el, x);
+      if (Math.abs(topOf(el) - y) >= 1) setTop(el, y);
     }
   }
 }

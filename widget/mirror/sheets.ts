@@ -3,6 +3,20 @@
 // so that a rule this browser refuses does not shift the ones after it.
 import { Rule } from '../capture/format.ts';
 import { base, withStates } from './css.ts';
+import {
+  adopt,
+  adopts,
+  append,
+  documentOf,
+  isDocument,
+  localNameOf,
+  newElement,
+  newText,
+  remove,
+  viewOf,
+} from './native.ts';
+import type { Nodes } from './nodes.ts';
+import type { Reader } from './reader.ts';
 import { safeCss } from './safe.ts';
 
 const nothing = '@media not all{}';
@@ -15,34 +29,52 @@ export class Sheets {
   readonly #adopted = new Map<Root, number[]>();
   readonly #bases = new WeakMap<Document, CSSStyleSheet>();
 
-  constructor(
-    /** The style element with this id, if there is one; a link becomes one. */
-    readonly styleOf: (id: number) => HTMLStyleElement | null,
-  ) {}
+  constructor(readonly nodes: Nodes) {}
+
+  /** Reads a whole sheet, or that one follows its text again. */
+  read(r: Reader, k: number): void {
+    const id = r.ref();
+    if (k === 1) {
+      const style = this.#styleOf(id);
+      this.forget(id);
+      if (style) remove(append(style, newText(documentOf(style) as Document, ''))); // has the browser read its text again
+      return;
+    }
+    const texts: string[] = [];
+    for (let n = r.u(); n > 0; n--) texts.push(r.plain());
+    this.#replace(id, texts);
+  }
+
+  /** Reads a change of one rule. */
+  readRule(r: Reader, k: number): void {
+    const id = r.ref();
+    const index = r.u();
+    this.#change(id, k, index, k === Rule.delete ? '' : r.plain());
+  }
 
   forget(id: number): void {
     this.#rules.delete(id);
   }
 
-  replace(id: number, texts: string[]): void {
+  #replace(id: number, texts: string[]): void {
     const rules = texts.map(shown);
     this.#rules.set(id, rules);
     this.#fill(id, rules);
   }
 
   #fill(id: number, rules: string[]): void {
-    const style = this.styleOf(id);
+    const style = this.#styleOf(id);
     for (const sheet of this.#sheets(id, style)) fill(sheet, rules, style);
   }
 
-  change(id: number, k: number, index: number, text: string): void {
+  #change(id: number, k: number, index: number, text: string): void {
     const rules = this.#rules.get(id);
     if (!rules || index > rules.length) return;
     const rule = shown(text);
     if (k === Rule.insert) rules.splice(index, 0, rule);
     else if (k === Rule.delete) rules.splice(index, 1);
     else rules.splice(index, 1, rule);
-    const style = this.styleOf(id);
+    const style = this.#styleOf(id);
     for (const sheet of this.#sheets(id, style)) {
       try {
         if (k !== Rule.insert) sheet.deleteRule(index);
@@ -55,29 +87,43 @@ export class Sheets {
 
   /** Gives a root its constructed sheets, behind the mirror's own. */
   adopt(root: Root, ids: number[]): void {
-    const doc = root.ownerDocument ?? (root as Document);
+    const doc = documentFor(root);
     this.#adopted.set(root, ids);
-    if (!doc.defaultView || !('adoptedStyleSheets' in root)) return; // in a frame that is not in the page yet
+    if (!adopts || !viewOf(doc)) return; // in a frame that is not in the page yet
     const sheets = ids.map((id) => this.#instance(id, doc)).filter((s): s is CSSStyleSheet => s !== null);
-    root.adoptedStyleSheets = [this.#base(doc), ...sheets];
+    adopt(root, [this.#base(doc), ...sheets]);
   }
 
   /** A frame's nodes came into another document: it needs sheets of its own, and what was changed by rules again. */
   mounted(doc: Document): void {
     if (!this.#adopted.has(doc)) this.#adopted.set(doc, []);
-    for (const [root, ids] of this.#adopted) if ((root.ownerDocument ?? root) === doc) this.adopt(root, ids);
+    for (const [root, ids] of this.#adopted) if (documentFor(root) === doc) this.adopt(root, ids);
     for (const [id, rules] of this.#rules) {
-      const style = this.styleOf(id);
-      if (style?.sheet && style.ownerDocument === doc) fill(style.sheet, rules, style);
+      const style = this.#styleOf(id);
+      if (style?.sheet && documentOf(style) === doc) fill(style.sheet, rules, style);
     }
   }
 
   /** Puts the rules back into sheets that the browser has rebuilt. */
   mend(): void {
     for (const [id, rules] of this.#rules) {
-      const sheet = this.styleOf(id)?.sheet;
+      const sheet = this.#styleOf(id)?.sheet;
       if (sheet && sheet.cssRules.length !== rules.length) this.#fill(id, rules);
     }
+  }
+
+  /** The style element with this id, if there is one; a link whose rules travel becomes one in its place. */
+  #styleOf(id: number): HTMLStyleElement | null {
+    const node = this.nodes.element(id);
+    const name = node && localNameOf(node);
+    if (name !== 'link') return name === 'style' ? (node as HTMLStyleElement) : null;
+    const link = node as HTMLLinkElement;
+    const style = newElement(documentOf(link) as Document, 'style') as HTMLStyleElement;
+    for (const { name, value } of link.attributes)
+      if (name !== 'href' && name !== 'rel' && name !== 'type') style.setAttribute(name, value);
+    link.replaceWith(style);
+    this.nodes.set(id, style);
+    return style;
   }
 
   #sheets(id: number, style: HTMLStyleElement | null): CSSStyleSheet[] {
@@ -110,8 +156,10 @@ export class Sheets {
   }
 }
 
+const documentFor = (root: Root): Document => (isDocument(root) ? root : (documentOf(root) as Document));
+
 function construct(doc: Document): CSSStyleSheet {
-  return new (doc.defaultView as Window & typeof globalThis).CSSStyleSheet();
+  return new (viewOf(doc) as Window & typeof globalThis).CSSStyleSheet();
 }
 
 const shown = (text: string): string => (safeCss(text) ? withStates(text) : nothing);

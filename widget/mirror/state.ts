@@ -1,9 +1,20 @@
 // States that are not attributes: ticks, chosen options, dialogs, popovers.
 import { State } from '../capture/format.ts';
+import {
+  hasAttribute,
+  isElement,
+  localNameOf,
+  matches,
+  namespaceOf,
+  toggleAttribute,
+  togglePopover,
+} from './native.ts';
+
+const HTML = 'http://www.w3.org/1999/xhtml';
 
 export function setState(el: Element, bits: number): void {
   const on = (bit: number): boolean => (bits & bit) !== 0;
-  switch (el.localName) {
+  switch (localNameOf(el)) {
     case 'input':
       (el as HTMLInputElement).checked = on(State.checked);
       (el as HTMLInputElement).indeterminate = on(State.indeterminate);
@@ -20,13 +31,14 @@ export function setState(el: Element, bits: number): void {
       if (sheet) sheet.disabled = on(State.disabledSheet);
     }
   }
-  el.toggleAttribute('kohe-user-invalid', on(State.userInvalid));
-  el.toggleAttribute('kohe-undefined', on(State.undefined));
-  if (el.hasAttribute('popover')) popover(el as HTMLElement, on(State.popover));
+  toggleAttribute(el, 'kohe-user-invalid', on(State.userInvalid));
+  toggleAttribute(el, 'kohe-undefined', on(State.undefined));
+  if (hasAttribute(el, 'popover')) popover(el as HTMLElement, on(State.popover));
 }
 
 export function isField(node: Node): node is HTMLInputElement | HTMLTextAreaElement {
-  return node.nodeName === 'TEXTAREA' || (node.nodeName === 'INPUT' && (node as HTMLInputElement).type !== 'file');
+  const name = isElement(node) && namespaceOf(node) === HTML ? localNameOf(node) : '';
+  return name === 'textarea' || (name === 'input' && (node as HTMLInputElement).type !== 'file');
 }
 
 function choose(option: HTMLOptionElement, on: boolean): void {
@@ -50,7 +62,7 @@ function modal(dialog: HTMLDialogElement, on: boolean): void {
 
 function popover(el: HTMLElement, on: boolean): void {
   try {
-    if (on !== el.matches(':popover-open')) el.togglePopover(on);
+    if (on !== matches(el, ':popover-open')) togglePopover(el, on);
   } catch {
     // a browser without popovers, or one that is not connected
   }

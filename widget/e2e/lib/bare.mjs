@@ -19,7 +19,7 @@ const bare = {
     bundler.onLoad({ filter: /mirror\/\w+\.ts$/ }, ({ path }) => ({
       contents: readFileSync(path, 'utf8')
         .replace("frame.setAttribute('sandbox', 'allow-same-origin')", '')
-        .replace("el.setAttribute('sandbox', 'allow-same-origin')", '')
+        .replace("setAttribute(el, 'sandbox', 'allow-same-origin')", '')
         .replace('frame.inert = true', '')
         .replace('pointer-events:none', ''),
       loader: 'ts',

@@ -1,0 +1,123 @@
+import { DOCUMENT, Op } from '../capture/format.ts';
+import { Animations } from './animations.ts';
+import { type Check, sumOf, unitsOf } from './check.ts';
+import { Contents } from './contents.ts';
+import { Forest } from './forest.ts';
+import { Frames } from './frames.ts';
+import { Marks } from './marks.ts';
+import { isElement, isRoot, isText, localNameOf, setAttribute } from './native.ts';
+import { idOf, Nodes } from './nodes.ts';
+import { idsInside, Places } from './places.ts';
+import { Ranges } from './ranges.ts';
+import { type Reader, readList, readPage } from './reader.ts';
+import { Scrolls } from './scrolls.ts';
+import { Sheets } from './sheets.ts';
+import { setState } from './state.ts';
+import type { Host } from './tree.ts';
+
+/** The page that one snapshot began, as nodes of a document. Each operation goes to the part that it is for. */
+export class Page {
+  readonly #nodes = new Nodes();
+  readonly #nodeOf = (id: number): Node | undefined => this.#nodes.get(id);
+  readonly #contents = new Contents(this.#nodes);
+  readonly #sheets = new Sheets(this.#nodes);
+  readonly #scrolls = new Scrolls(this.#nodeOf);
+  readonly #ranges = new Ranges();
+  readonly #animations = new Animations();
+  readonly #frames: Frames;
+  readonly #marks: Marks;
+  readonly #places: Places;
+  readonly #forest: Forest;
+
+  constructor(
+    readonly host: Host,
+    doc: Document,
+  ) {
+    this.#nodes.set(DOCUMENT, doc);
+    this.#frames = new Frames((id, root) => {
+      this.#nodes.set(id, root);
+      this.#sheets.mounted(root);
+    });
+    const parts = {
+      nodes: this.#nodes,
+      contents: this.#contents,
+      frames: this.#frames,
+      scrolls: this.#scrolls,
+      sheets: this.#sheets,
+    };
+    this.#marks = new Marks(doc);
+    this.#places = new Places(parts);
+    this.#forest = new Forest(doc, { ...parts, places: this.#places });
+    this.#sheets.adopt(doc, []);
+  }
+
+  /** Reads one operation and applies it. */
+  operation(r: Reader): void {
+    const byte = r.byte();
+    const apply = this.#operations[byte & 31];
+    if (!apply) throw new RangeError(`page message: unknown operation ${byte & 31}`);
+    apply(r, byte >> 5);
+  }
+
+  /** Puts back what the browser has reset while operations were applied. */
+  mend(): void {
+    this.#sheets.mend();
+  }
+
+  scroll(): void {
+    this.#scrolls.apply();
+  }
+
+  /** Whether a node is what a message says. */
+  passes({ id, sum }: Check): boolean {
+    const node = this.#nodes.get(id);
+    if (!node) return false;
+    return sumOf(isText(node) ? unitsOf(this.#contents.text(node)) : idsInside(node, this.#frames)) === sum;
+  }
+
+  readonly #operations: Record<number, (r: Reader, k: number) => void> = {
+    [Op.page]: (r) => this.host.page(readPage(r)),
+    [Op.viewport]: (r) => this.host.viewport({ width: r.u(), height: r.u(), bar: r.u(), zoom: r.u(), ratio: r.u() }),
+    [Op.insert]: (r, k) => this.#forest.insert(r, k === 1),
+    [Op.remove]: (r) => {
+      for (const id of r.set()) this.#places.remove(id);
+    },
+    [Op.move]: (r, k) => this.#places.move(r, k === 1),
+    [Op.text]: (r, k) => this.#sheets.forget(idOf(this.#contents.readText(r, k))),
+    [Op.attr]: (r, k) => this.#contents.readAttribute(r, k),
+    [Op.alike]: (r) => this.#contents.readAlike(r),
+    [Op.unset]: (r) => this.#contents.readUnset(r),
+    [Op.value]: (r, k) => this.#contents.readValue(r, k),
+    [Op.image]: (r) => this.#contents.readPicture(r),
+    [Op.state]: (r) => {
+      const el = this.#nodes.element(r.ref());
+      const bits = r.u();
+      if (el) setState(el, bits);
+    },
+    [Op.custom]: (r) => {
+      const el = this.#nodes.element(r.ref());
+      const states = r.str();
+      if (el) setAttribute(el, 'kohe-state', states);
+    },
+    [Op.scroll]: (r) => this.#scrolls.want(r.ref(), r.z(), r.z()),
+    [Op.focus]: (r, k) => this.#marks.focus(this.#nodes.get(r.ref()) ?? null, k === 1),
+    [Op.hover]: (r) => this.#marks.mark('kohe-hover', this.#nodes.get(r.ref()) ?? null, true),
+    [Op.sheet]: (r, k) => this.#sheets.read(r, k),
+    [Op.rule]: (r, k) => this.#sheets.readRule(r, k),
+    [Op.adopt]: (r) => this.#adopt(r.ref(), readList(r)),
+    [Op.freeze]: (_, k) => this.host.frozen(k === 1),
+    [Op.range]: (r) => this.#ranges.apply(r, this.#nodeOf),
+    [Op.animate]: (r) => this.#animations.apply(r, this.#nodes.get(r.ref())),
+  };
+
+  /** Constructed sheets for a document or shadow root, nodes for a slot. */
+  #adopt(id: number, ids: number[]): void {
+    const node = this.#nodes.get(id);
+    if (node && isRoot(node)) {
+      this.#sheets.adopt(node as Document | ShadowRoot, ids);
+    } else if (isElement(node) && localNameOf(node) === 'slot') {
+      const nodes = ids.map((n) => this.#nodes.get(n)).filter((n) => isElement(n) || isText(n));
+      (node as HTMLSlotElement).assign?.(...(nodes as Element[]));
+    }
+  }
+}

@@ -1,0 +1,12 @@
+// A document of jsdom for tests: native.ts takes the DOM from the window that it is loaded in.
+import { JSDOM } from 'jsdom';
+
+const { Node, Element, HTMLElement, Document } = new JSDOM('').window;
+Object.assign(globalThis, { Node, Element, HTMLElement, Document });
+
+/** An empty document. */
+export function emptyDocument(): Document {
+  const { document } = new JSDOM('').window;
+  document.documentElement.remove();
+  return document;
+}
