@@ -1,6 +1,7 @@
 // What nodes of the mirror hold. What is shown may be another value than what
 // came: stripped, or with states as attributes. Splices apply to what came.
-import { withStates } from './css.ts';
+import { asks, shownCss } from './css.ts';
+import type { Media } from './media.ts';
 import {
   attributeOf,
   isElement,
@@ -30,6 +31,8 @@ const attributeNamespaces: Record<string, string> = {
   xmlns: 'http://www.w3.org/2000/xmlns/',
 };
 
+const answered = ['media', 'sizes', 'content', 'style']; // attributes that the visitor's browser has a say in
+
 export const isStyle = (node: Node | null): boolean => isElement(node) && localNameOf(node) === 'style';
 
 export class Contents {
@@ -38,7 +41,10 @@ export class Contents {
   readonly #values = new WeakMap<Node, string>(); // of fields
   readonly #pictures = new WeakMap<Node, string>(); // of canvases, as CSS
 
-  constructor(readonly nodes: Nodes) {}
+  constructor(
+    readonly nodes: Nodes,
+    readonly media: Media,
+  ) {}
 
   /** Reads a change of a text and returns the style element that it is in, if it is. */
   readText(r: Reader, k: number): Node | null {
@@ -113,7 +119,7 @@ export class Contents {
 
   setText(node: Text, text: string, style: boolean): void {
     if (style) this.#keep(node, '', text);
-    node.data = !style ? text : safeCss(text) ? withStates(text) : '';
+    node.data = !style ? text : safeCss(text) ? shownCss(text, this.media) : '';
   }
 
   #attribute(el: Element, name: string): string {
@@ -141,6 +147,29 @@ export class Contents {
     el.style.setProperty('content', this.#pictures.get(el) ?? `url("${blank}")`, 'important');
   }
 
+  /** A value as the visitor has it, where the agent's browser, or the agent, would understand another thing. */
+  #answered(name: string, value: string | null): string | null {
+    if (!value) return value;
+    if (name === 'media' || name === 'sizes') return this.media.query(value);
+    if (name === 'content') return this.media.scheme(value);
+    return name === 'style' && asks(value) ? shownCss(`;${value}`, this.media).slice(1) : value;
+  }
+
+  /** The visitor's browser answers media queries in another way. */
+  again(): void {
+    for (const node of this.nodes.all()) {
+      if (isText(node)) {
+        const text = this.#raw.get(node)?.get('');
+        if (text !== undefined && asks(text)) this.setText(node, text, true);
+      } else if (isElement(node)) {
+        for (const name of answered) {
+          const value = this.#attribute(node, name);
+          if (value !== '') this.#set(node, name, value);
+        }
+      }
+    }
+  }
+
   #keep(node: Node, name: string, value: string): void {
     const raws = this.#raw.get(node);
     if (raws) raws.set(name, value);
@@ -148,7 +177,7 @@ export class Contents {
   }
 
   #show(el: Element, tag: string, name: string, value: string, rel: string): void {
-    const safe = name.startsWith('kohe-') ? null : safeAttribute(tag, name, value, rel);
+    const safe = name.startsWith('kohe-') ? null : this.#answered(name, safeAttribute(tag, name, value, rel));
     if (safe !== value || name === 'style')
       this.#keep(el, name, value); // an agent's extension may write styles
     else this.#raw.get(el)?.delete(name);

@@ -1,18 +1,52 @@
-// States of the visitor's page that the mirror cannot have by itself: nothing
-// in it is ever hovered or focused. The pseudo-classes become attributes that
-// the mirror sets; an attribute selector weighs as much as a pseudo-class.
+// What the visitor's page is and the mirror cannot be by itself. Nothing in the
+// mirror is ever hovered or focused: these pseudo-classes become attributes that
+// the mirror sets; an attribute selector weighs as much as a pseudo-class. Media
+// queries and colour schemes are the visitor's (media.ts).
+import type { Media } from './media.ts';
 
-const states =
-  /(\\.)|:(hover|focus-visible|focus-within|focus|active|user-invalid)(?![-\w(])|:(defined)(?![-\w(])|:state\(\s*([-\w]+)\s*\)/g;
+const text = String.raw`"(?:\\[^]|[^"\\\n])*"|'(?:\\[^]|[^'\\\n])*'|\/\*[^]*?(?:\*\/|$)`; // and comments
+const address = String.raw`url\(\s*[^"'()\s][^)]*(?:\)|$)`;
+const told = new RegExp(
+  [
+    String.raw`(${text}|${address}|\\[^])`,
+    ':(hover|focus-visible|focus-within|focus|active|user-invalid)(?![-\\w(])',
+    ':(defined)(?![-\\w(])',
+    String.raw`:state\(\s*([-\w]+)\s*\)`,
+    `(@(?:media|import)\\b(?:${text}|${address}|[^{};])*)`,
+    String.raw`([{;\s]color-scheme\s*:)([^;}!]*)`,
+  ].join('|'),
+  'gi',
+);
+const conditions = new RegExp(String.raw`(${text}|${address})|\([^()]*\)`, 'gi');
+const telling = /[:@]/;
 
-export function withStates(css: string): string {
-  if (!css.includes(':')) return css;
+/** CSS as the mirror needs it. */
+export function shownCss(css: string, media: Media): string {
+  if (!telling.test(css)) return css;
   return css.replace(
-    states,
-    (_, escaped?: string, state?: string, defined?: string, custom?: string) =>
-      escaped ?? (state ? `[kohe-${state}]` : defined ? ':not([kohe-undefined])' : `[kohe-state~="${custom}"]`),
+    told,
+    (
+      whole,
+      kept?: string,
+      state?: string,
+      defined?: string,
+      custom?: string,
+      at?: string,
+      key?: string,
+      value = '',
+    ) => {
+      if (kept) return whole;
+      if (state) return `[kohe-${state.toLowerCase()}]`;
+      if (defined) return ':not([kohe-undefined])';
+      if (custom) return `[kohe-state~="${custom}"]`;
+      if (!at) return `${key}${media.scheme(value)}`;
+      return at.replace(conditions, (part, kept?: string) => (kept ? part : media.query(part)));
+    },
   );
 }
+
+/** Whether CSS asks for what only the visitor's browser can answer. */
+export const asks = (css: string): boolean => /@media|@import|color-scheme/i.test(css);
 
 /** Declared in a layer, so that whatever the page says wins. */
 export const base = `

@@ -53,12 +53,12 @@ export function create(container: HTMLElement, options: Options = {}): Mirror {
   frame.inert = true;
   frame.title = options.title ?? '';
   frame.style.cssText =
-    'border:0;display:block;pointer-events:none;background:#fff;transform-origin:0 0;width:1024px;height:768px;flex:none';
+    'border:0;display:block;pointer-events:none;color-scheme:light;background:#fff;transform-origin:0 0;width:1024px;height:768px;flex:none';
   const cursor = new Cursor();
   container.append(frame, cursor.element);
 
   let healed = -pause;
-  let viewport: Viewport = { width: 1024, height: 768, bar: 0, zoom: 100, ratio: 100 };
+  let viewport: Viewport = { width: 1024, height: 768, bar: 0, zoom: 100, ratio: 100, answers: -1 };
   let scale = 1;
   const size = (): void => {
     const width = viewport.width - viewport.bar;

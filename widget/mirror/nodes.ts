@@ -37,6 +37,10 @@ export class Nodes {
     (node as Stamped)[key] = id;
   }
 
+  all(): Iterable<Node> {
+    return this.#nodes.values();
+  }
+
   delete(id: number): void {
     this.#nodes.delete(id);
   }

@@ -5,6 +5,7 @@ import { Contents } from './contents.ts';
 import { Forest } from './forest.ts';
 import { Frames } from './frames.ts';
 import { Marks } from './marks.ts';
+import { Media } from './media.ts';
 import { isElement, isRoot, isText, localNameOf, setAttribute } from './native.ts';
 import { idOf, Nodes } from './nodes.ts';
 import { idsInside, Places } from './places.ts';
@@ -19,8 +20,9 @@ import type { Host } from './tree.ts';
 export class Page {
   readonly #nodes = new Nodes();
   readonly #nodeOf = (id: number): Node | undefined => this.#nodes.get(id);
-  readonly #contents = new Contents(this.#nodes);
-  readonly #sheets = new Sheets(this.#nodes);
+  readonly #media = new Media();
+  readonly #contents = new Contents(this.#nodes, this.#media);
+  readonly #sheets = new Sheets(this.#nodes, this.#media);
   readonly #scrolls = new Scrolls(this.#nodeOf);
   readonly #ranges = new Ranges();
   readonly #animations = new Animations();
@@ -77,7 +79,7 @@ export class Page {
 
   readonly #operations: Record<number, (r: Reader, k: number) => void> = {
     [Op.page]: (r) => this.host.page(readPage(r)),
-    [Op.viewport]: (r) => this.host.viewport({ width: r.u(), height: r.u(), bar: r.u(), zoom: r.u(), ratio: r.u() }),
+    [Op.viewport]: (r, k) => this.#viewport(r, k === 1),
     [Op.insert]: (r, k) => this.#forest.insert(r, k === 1),
     [Op.remove]: (r) => {
       for (const id of r.set()) this.#places.remove(id);
@@ -109,6 +111,15 @@ export class Page {
     [Op.range]: (r) => this.#ranges.apply(r, this.#nodeOf),
     [Op.animate]: (r) => this.#animations.apply(r, this.#nodes.get(r.ref())),
   };
+
+  #viewport(r: Reader, answered: boolean): void {
+    const [width, height, bar, zoom, ratio] = [r.u(), r.u(), r.u(), r.u(), r.u()];
+    const answers = answered ? r.u() : -1;
+    this.host.viewport({ width, height, bar, zoom, ratio, answers });
+    if (!this.#media.update(answers, ratio)) return;
+    this.#contents.again();
+    this.#sheets.again();
+  }
 
   /** Constructed sheets for a document or shadow root, nodes for a slot. */
   #adopt(id: number, ids: number[]): void {

@@ -64,6 +64,7 @@ const addresses = new Set([
   'lowsrc',
 ]);
 const animations = new Set(['svg:animate', 'svg:set', 'svg:animateTransform', 'svg:animateMotion', 'svg:animateColor']);
+const colourScheme = /^\s*(?:(?:light|dark|only|normal)\s*)+$/i; // the one thing that a meta element may say
 const dangerousCss = /expression\s*\(|-moz-binding|behavior\s*:|javascript\s*:|vbscript\s*:/i;
 
 /** Whether a tag stands for a frame: an iframe, or an object. */
@@ -110,7 +111,7 @@ export function safeAttribute(tag: string, name: string, value: string, rel: str
   if (name !== lower && !tag.includes(':')) return null; // in HTML it would become the attribute that it looks like
   if (lower.startsWith('on') || bannedAttributes.has(lower)) return null;
   if (isFrame(tag) && (lower === 'src' || lower === 'name' || lower === 'data')) return null;
-  if (tag === 'meta' && lower === 'content') return null;
+  if (tag === 'meta' && lower === 'content' && !colourScheme.test(value)) return null;
   if (tag === 'link' && lower === 'rel' && !isStylesheet(value)) return null; // so that none becomes a hint, whatever its other attributes say
   if (tag === 'link' && lower === 'href' && !isStylesheet(rel)) return null;
   if (

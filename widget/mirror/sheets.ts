@@ -2,7 +2,8 @@
 // be put back when the browser rebuilds the sheet (a moved style element), and
 // so that a rule this browser refuses does not shift the ones after it.
 import { Rule } from '../capture/format.ts';
-import { base, withStates } from './css.ts';
+import { asks, base, shownCss } from './css.ts';
+import type { Media } from './media.ts';
 import {
   adopt,
   adopts,
@@ -24,12 +25,15 @@ const nothing = '@media not all{}';
 type Root = Document | ShadowRoot;
 
 export class Sheets {
-  readonly #rules = new Map<number, string[]>();
+  readonly #rules = new Map<number, string[]>(); // as they came
   readonly #constructed = new Map<number, Map<Document, CSSStyleSheet>>(); // a sheet belongs to one document
   readonly #adopted = new Map<Root, number[]>();
   readonly #bases = new WeakMap<Document, CSSStyleSheet>();
 
-  constructor(readonly nodes: Nodes) {}
+  constructor(
+    readonly nodes: Nodes,
+    readonly media: Media,
+  ) {}
 
   /** Reads a whole sheet, or that one follows its text again. */
   read(r: Reader, k: number): void {
@@ -56,31 +60,29 @@ export class Sheets {
     this.#rules.delete(id);
   }
 
-  #replace(id: number, texts: string[]): void {
-    const rules = texts.map(shown);
+  #replace(id: number, rules: string[]): void {
     this.#rules.set(id, rules);
     this.#fill(id, rules);
   }
 
   #fill(id: number, rules: string[]): void {
     const style = this.#styleOf(id);
-    for (const sheet of this.#sheets(id, style)) fill(sheet, rules, style);
+    for (const sheet of this.#sheets(id, style)) this.#show(sheet, rules, style);
   }
 
   #change(id: number, k: number, index: number, text: string): void {
     const rules = this.#rules.get(id);
     if (!rules || index > rules.length) return;
-    const rule = shown(text);
-    if (k === Rule.insert) rules.splice(index, 0, rule);
+    if (k === Rule.insert) rules.splice(index, 0, text);
     else if (k === Rule.delete) rules.splice(index, 1);
-    else rules.splice(index, 1, rule);
+    else rules.splice(index, 1, text);
     const style = this.#styleOf(id);
     for (const sheet of this.#sheets(id, style)) {
       try {
         if (k !== Rule.insert) sheet.deleteRule(index);
-        if (k !== Rule.delete) insert(sheet, rule, index);
+        if (k !== Rule.delete) insert(sheet, shown(text, this.media), index);
       } catch {
-        fill(sheet, rules, style);
+        this.#show(sheet, rules, style);
       }
     }
   }
@@ -100,8 +102,18 @@ export class Sheets {
     for (const [root, ids] of this.#adopted) if (documentFor(root) === doc) this.adopt(root, ids);
     for (const [id, rules] of this.#rules) {
       const style = this.#styleOf(id);
-      if (style?.sheet && documentOf(style) === doc) fill(style.sheet, rules, style);
+      if (style?.sheet && documentOf(style) === doc) this.#show(style.sheet, rules, style);
     }
+  }
+
+  /** The visitor's browser answers media queries in another way. */
+  again(): void {
+    for (const [id, rules] of this.#rules) if (rules.some(asks)) this.#fill(id, rules);
+  }
+
+  #show(sheet: CSSStyleSheet, rules: string[], style: HTMLStyleElement | null): void {
+    const texts = rules.map((rule) => shown(rule, this.media));
+    fill(sheet, texts, style);
   }
 
   /** Puts the rules back into sheets that the browser has rebuilt. */
@@ -140,7 +152,7 @@ export class Sheets {
     if (!sheet) {
       sheet = construct(doc);
       instances.set(doc, sheet);
-      fill(sheet, rules, null);
+      this.#show(sheet, rules, null);
     }
     return sheet;
   }
@@ -162,7 +174,7 @@ function construct(doc: Document): CSSStyleSheet {
   return new (viewOf(doc) as Window & typeof globalThis).CSSStyleSheet();
 }
 
-const shown = (text: string): string => (safeCss(text) ? withStates(text) : nothing);
+const shown = (text: string, media: Media): string => (safeCss(text) ? shownCss(text, media) : nothing);
 
 function insert(sheet: CSSStyleSheet, rule: string, index: number): void {
   try {

@@ -8,6 +8,8 @@ export interface Viewport {
   bar: number;
   zoom: number;
   ratio: number;
+  /** What the visitor's browser says yes to (media.ts); -1 if that is not told. */
+  answers: number;
 }
 
 /** What a message says about the page as a whole. */
