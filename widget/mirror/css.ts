@@ -56,4 +56,5 @@ export const base = `
 ::selection{background-color:Highlight;color:HighlightText}
 }
 kohe-x{display:none!important}
+video:not([controls])::-webkit-media-controls{display:none!important}
 *{caret-color:transparent!important}`;

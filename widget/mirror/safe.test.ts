@@ -65,6 +65,7 @@ test('harmless attributes are set as they are', () => {
     ['img', 'src', 'data:image/png;base64,AA=='],
     ['img', 'srcset', 'https://a.example/1.png 1x, https://a.example/2.png 2x'],
     ['div', 'style', 'color:red'],
+    ['div', 'style', 'scroll-behavior:smooth;overscroll-behavior:none;transition-behavior:allow-discrete'],
     ['div', 'class', 'on'],
     ['svg:path', 'd', 'M0 0'],
     ['svg:animate', 'attributeName', 'opacity'],

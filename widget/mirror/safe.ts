@@ -65,7 +65,7 @@ const addresses = new Set([
 ]);
 const animations = new Set(['svg:animate', 'svg:set', 'svg:animateTransform', 'svg:animateMotion', 'svg:animateColor']);
 const colourScheme = /^\s*(?:(?:light|dark|only|normal)\s*)+$/i; // the one thing that a meta element may say
-const dangerousCss = /expression\s*\(|-moz-binding|behavior\s*:|javascript\s*:|vbscript\s*:/i;
+const dangerousCss = /expression\s*\(|-moz-binding|(?:^|[^-\w]|-ms-)behavior\s*:|javascript\s*:|vbscript\s*:/i;
 
 /** Whether a tag stands for a frame: an iframe, or an object. */
 export function isFrame(tag: string): boolean {
