@@ -1,5 +1,6 @@
 // What nodes of the mirror hold. What is shown may be another value than what
 // came: stripped, or with states as attributes. Splices apply to what came.
+import { BULLET } from '../capture/format.ts';
 import { asks, shownCss } from './css.ts';
 import type { Media } from './media.ts';
 import {
@@ -31,6 +32,7 @@ const attributeNamespaces: Record<string, string> = {
   xmlns: 'http://www.w3.org/2000/xmlns/',
 };
 
+const masked = new RegExp(`^\\s*${BULLET}[${BULLET}\\s]*$`);
 const answered = ['media', 'sizes', 'content', 'style']; // attributes that the visitor's browser has a say in
 
 export const isStyle = (node: Node | null): boolean => isElement(node) && localNameOf(node) === 'style';
@@ -152,6 +154,7 @@ export class Contents {
     if (!value) return value;
     if (name === 'media' || name === 'sizes') return this.media.query(value);
     if (name === 'content') return this.media.scheme(value);
+    if (name === 'placeholder' && masked.test(value)) return '…'; // or an empty field would look filled in
     return name === 'style' && asks(value) ? shownCss(`;${value}`, this.media).slice(1) : value;
   }
 
