@@ -1,0 +1,81 @@
+// What the mirror shows is what the visitor sees: pixels, or facts where pixels
+// do not tell. Cases that are not done yet are marked; they may fail.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { launchChromium } from './lib/browsers.mjs';
+import { differing, openMirror, openPage, serveFiles, startCapture, takeMessages } from './lib/mirrored.mjs';
+import { cases, files } from './pages/fidelity.mjs';
+
+const size = { width: 800, height: 600 };
+const calm = { caret: 'hide', animations: 'disabled' };
+const whole = (body, name) =>
+  body.startsWith('<!')
+    ? body
+    : `<!doctype html><html><head><meta charset="utf-8"><title>${name}</title></head><body>${body}</body></html>`;
+const pages = Object.fromEntries(cases.map(({ name, html }, i) => [`/case/${i}`, whole(html, name)]));
+
+describe('fidelity', { timeout: 240_000 }, () => {
+  let browser, server, page, mirror;
+
+  before(async () => {
+    browser = await launchChromium();
+    const blank = '<!doctype html><style>body{margin:0;overflow:hidden}</style><body></body>';
+    server = await serveFiles({ ...files, ...pages, '/agent': blank });
+    const context = await browser.newContext({ viewport: size });
+    page = await openPage(context);
+    mirror = await openMirror(await browser.newContext({ viewport: size }), server.agent);
+  });
+  after(async () => {
+    await browser?.close();
+    server?.close();
+  });
+
+  /** Compares until the two sides are the same, or it does not come any more. */
+  async function same(visitor, { facts, pixels = !facts, tell }, where) {
+    let difference;
+    for (const pause of [50, 250, 600]) {
+      await visitor.waitForTimeout(pause);
+      const gaps = await mirror.apply(await takeMessages(visitor));
+      if (tell) await mirror.inject(await tell(visitor, mirror));
+      assert.equal(gaps, 0, `${where}: the mirror refused a message`);
+      assert.deepEqual(mirror.errors, []);
+      difference = {};
+      if (pixels) {
+        await visitor.bringToFront();
+        const seen = await visitor.screenshot(calm);
+        await mirror.page.bringToFront();
+        const n = await differing(mirror.page, seen, await mirror.page.screenshot(calm));
+        if (n > 0) difference.pixels = n;
+      }
+      if (facts) {
+        const [want, have] = [await visitor.evaluate(`(${facts})(document)`), await mirror.read(`${facts}`)];
+        if (JSON.stringify(want) !== JSON.stringify(have)) Object.assign(difference, { want, have });
+      }
+      await visitor.bringToFront();
+      if (Object.keys(difference).length === 0) return;
+    }
+    assert.fail(`${where}: ${JSON.stringify(difference)}`);
+  }
+
+  for (const [i, c] of cases.entries()) {
+    test(c.name, { todo: c.todo ?? false }, async () => {
+      const context = c.context && (await browser.newContext({ viewport: size, ...c.context }));
+      const visitor = context ? await openPage(context) : page;
+      try {
+        await visitor.setViewportSize(size);
+        await visitor.emulateMedia({ colorScheme: null, reducedMotion: null, contrast: null, ...c.media });
+        await visitor.bringToFront();
+        await visitor.goto(`${server.visitor}/case/${i}`);
+        await c.before?.(visitor);
+        await mirror.begin();
+        await startCapture(visitor, c.options);
+        await same(visitor, c, 'at first');
+        if (!c.step) return;
+        await c.step(visitor, mirror);
+        await same(visitor, c, 'then');
+      } finally {
+        await context?.close();
+      }
+    });
+  }
+});
