@@ -1,14 +1,15 @@
 // The visitor's page as they see it, once they have allowed it.
 
-import { type Signal, useSignal } from '@preact/signals';
+import { effect, type Signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Session } from '../wire/payload.ts';
 import { type MirrorState, mirrorState } from './desk.ts';
 import { Icon, type IconName } from './icons.tsx';
+import type { PageSize } from './settings.ts';
 import type { Store } from './store.ts';
 import { clip, shortAddress } from './text.ts';
 import type { Key } from './texts.ts';
-import { Empty, useStore } from './ui.tsx';
+import { Empty, Segments, useStore } from './ui.tsx';
 
 const longestLabel = 24; // characters beside the visitor's pointer
 
@@ -47,6 +48,7 @@ export function PageView({ session }: { session: Session }) {
             </span>
           )}
         </span>
+        {watching && drawn.value && <SizeSegments />}
       </header>
       <div class="page-body">
         <section
@@ -65,6 +67,27 @@ export function PageView({ session }: { session: Session }) {
         </p>
       )}
     </div>
+  );
+}
+
+/** How large the visitor's page is drawn. */
+function SizeSegments() {
+  const { t, parts } = useStore();
+  const { pageSize, language } = parts.settings;
+  const whole = new Intl.NumberFormat(language.value, { style: 'percent' }).format(1);
+  return (
+    <Segments
+      label={t.value('page.size')}
+      name="page-size"
+      value={pageSize.value}
+      options={[
+        { value: 'fit', label: t.value('page.fit'), icon: 'width' },
+        { value: 'full', label: whole },
+      ]}
+      onChoose={(size) => {
+        pageSize.value = size;
+      }}
+    />
   );
 }
 
@@ -102,7 +125,7 @@ function NoPage({ state, name }: { state: MirrorState; name: string }) {
   );
 }
 
-/** Watches the session's page and draws it in the frame, as wide as fits. */
+/** Watches the session's page and draws it in the frame, as large as the agent has chosen. */
 function useMirror(
   store: Store,
   frame: { current: HTMLElement | null },
@@ -124,7 +147,9 @@ function useMirror(
       onGap: (diverged) => store.watch(id, true, diverged),
     });
     mirror.setName(clip(name, longestLabel));
-    const observer = new ResizeObserver(() => fitWidth(box, stage, mirror.view()));
+    const size = () => sizeStage(box, stage, mirror.view(), store.parts.settings.pageSize.value);
+    const observer = new ResizeObserver(size);
+    const settled = effect(size);
     observer.observe(box);
     observer.observe(mirror.view());
     store.pages.set(id, (message) => {
@@ -139,6 +164,7 @@ function useMirror(
       store.pages.delete(id);
       store.pointers.delete(id);
       observer.disconnect();
+      settled();
       mirror.close();
       stage.remove();
       drawn.value = false;
@@ -147,13 +173,13 @@ function useMirror(
 }
 
 /**
- * Makes the stage as wide as the frame, never larger than life, and as high as the visitor's viewport is then: the
- * mirror fits itself into it, and the frame scrolls.
+ * Makes the stage as wide as the visitor's viewport, or as the frame if that is narrower and the agent wants it to fit,
+ * and as high as the viewport is then: the mirror fits itself into it, and the frame scrolls.
  */
-function fitWidth(box: HTMLElement, stage: HTMLElement, view: HTMLElement): void {
+function sizeStage(box: HTMLElement, stage: HTMLElement, view: HTMLElement, size: PageSize): void {
   const { offsetWidth, offsetHeight } = view;
   if (offsetWidth === 0 || box.clientWidth === 0) return;
-  const width = Math.min(box.clientWidth, offsetWidth);
+  const width = size === 'full' ? offsetWidth : Math.min(box.clientWidth, offsetWidth);
   stage.style.width = `${width}px`;
   stage.style.height = `${Math.round((width * offsetHeight) / offsetWidth)}px`;
 }

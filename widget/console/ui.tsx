@@ -204,7 +204,7 @@ export function Segments<T extends string>(props: {
     <fieldset class="segments">
       <legend class="sr-only">{props.label}</legend>
       {props.options.map((option) => (
-        <label key={option.value} class="segment">
+        <label key={option.value} class="segment" title={option.icon && option.label}>
           <input
             type="radio"
             name={props.name}

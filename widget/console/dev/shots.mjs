@@ -29,6 +29,16 @@ const phone = async (page, name) => {
 const scenes = [
   { name: 'busy', at: `busy#desk/${loan}` },
   { name: 'busy-list', at: 'busy', width: [1440, 390] },
+  {
+    name: 'page-full',
+    at: `busy#desk/${loan}`,
+    async act(page) {
+      await phone(page, 'Page');
+      const full = page.getByRole('radio', { name: '100%' });
+      await full.focus();
+      await page.keyboard.press('Space');
+    },
+  },
   { name: 'busy-page', at: `busy#desk/${loan}`, act: (page) => phone(page, 'Page'), width: [390] },
   { name: 'busy-visitor', at: `busy#desk/${loan}`, act: (page) => phone(page, 'Visitor'), width: [390] },
   {

@@ -173,6 +173,8 @@ export const de: Texts = {
   'side.label': 'Über {name}',
   'side.tabs': 'Seite oder Besucher',
   'page.mirror': 'Die Seite, wie {name} sie sieht',
+  'page.size': 'Größe der Seite',
+  'page.fit': 'Ganze Breite',
   'page.off': 'Seiten werden nicht gezeigt',
   'page.none': 'Nicht freigegeben',
   'page.declined': 'Nicht jetzt',

@@ -169,6 +169,8 @@ export const en = {
   'side.label': 'About {name}',
   'side.tabs': 'Page or visitor',
   'page.mirror': 'Page of {name}, as they see it',
+  'page.size': 'Size of the page',
+  'page.fit': 'Fit width',
   'page.off': 'Page sharing is off',
   'page.none': 'Not shared',
   'page.declined': 'Not now',

@@ -169,6 +169,8 @@ export const et: Texts = {
   'side.label': 'Külastajast: {name}',
   'side.tabs': 'Leht või külastaja',
   'page.mirror': 'Leht nii, nagu seda näeb {name}',
+  'page.size': 'Lehe suurus',
+  'page.fit': 'Kogu laius',
   'page.off': 'Lehe jagamine on väljas',
   'page.none': 'Ei jagata',
   'page.declined': 'Mitte praegu',

@@ -169,6 +169,8 @@ export const fi: Texts = {
   'side.label': 'Tietoja: {name}',
   'side.tabs': 'Sivu tai kävijä',
   'page.mirror': 'Sivu sellaisena kuin {name} sen näkee',
+  'page.size': 'Sivun koko',
+  'page.fit': 'Koko leveys',
   'page.off': 'Sivuja ei näytetä',
   'page.none': 'Ei jaettu',
   'page.declined': 'Ei nyt',

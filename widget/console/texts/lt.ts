@@ -206,6 +206,8 @@ export const lt: Texts = {
   'side.label': 'Apie lankytoją: {name}',
   'side.tabs': 'Puslapis arba lankytojas',
   'page.mirror': 'Puslapis, kokį mato {name}',
+  'page.size': 'Puslapio dydis',
+  'page.fit': 'Visas plotis',
   'page.off': 'Puslapių rodymas išjungtas',
   'page.none': 'Nerodomas',
   'page.declined': 'Ne dabar',

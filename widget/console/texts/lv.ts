@@ -174,6 +174,8 @@ export const lv: Texts = {
   'side.label': 'Par apmeklētāju: {name}',
   'side.tabs': 'Lapa vai apmeklētājs',
   'page.mirror': 'Lapa, kā to redz {name}',
+  'page.size': 'Lapas lielums',
+  'page.fit': 'Viss platums',
   'page.off': 'Lapu rādīšana izslēgta',
   'page.none': 'Netiek rādīta',
   'page.declined': 'Ne tagad',

@@ -201,6 +201,8 @@ export const ru: Texts = {
   'side.label': 'О посетителе: {name}',
   'side.tabs': 'Страница или посетитель',
   'page.mirror': 'Страница, какой её видит {name}',
+  'page.size': 'Размер страницы',
+  'page.fit': 'По ширине',
   'page.off': 'Показ страниц выключен',
   'page.none': 'Не показана',
   'page.declined': 'Не сейчас',
