@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { launchChromium } from './lib/browsers.mjs';
 import { differing, openMirror, openPage, serveFiles, startCapture, takeMessages } from './lib/mirrored.mjs';
-import { cases, files } from './pages/fidelity.mjs';
+import { cases, files, viewportMessage } from './pages/fidelity.mjs';
 
 const size = { width: 800, height: 600 };
 const calm = { caret: 'hide', animations: 'disabled' };
@@ -20,7 +20,12 @@ describe('fidelity', { timeout: 240_000 }, () => {
   before(async () => {
     browser = await launchChromium();
     const blank = '<!doctype html><style>body{margin:0;overflow:hidden}</style><body></body>';
-    server = await serveFiles({ ...files, ...pages, '/agent': blank });
+    server = await serveFiles({
+      ...files,
+      ...pages,
+      '/agent': blank,
+      '/tall': '<!doctype html><p style="height:3000px">tall',
+    });
     const context = await browser.newContext({ viewport: size });
     page = await openPage(context);
     mirror = await openMirror(await browser.newContext({ viewport: size }), server.agent);
@@ -78,4 +83,27 @@ describe('fidelity', { timeout: 240_000 }, () => {
       }
     });
   }
+
+  test("scroll bars take as much room as the visitor's, whatever this browser's are", async () => {
+    const classic = await launchChromium({ ignoreDefaultArgs: ['--hide-scrollbars'] });
+    try {
+      const sized = await openMirror(
+        await classic.newContext({ viewport: { width: 1000, height: 700 } }),
+        server.agent,
+      );
+      const widths = () => sized.read('(doc) => [doc.defaultView.innerWidth, doc.documentElement.clientWidth]');
+      await page.setViewportSize(size);
+      await page.goto(`${server.visitor}/tall`);
+      await sized.begin();
+      await startCapture(page);
+      await sized.apply(await takeMessages(page));
+      assert.deepEqual(await widths(), [800, 800], 'none, or over the page');
+      for (const bar of [8, 0, 21]) {
+        await sized.inject(viewportMessage(sized.version, [...Object.values(size), bar, 100, 100]));
+        assert.deepEqual(await widths(), [800, 800 - bar]);
+      }
+    } finally {
+      await classic.close();
+    }
+  });
 });

@@ -48,6 +48,13 @@ export function shownCss(css: string, media: Media): string {
 /** Whether CSS asks for what only the visitor's browser can answer. */
 export const asks = (css: string): boolean => /@media|@import|color-scheme/i.test(css);
 
+/** Gives the page's own scroll bars a width in px, whatever this browser's are; Firefox can only take them away. */
+export const barsOf = (width: number): string =>
+  width === 0
+    ? ':root{scrollbar-width:none!important}:root::-webkit-scrollbar{display:none!important}'
+    : `:root::-webkit-scrollbar{width:${width}px!important;height:${width}px!important;background:#f1f1f1}
+:root::-webkit-scrollbar-thumb{background:#c1c1c1;border:solid #f1f1f1;border-width:0 2px}`;
+
 /** Declared in a layer, so that whatever the page says wins. */
 export const base = `
 @layer kohe{

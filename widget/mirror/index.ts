@@ -61,7 +61,7 @@ export function create(container: HTMLElement, options: Options = {}): Mirror {
   let viewport: Viewport = { width: 1024, height: 768, bar: 0, zoom: 100, ratio: 100, answers: -1 };
   let scale = 1;
   const size = (): void => {
-    const width = viewport.width - viewport.bar;
+    const { width } = viewport;
     frame.style.width = `${width}px`;
     frame.style.height = `${viewport.height}px`;
     if (!fit || !container.clientWidth || !container.clientHeight) return;

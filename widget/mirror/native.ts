@@ -71,6 +71,8 @@ export const animate = method(Element, 'animate');
 export const togglePopover = method(HTMLElement, 'togglePopover');
 export const leftOf = getter(Element, 'scrollLeft');
 export const topOf = getter(Element, 'scrollTop');
+export const widthOf = getter(Element, 'clientWidth');
+export const heightOf = getter(Element, 'scrollHeight');
 export const setLeft = setter(Element, 'scrollLeft');
 export const setTop = setter(Element, 'scrollTop');
 

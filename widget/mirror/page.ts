@@ -2,11 +2,12 @@ import { DOCUMENT, Op } from '../capture/format.ts';
 import { Animations } from './animations.ts';
 import { type Check, sumOf, unitsOf } from './check.ts';
 import { Contents } from './contents.ts';
+import { barsOf } from './css.ts';
 import { Forest } from './forest.ts';
 import { Frames } from './frames.ts';
 import { Marks } from './marks.ts';
 import { Media } from './media.ts';
-import { isElement, isRoot, isText, localNameOf, setAttribute } from './native.ts';
+import { heightOf, isElement, isRoot, isText, localNameOf, rootOf, setAttribute, viewOf, widthOf } from './native.ts';
 import { idOf, Nodes } from './nodes.ts';
 import { idsInside, Places } from './places.ts';
 import { Ranges } from './ranges.ts';
@@ -31,9 +32,12 @@ export class Page {
   readonly #places: Places;
   readonly #forest: Forest;
 
+  #bar = 0; // width of the visitor's scroll bar, px
+  #forced = false;
+
   constructor(
     readonly host: Host,
-    doc: Document,
+    readonly doc: Document,
   ) {
     this.#nodes.set(DOCUMENT, doc);
     this.#frames = new Frames((id, root) => {
@@ -67,7 +71,19 @@ export class Page {
   }
 
   scroll(): void {
+    if (!this.#forced) this.#fitBars();
     this.#scrolls.apply();
+  }
+
+  /** Scroll bars take as much of the page as at the visitor's, also if this browser's are wider, or lie over the page. */
+  #fitBars(): void {
+    const view = viewOf(this.doc);
+    const root = rootOf(this.doc);
+    if (!view || !root) return;
+    const bar = view.innerWidth - widthOf(root);
+    if (bar === this.#bar || (bar === 0 && heightOf(root) <= view.innerHeight)) return; // or nothing overflows yet
+    this.#forced = true;
+    this.#sheets.extend(this.doc, barsOf(this.#bar));
   }
 
   /** Whether a node is what a message says. */
@@ -115,6 +131,8 @@ export class Page {
   #viewport(r: Reader, answered: boolean): void {
     const [width, height, bar, zoom, ratio] = [r.u(), r.u(), r.u(), r.u(), r.u()];
     const answers = answered ? r.u() : -1;
+    this.#bar = bar;
+    if (this.#forced) this.#sheets.extend(this.doc, barsOf(bar));
     this.host.viewport({ width, height, bar, zoom, ratio, answers });
     if (!this.#media.update(answers, ratio)) return;
     this.#contents.again();

@@ -157,6 +157,11 @@ export class Sheets {
     return sheet;
   }
 
+  /** What a document has beside the base that all have. */
+  extend(doc: Document, css: string): void {
+    if (adopts) this.#base(doc).replaceSync(base + css);
+  }
+
   #base(doc: Document): CSSStyleSheet {
     let sheet = this.#bases.get(doc);
     if (!sheet) {

@@ -1,8 +1,10 @@
 // Real browsers: Chromium by playwright-core, Firefox by puppeteer-core.
 import { chromium } from 'playwright-core';
 
-export function launchChromium() {
+/** `options` are Playwright's, beside the usual ones. */
+export function launchChromium(options = {}) {
   return chromium.launch({
+    ...options,
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: [
       '--headless=new',

@@ -60,7 +60,12 @@ async function answers(visitor, { version }) {
     const bits = list.reduce((sum, query, i) => sum + (matchMedia(query).matches ? 2 ** i : 0), 0);
     return [innerWidth, innerHeight, 0, 100, Math.round(devicePixelRatio * 100), bits];
   }, Object.values(questions));
-  const message = [4, ...leb(version), ...leb(version), 2 | (1 << 5), ...numbers.flatMap(leb)];
+  return viewportMessage(version, numbers, 1);
+}
+
+/** A message of nothing but the viewport, in base64, that leaves the version as it is. */
+export function viewportMessage(version, numbers, k = 0) {
+  const message = [4, ...leb(version), ...leb(version), 2 | (k << 5), ...numbers.flatMap(leb)];
   return Buffer.from(message).toString('base64');
 }
 
@@ -245,8 +250,6 @@ m.stop();await new Promise(r=>{m.onstop=r});v.muted=true;v.src=URL.createObjectU
     step: run(
       `const g=k.getContext('webgl');if(g)await new Promise(done=>{let n=0;const draw=()=>{g.clearColor(0,n/20,.2,1);g.clear(g.COLOR_BUFFER_BIT);n++<10?requestAnimationFrame(draw):done()};draw()});${wait(300)}`,
     ),
-    facts:
-      "(doc) => doc.querySelector('canvas').style.content === '' ? 'drawn' : /data:image\\/(png|webp|jpeg)/.test(doc.querySelector('canvas').style.content) ? 'drawn' : 'blank'",
   },
   {
     name: 'transitions that begin with a style of their own, and that turn back',
