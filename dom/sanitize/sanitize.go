@@ -28,7 +28,7 @@ var animated = set("attributename to from by values")
 // dataTags may show a data: image, font or clip.
 var dataTags = set("img source video audio input svg:image svg:feimage")
 
-var dangerousCSS = regexp.MustCompile(`(?i)expression\s*\(|-moz-binding|behavior\s*:|javascript\s*:|vbscript\s*:|</style`)
+var dangerousCSS = regexp.MustCompile(`(?i)expression\s*\(|-moz-binding|(?:^|[^-\w]|-ms-)behavior\s*:|javascript\s*:|vbscript\s*:|</style`)
 
 func set(words string) map[string]bool {
 	m := map[string]bool{}

@@ -26,6 +26,7 @@ let deadline = 0;
 let count = 0;
 let over = false;
 let deep = 0;
+let atomic = false; // inside a select: half of one, the mirror would choose from
 let nodes = 0; // known to the mirror
 
 export function tell(whom: Told): void {
@@ -45,6 +46,7 @@ export function begin(until: number): void {
 
 /** Whether the slice is used up. To be asked before each node. */
 export function spent(): boolean {
+  if (atomic) return false;
   if (!over && (++count & 3) === 0) over = size() > full || performance.now() > deadline;
   return over;
 }
@@ -95,11 +97,14 @@ function element(el: Element, inherited: boolean): void {
   attributes(el, names, masked);
   told.arrived(el, kind);
   if (!below) return;
+  const outer = atomic;
+  atomic ||= kind.tag === 'select';
   if (++deep < Limit.depth) {
     if (root) inside(el, root, masked);
     if (first) children(el, first, masked);
   }
   deep--;
+  atomic = outer;
   special(Special.end);
 }
 

@@ -102,7 +102,6 @@ export const cases = [
     html: preferring,
     media: { colorScheme: 'dark', reducedMotion: 'reduce', contrast: 'more' },
     step: (visitor) => visitor.emulateMedia({ colorScheme: 'light', reducedMotion: 'no-preference', contrast: null }),
-    todo: 'capture does not tell yet',
   },
   {
     name: "a phone's pointer and resolution",
