@@ -18,12 +18,12 @@ import { DOCUMENT, FORMAT, Head, Op } from './format.ts';
 import { type MaskOptions, maskBy, masks } from './masks.ts';
 import { unpatch } from './patches.ts';
 import { isDocument, isFrame } from './roots.ts';
-import { begin, close, forgetNodes, node, open, pending, rerooted, resume, tell } from './serializer.ts';
+import { begin, close, forgetNodes, node, open, pending, rerooted, resume, spent, tell } from './serializer.ts';
 import { retexted, sheets, unfinishedSheets } from './sheets.ts';
 import { moved, pointerRecord, scroller, signals, writePage } from './signals.ts';
 import { states, touch, unfinishedStates } from './states.ts';
 import { forgetRealms, listen, patchesOf, pointerEvents, takeRecords, unwatch, watch, watchRoot } from './watch.ts';
-import { byte, message, op, reset, size, u } from './writer.ts';
+import { message, op, reset, size, varint } from './writer.ts';
 
 /** With the selectors of a site (dom/mask documents their subset). */
 export interface Options extends MaskOptions {
@@ -36,7 +36,7 @@ export interface Options extends MaskOptions {
 const slice = 4; // ms that a frame gives to nodes that are new to the mirror
 const rest = 1; // ms more for sheets and states, even so
 /** Attributes that change what an element's state is, or is compared with. */
-const telling = /^(?:value|type|open|checked|popover|rel|disabled)$/;
+const telling = new Set<string | null>(['value', 'type', 'open', 'checked', 'popover', 'rel', 'disabled']);
 
 let sink: ((message: Uint8Array) => void) | null = null;
 let onPointer: Options['onPointer'];
@@ -236,8 +236,8 @@ function write(deadline: number): void {
   resume();
   first &&= pending.size > 0;
   writeContents();
-  begin(Math.max(deadline, performance.now() + rest));
-  for (const part of parts) part.write?.();
+  if (spent()) begin(performance.now() + rest);
+  for (const part of parts) part.write?.(deadline);
   if (size() > 0) send();
 }
 
@@ -254,7 +254,7 @@ function differences(now: MutationRecord[]): void {
     const id = idOf(el);
     if (!id || id >= fresh) continue;
     attributesChanged(el, former);
-    if (former.some((name, i) => i % 2 === 0 && telling.test(name as string))) touch(el);
+    if (former.some((name, i) => i % 2 === 0 && telling.has(name))) touch(el);
   }
   writeAlike();
   for (const [text, before] of texts) {
@@ -270,26 +270,28 @@ function differences(now: MutationRecord[]): void {
 function structural(parent: Node | null): void {
   if (!parent || !idOf(parent)) return;
   if (isDocument(parent)) listen(parent, true); // document.open takes the listeners away
-  const { localName } = parent as Element;
-  if (localName === 'style') retexted(parent as Element);
-  else if (/^(?:head|title)$/.test(localName)) moved();
-  else if (/^(?:textarea|select)$/.test(localName)) touch(parent as Element);
+  switch ((parent as Element).localName) {
+    case 'style':
+      retexted(parent as Element);
+      break;
+    case 'head':
+    case 'title':
+      moved();
+      break;
+    case 'textarea':
+    case 'select':
+      touch(parent as Element);
+  }
 }
 
 function send(): void {
   version++;
   const partial = unfinished() ? Head.partial : 0;
-  const out = message(() => {
-    if (whole) {
-      byte(Head.snapshot | Head.span | partial);
-      u(0);
-      u(version);
-      byte(FORMAT);
-    } else if (partial) {
-      byte(partial);
-      byte(version & 255);
-    } else byte(Head.short | (version & (Head.short - 1)));
-  });
+  const head = whole
+    ? [Head.snapshot | Head.span | partial, 0, ...varint(version), FORMAT]
+    : partial
+      ? [partial, version & 255]
+      : [Head.short | (version & (Head.short - 1))];
   whole = false;
-  sink?.(out);
+  sink?.(message(head));
 }

@@ -131,7 +131,7 @@ export function writeContents(): void {
     }
   }
   repeated.clear();
-  for (const [key, { node, name, sent }] of [...long]) {
+  for (const [key, { node, name, sent }] of long.size > 0 ? [...long] : []) {
     if (size() > full) return;
     long.delete(key);
     if (!idOf(node)) continue;

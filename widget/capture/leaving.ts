@@ -12,7 +12,7 @@ const script = /^\s*j\s*a\s*v\s*a\s*s\s*c\s*r\s*i\s*p\s*t\s*:/i;
 /** A text node's content as it leaves. */
 export function textOf(node: Node, data: string, masked: boolean): string {
   const parent = node.parentNode;
-  if (/^style$/i.test(parent?.nodeName ?? '')) {
+  if ((parent as Element | null)?.localName === 'style') {
     const css = absoluteCss(data, parent as Node);
     return !masked ? css : node.previousSibling ? '' : maskCss(css); // a string may begin in one text and end in the next
   }

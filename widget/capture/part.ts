@@ -12,8 +12,8 @@ export interface Part {
   arrived?(el: Element): void;
   /** Writes what may have changed of an element. */
   touched?(el: Element): void;
-  /** Writes whatever else has changed. */
-  write?(): void;
+  /** Writes whatever else has changed. `deadline` is the end of the slice (ms, performance.now). */
+  write?(deadline: number): void;
   /** An event that capture listens to. */
   handle?(type: string, target: Element): void;
 }

@@ -103,8 +103,8 @@ export const sheets: Part = {
   },
 
   /** Writes what changed. Arrays of adopted sheets tell nobody when they change: they are looked at now and then. */
-  write() {
-    if (performance.now() > look) {
+  write(deadline) {
+    if (deadline > look) {
       look = performance.now() + pause;
       for (const [root, sent] of adopters) adoption(root, sent);
     }

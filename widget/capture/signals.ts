@@ -35,12 +35,11 @@ export function pointerRecord(event: PointerEvent): Uint8Array {
     y += box.top + frame.clientTop;
   }
   reset();
-  return message(() => {
-    z(Math.round(x));
-    z(Math.round(y));
-    u(event.buttons);
-    u(target ? idOf(target) : 0);
-  });
+  z(Math.round(x));
+  z(Math.round(y));
+  u(event.buttons);
+  u(target ? idOf(target) : 0);
+  return message([]);
 }
 
 /** The address or the title may have changed. */

@@ -9,8 +9,9 @@ const valueCodes = codes(values);
 const utf8 = new TextEncoder();
 const ascii = /^[\0-\x7f]*$/;
 
+const room = 16; // bytes in front of the operations, for the head
 let bytes = new Uint8Array(1 << 14);
-let length = 0; // of the operations
+let length = room; // as far as the operations go
 let text = ''; // the strings, with zero characters between
 let weight = 0; // at least the bytes of them
 let strings = 0;
@@ -19,39 +20,45 @@ let table = new Map<string, number>(); // strings of this message, after the sta
 let last = 0; // the id that the next reference is relative to
 
 export function reset(): void {
-  length = strings = weight = last = 0;
+  length = room;
+  strings = weight = last = 0;
   text = '';
   if (table.size > 0) table = new Map();
 }
 
 /** How many bytes the message has, or more. */
 export function size(): number {
-  return length + weight;
+  return length - room + weight;
 }
 
-/** The message: a head, what was written, and its strings. One that ends the operations needs no column. */
-export function message(head: () => void): Uint8Array {
-  const end = length;
-  const column = utf8.encode(text);
-  head(); // stands behind the operations for now
+/** The message: a head of up to ten bytes, what was written, and its strings. One that ends the operations needs no column. */
+export function message(head: number[]): Uint8Array {
+  let end = length;
   if (strings > 1 || (strings > 0 && sole < end)) {
-    (bytes[end] as number) |= Head.column;
-    u(end);
+    (head[0] as number) |= Head.column;
+    head.push(...varint(end - room));
   }
-  const out = new Uint8Array(length + column.length);
-  out.set(bytes.subarray(end, length));
-  out.set(bytes.subarray(0, end), length - end);
-  out.set(column, length);
-  return out;
+  reserve(weight);
+  // A short string is copied faster than the browser is asked.
+  let at = 0;
+  if (text.length < 64) while (at < text.length && text.charCodeAt(at) < 128) bytes[end++] = text.charCodeAt(at++);
+  if (at < text.length) end += utf8.encodeInto(text.slice(at), bytes.subarray(end)).written;
+  const start = room - head.length;
+  bytes.set(head, start);
+  return bytes.slice(start, end);
+}
+
+/** Makes sure that so many bytes fit. */
+function reserve(n: number): void {
+  if (length + n <= bytes.length) return;
+  const former = bytes;
+  bytes = new Uint8Array((length + n) * 2);
+  bytes.set(former);
 }
 
 /** An unsigned varint, below 2³². */
 export function u(n: number): void {
-  if (length + 5 > bytes.length) {
-    const former = bytes;
-    bytes = new Uint8Array(length * 2);
-    bytes.set(former);
-  }
+  reserve(5);
   let rest = n;
   while (rest > 127) {
     bytes[length++] = rest | 128;
@@ -60,20 +67,20 @@ export function u(n: number): void {
   bytes[length++] = rest;
 }
 
+/** The same as numbers. */
+export function varint(n: number): number[] {
+  return n < 128 ? [n] : [(n & 127) | 128, ...varint(n >>> 7)];
+}
+
 /** A signed varint, zigzag, magnitude below 2³⁰. */
 export function z(n: number): void {
   u(((n << 1) ^ (n >> 31)) >>> 0);
 }
 
-/** One byte. */
-export function byte(b: number): void {
-  u(0);
-  bytes[length - 1] = b;
-}
-
 /** An operation's first byte, and the node that it is about. */
 export function op(code: Op, k = 0, id = 0): void {
-  byte(code | (k << 5));
+  reserve(1);
+  bytes[length++] = code | (k << 5);
   if (id) ref(id);
 }
 
@@ -94,7 +101,7 @@ export function plain(s: string): void {
   if (strings++) text += '\0';
   else sole = length;
   text += s.includes('\0') ? s.replaceAll('\0', '\x01') : s;
-  weight += s.length > 256 && ascii.test(s) ? s.length : s.length * 3;
+  weight += 1 + (s.length > 256 && ascii.test(s) ? s.length : s.length * 3);
 }
 
 /** A string by its place in the static values or in this message's table, else in the column and from now on in the table. */
@@ -156,10 +163,10 @@ export function change(from: string, to: string): Change {
   const most = Math.min(from.length, to.length);
   let p = 0;
   while (p < most && from.charCodeAt(p) === to.charCodeAt(p)) p++;
-  if (p && /[\ud800-\udbff]/.test(from.charAt(p - 1))) p--;
+  if (p && (from.charCodeAt(p - 1) & 0xfc00) === 0xd800) p--;
   let q = 0;
   while (q < most - p && from.charCodeAt(from.length - 1 - q) === to.charCodeAt(to.length - 1 - q)) q++;
-  if (q && /[\udc00-\udfff]/.test(from.charAt(from.length - q))) q--;
+  if (q && (from.charCodeAt(from.length - q) & 0xfc00) === 0xdc00) q--;
   if (p + q < 3 && p + q < to.length) return { k: Splice.set, start: 0, remove: from.length, insert: to };
   const remove = from.length - p - q;
   const k = q ? (remove ? Splice.at : Splice.insert) : remove ? Splice.tail : Splice.append;
