@@ -266,9 +266,12 @@ function differences(now: MutationRecord[]): void {
   forgetChanges();
 }
 
-/** A change among the children of a node whose children mean something. */
+/** Names of elements whose children mean something; a document has none. */
+const meaning = new Set<unknown>(['style', 'head', 'title', 'textarea', 'select', undefined]);
+
+/** A change among the children of a node. */
 function structural(parent: Node | null): void {
-  if (!parent || !idOf(parent)) return;
+  if (!parent || !meaning.has((parent as Element).localName) || !idOf(parent)) return;
   if (isDocument(parent)) listen(parent, true); // document.open takes the listeners away
   switch ((parent as Element).localName) {
     case 'style':

@@ -2,6 +2,7 @@
 // came under a mask is sent again, masked, and long strings go in pieces.
 import { idOf, isMasked, repeated, stampMasked } from './core.ts';
 import { Limit, Op } from './format.ts';
+import { attributeKind } from './kinds.ts';
 import { leaving } from './leaving.ts';
 import { masks } from './masks.ts';
 import { known } from './roots.ts';
@@ -18,6 +19,7 @@ interface Long {
   sent: string;
 }
 
+const most = 10_000; // UTF-16 units of a text that is surely short
 const longestAlike = 200; // UTF-16 units of a value that may be written for many elements at once
 /** Bytes of a message after which nothing new begins. */
 export const full = 384 << 10;
@@ -73,8 +75,12 @@ export function attributesChanged(el: Element, changed: Former): void {
     const was = changed[i + 1] as string | null;
     const value = el.getAttribute(name);
     if (value === was && !long.size) continue;
-    const before = former(el, name, was);
-    const now = leaving(el, name, value, isMasked(el));
+    let before = was;
+    let now = value;
+    if (attributeKind(name) || isMasked(el) || long.size || (now ?? was ?? '').length > longestAlike) {
+      before = former(el, name, was);
+      now = leaving(el, name, value, isMasked(el));
+    }
     if (now === before) continue;
     if (now === null || now.length > longestAlike) write(el, name, before, now);
     else {
@@ -101,9 +107,14 @@ export function writeAlike(): void {
 }
 
 export function textChanged(node: CharacterData, was: string): void {
-  if (repeated.has(node) || (was === node.data && !long.size)) return;
+  const { data, parentNode } = node;
+  if (repeated.has(node) || (was === data && !long.size)) return;
+  if (!isMasked(node) && !long.size && data.length < most && (parentNode as Element | null)?.localName !== 'style') {
+    edit(Op.text, idOf(node), '', was.slice(0, Limit.text), data); // most changes are like this
+    return;
+  }
   const before = former(node, '', was);
-  const now = leaving(node, '', node.data, isMasked(node));
+  const now = leaving(node, '', data, isMasked(node));
   if (now !== before) write(node, '', before, now);
 }
 

@@ -161,7 +161,7 @@ export interface Change {
 
 export function change(from: string, to: string): Change {
   const most = Math.min(from.length, to.length);
-  let p = 0;
+  let p = to.startsWith(from) ? most : 0;
   while (p < most && from.charCodeAt(p) === to.charCodeAt(p)) p++;
   if (p && (from.charCodeAt(p - 1) & 0xfc00) === 0xd800) p--;
   let q = 0;
