@@ -31,7 +31,7 @@ function noise(length: number): Uint8Array {
   }
   return out;
 }
-const snapshot = noise(5000).with(0, 5); // whole at once
+const snapshot = noise(10_000).with(0, 5); // whole at once
 
 test('what the edge has is left out, as the Go side reads it', () => {
   const seen = new Seen(bytes(golden.base));
@@ -43,16 +43,16 @@ test('what the edge has is left out, as the Go side reads it', () => {
 test('long messages are deflated, and those behind them wait their turn', async () => {
   const to = sender(null);
   const { sent, shortener } = to;
-  const long = new Uint8Array(4000).fill(7);
+  const long = new Uint8Array(12_000).fill(7);
   shortener.push(Uint8Array.of(64, 1));
   shortener.push(long);
   shortener.push(Uint8Array.of(65, 2));
   assert.deepEqual(sent, [Uint8Array.of(64, 1)]);
-  assert.equal(shortener.backlog, 4002);
+  assert.equal(shortener.backlog, 12_002);
   await sentAll(to);
   assert.deepEqual(sent[2], Uint8Array.of(65, 2));
   const [head, low, high, ...deflated] = sent[1] as Uint8Array;
-  assert.deepEqual([head, (low as number) - 128 + (high as number) * 128], [16, 4000]);
+  assert.deepEqual([head, (low as number) - 128 + (high as number) * 128], [16, 12_000]);
   assert.deepEqual(new Uint8Array(inflateRawSync(Uint8Array.from(deflated))), long);
 });
 
@@ -64,7 +64,7 @@ test('the next page of the tab leaves out what the last one sent, if the edge st
   const { sum } = new Seen(snapshot);
   for (const [has, expected] of [
     [sum, 30],
-    ['', 5010],
+    ['', 10_010],
   ] as const) {
     const next = sender(store);
     next.shortener.edgeHas(has);
@@ -81,7 +81,7 @@ test('a snapshot counts as seen when it is whole', async () => {
   shortener.push(snapshot.with(0, 7)); // partial
   shortener.push(snapshot.with(0, 2));
   await sentAll(to);
-  assert.ok(sent.every((message) => message.length > 4000));
+  assert.ok(sent.every((message) => message.length > 9000));
   shortener.push(snapshot.with(0, 0));
   shortener.push(snapshot);
   await sentAll(to);

@@ -1,8 +1,8 @@
 // Makes page messages short on their way to the edge: what the edge has from
 // this visitor already is left out, what is long is deflated (dom/FORMAT.md).
 
-/** Bytes of a message from which this is worth its while. */
-const least = 1024;
+/** Bytes of a message from which this is worth the milliseconds that it takes. */
+const least = 8 << 10;
 /** Bytes of the last whole snapshot that are kept, as in dom/seen.go. */
 const most = 512 << 10;
 const SNAPSHOT = 1;
