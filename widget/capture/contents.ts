@@ -26,7 +26,13 @@ export const full = 384 << 10;
 
 const long = new Map<string, Long>(); // by id and name
 /** Elements that have the same attribute now: each with its value before. */
-let alike = new Map<string, [Element, string | null][]>();
+interface Group {
+  name: string;
+  value: string;
+  members: [Element, string | null][];
+}
+let alike = new Map<string, Group>();
+let latest: Group | undefined; // of them
 
 export function forgetContents(): void {
   long.clear();
@@ -84,26 +90,27 @@ export function attributesChanged(el: Element, changed: Former): void {
     if (now === before) continue;
     if (now === null || now.length > longestAlike) write(el, name, before, now);
     else {
-      const group = alike.get(`${name} ${now}`);
-      if (group) group.push([el, before]);
-      else alike.set(`${name} ${now}`, [[el, before]]);
+      if (latest?.value !== now || latest.name !== name) {
+        latest = alike.get(`${name} ${now}`) ?? { name, value: now, members: [] };
+        alike.set(`${name} ${now}`, latest);
+      }
+      latest.members.push([el, before]);
     }
   }
 }
 
 /** Writes the attributes of this frame, of many elements at once where they have the same value now. */
 export function writeAlike(): void {
-  for (const [attribute, group] of alike) {
-    const [name] = attribute.split(' ', 1) as [string];
-    const value = attribute.slice(name.length + 1);
-    if (group.length > 4) {
+  for (const { name, value, members } of alike.values()) {
+    if (members.length > 4) {
       op(Op.alike);
       attrName(name);
       str(value);
-      set(group.map(([el]) => idOf(el)));
-    } else for (const [el, before] of group) write(el, name, before, value);
+      set(members.map(([el]) => idOf(el)));
+    } else for (const [el, before] of members) write(el, name, before, value);
   }
-  if (alike.size > 0) alike = new Map();
+  if (latest) alike = new Map();
+  latest = undefined;
 }
 
 export function textChanged(node: CharacterData, was: string): void {
