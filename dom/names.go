@@ -8,7 +8,7 @@ import (
 //go:embed names.txt
 var namesText string
 
-// The static tables of format 1 and their inverses, read once and never
+// The static tables of the format and their inverses, read once and never
 // changed.
 var (
 	tagNames, attrNames, valueTexts = parseNames(namesText)

@@ -54,18 +54,13 @@ func sumOf(b []byte) []byte {
 }
 
 // Whole returns a message as it was before it was deflated and before what was
-// seen was left out; same means that nothing was. What is not seen here is
-// ErrGap: the page has to be sent anew.
-func (s *Seen) Whole(msg []byte) (whole []byte, same bool, err error) {
-	msg, err = inflate(msg)
+// seen was left out. What is not seen here is ErrGap: the page has to be sent
+// anew.
+func (s *Seen) Whole(msg []byte) ([]byte, error) {
+	msg, err := inflate(msg)
 	if err != nil || len(msg) == 0 || msg[0] != headSeen {
-		return msg, true, err
+		return msg, err
 	}
-	whole, err = s.restore(msg)
-	return whole, false, err
-}
-
-func (s *Seen) restore(msg []byte) ([]byte, error) {
 	r := &reader{b: msg, at: 1}
 	sum := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, r.word()), r.word())
 	size, steps := int(r.uint()), int(r.uint())

@@ -132,7 +132,7 @@ func (p *Page) Apply(msg []byte) (forward []byte, version uint64, err error) {
 		return nil, p.tree.Version(), err
 	}
 	before := p.tree.Version()
-	whole, same, applied, err := p.apply(msg)
+	whole, applied, err := p.apply(msg)
 	p.charge(applied.Ops)
 	if err == nil {
 		p.seen.Take(whole, applied)
@@ -155,19 +155,18 @@ func (p *Page) Apply(msg []byte) (forward []byte, version uint64, err error) {
 	}
 	if p.forwarded++; p.forwarded%checkEvery == 0 && len(forward) < checkBelow {
 		forward = p.tree.Stamp(forward)
-	} else if same && !applied.Filtered {
-		return msg, version, nil
 	}
 	return p.wrap(forward), version, nil
 }
 
 // apply applies a message as it was before the visitor's browser made it
-// shorter, and returns that, and whether a viewer can read the shorter one.
-func (p *Page) apply(msg []byte) (whole []byte, same bool, applied dom.Applied, err error) {
-	if whole, same, err = p.seen.Whole(msg); err == nil {
+// shorter, and returns that. Viewers get what the edge has read, deflated by
+// the edge: two readers may take one deflated text for different ones.
+func (p *Page) apply(msg []byte) (whole []byte, applied dom.Applied, err error) {
+	if whole, err = p.seen.Whole(msg); err == nil {
 		applied, err = p.tree.Apply(whole)
 	}
-	return whole, same, applied, err
+	return whole, applied, err
 }
 
 // Seen returns the sum of what the visitor need not send again, "" for nothing.

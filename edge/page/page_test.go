@@ -90,6 +90,14 @@ func TestHarmlessMessagesAreForwardedUnchanged(t *testing.T) {
 	}
 }
 
+func TestViewersGetWhatTheEdgeHasRead(t *testing.T) {
+	v := watch(t, open(t, New(0, nil)))
+	msg := first(text("p", "Tere"))
+	if forward := v.send(dom.Deflate(msg)); !bytes.Equal(forward, msg) {
+		t.Error("a viewer has to inflate what a visitor deflated")
+	}
+}
+
 func TestSomeForwardedMessagesCarryACheck(t *testing.T) {
 	v := watch(t, open(t, New(0, nil)))
 	v.send(first(text("p", "Tere")))

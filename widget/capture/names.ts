@@ -1,4 +1,4 @@
-// The static tables of page format 1: the words of dom/names.txt in their order (a test compares). A ␣ stands for a space.
+// The static tables of the page format: the words of dom/names.txt in their order (a test compares). A ␣ stands for a space.
 
 const words = (table: string): string[] => table.split(/\s+/).map((word) => word.replaceAll('␣', ' '));
 

@@ -18,7 +18,8 @@ export type Store = Pick<Storage, 'getItem' | 'setItem'>;
 export class Shortener {
   private seen: Seen | null = null; // the last whole snapshot
   private known = ''; // the sum of what the edge has
-  private parts: Uint8Array[] | null = null; // of a snapshot under way
+  private parts: Uint8Array[] | null = null; // of a snapshot under way, as far as they count
+  private room = 0; // bytes that still count
   private queue = Promise.resolve();
   private waiting = 0; // messages in the queue
   /** Bytes in it. */
@@ -27,14 +28,14 @@ export class Shortener {
   constructor(
     private readonly send: (message: Uint8Array) => void,
     private readonly store: Store | null,
-  ) {
-    const kept = this.stored();
-    if (kept) this.seen = new Seen(Uint8Array.from(kept, (c) => c.charCodeAt(0)));
-  }
+  ) {}
 
-  private stored(): string | null {
+  private stored(): Seen | null {
     try {
-      return this.store?.getItem(place) ?? null;
+      const kept = this.store?.getItem(place) ?? '';
+      const bytes = new Uint8Array(kept.length);
+      for (let i = 0; i < kept.length; i++) bytes[i] = kept.charCodeAt(i);
+      return new Seen(bytes);
     } catch {
       return null; // the browser keeps nothing
     }
@@ -43,6 +44,7 @@ export class Shortener {
   /** The edge says what it has: a sum, or ''. */
   edgeHas(sum: string): void {
     this.known = sum;
+    if (sum) this.seen ??= this.stored();
   }
 
   /** Sends a message, after those before it. */
@@ -56,7 +58,7 @@ export class Shortener {
     this.waiting++;
     this.backlog += message.length;
     this.queue = this.queue.then(async () => {
-      const short = message.length < least ? message : await shorter(message, seen);
+      const short = message.length < least ? message : await shorter(message, seen).catch(() => message);
       this.waiting--;
       this.backlog -= message.length;
       this.send(short);
@@ -67,18 +69,23 @@ export class Shortener {
   private collect(message: Uint8Array): void {
     const head = message[0] ?? 0;
     const bits = head & SHORT ? 0 : head;
-    if (bits & SNAPSHOT) this.parts = [];
-    this.parts?.push(message);
-    if (!this.parts || bits & PARTIAL) return;
-    this.seen = new Seen(joined(this.parts).slice(0, most));
-    this.known = this.seen.sum;
-    this.parts = null;
-    setTimeout(() => this.keep());
+    if (bits & SNAPSHOT) {
+      this.parts = [];
+      this.room = most;
+    }
+    const { parts } = this;
+    if (!parts) return;
+    if (this.room > 0) parts.push(message.subarray(0, this.room));
+    this.room -= message.length;
+    if (bits & PARTIAL) return;
+    this.parts = this.seen = null;
+    setTimeout(() => this.keep(joined(parts))); // not in the task of the page's own change
   }
 
-  private keep(): void {
+  private keep(bytes: Uint8Array): void {
+    this.seen = new Seen(bytes);
+    this.known = this.seen.sum;
     try {
-      const { bytes } = this.seen as Seen;
       let text = '';
       for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
       this.store?.setItem(place, text);
