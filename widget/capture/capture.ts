@@ -3,6 +3,7 @@
 // in the MutationObserver's callback; the rest wait for the next frame, so there
 // is at most one message a frame. A hidden page is frozen: nothing is observed,
 // and showing it again begins with a new snapshot.
+import { hasAttribute, parentOf, rootOf, tagOf } from '../native.ts';
 import { attributes, forgetChanges, place, read, texts, touched } from './changes.ts';
 import {
   attributesChanged,
@@ -64,7 +65,7 @@ export function openCapture(
   parts.splice(0, parts.length, states, sheets, signals, ...more);
   tell({
     arrived(el, kind) {
-      if (kind.more || el.hasAttribute('popover')) for (const part of parts) part.arrived?.(el);
+      if (kind.more || hasAttribute(el, 'popover')) for (const part of parts) part.arrived?.(el);
       if (first && kind.scrolls) scroller(el);
     },
     rooted(root) {
@@ -161,9 +162,9 @@ function happened(event: Event): void {
   const target = event.composedPath()[0] as Element;
   if (type === 'load') {
     if (isFrame(target)) reroot(target);
-    else if (target.localName === 'img' && isMasked(target))
+    else if (tagOf(target) === 'img' && isMasked(target))
       again(target); // now of its own size
-    else if (target.localName === 'link' && idOf(target)) {
+    else if (tagOf(target) === 'link' && idOf(target)) {
       sheets.arrived?.(target);
       signal();
     }
@@ -230,7 +231,7 @@ function write(deadline: number): void {
   if (whole) {
     writePage();
     open(DOCUMENT, 0);
-    node(document.documentElement, isMasked(document));
+    node(rootOf(document), isMasked(document));
     close();
   } else differences(now);
   resume();
@@ -245,11 +246,11 @@ function differences(now: MutationRecord[]): void {
   const fresh = nextId(); // what has this id or a higher one is written as it is now
   read(now);
   for (const [el, former] of attributes)
-    if (masks.watches(former as string[], el) && idOf(el)) mask(el, isMasked(el.parentNode ?? el));
+    if (masks.watches(former as string[], el) && idOf(el)) mask(el, isMasked(parentOf(el) ?? el));
   place();
   for (const host of hosts) rerooted(host);
   hosts.clear();
-  for (const node of touched) structural(node.parentNode);
+  for (const node of touched) structural(parentOf(node));
   for (const [el, former] of attributes) {
     const id = idOf(el);
     if (!id || id >= fresh) continue;
@@ -261,19 +262,19 @@ function differences(now: MutationRecord[]): void {
     const id = idOf(text);
     if (!id || id >= fresh) continue;
     textChanged(text, before);
-    structural(text.parentNode);
+    structural(parentOf(text));
   }
   forgetChanges();
 }
 
 /** Names of elements whose children mean something; a document has none. */
-const meaning = new Set<unknown>(['style', 'head', 'title', 'textarea', 'select', undefined]);
+const meaning = new Set(['style', 'head', 'title', 'textarea', 'select', '']);
 
 /** A change among the children of a node. */
 function structural(parent: Node | null): void {
-  if (!parent || !meaning.has((parent as Element).localName) || !idOf(parent)) return;
+  if (!parent || !meaning.has(tagOf(parent)) || !idOf(parent)) return;
   if (isDocument(parent)) listen(parent, true); // document.open takes the listeners away
-  switch ((parent as Element).localName) {
+  switch (tagOf(parent)) {
     case 'style':
       retexted(parent as Element);
       break;

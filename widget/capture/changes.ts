@@ -1,6 +1,7 @@
 // One frame's mutation records, boiled down to what is different at its end.
 // A node that came and went is not mentioned; an attribute set a hundred times
 // is compared once, with what it was when the frame began.
+import { isConnected, nextOf, parentOf, previousOf, typeOf } from '../native.ts';
 import { type Former, mask } from './contents.ts';
 import { idOf, isMasked, passStamp } from './core.ts';
 import { Op } from './format.ts';
@@ -42,7 +43,7 @@ function children({ removedNodes: gone, addedNodes: come }: MutationRecord, targ
 
 /** textContent = … makes a new text node in the old one's place: to the mirror it is the old one, changed. */
 function takeOver(from: Node, to: Node): boolean {
-  if (from.nodeType !== 3 || to.nodeType !== 3 || !idOf(from) || idOf(to)) return false;
+  if (typeOf(from) !== 3 || typeOf(to) !== 3 || !idOf(from) || idOf(to)) return false;
   passStamp(from, to);
   texts.set(to as Text, texts.get(from as Text) ?? (from as Text).data);
   texts.delete(from as Text);
@@ -88,17 +89,17 @@ export function place(): void {
 
 /** A node's parent, if it is in the page and the mirror has the parent's children. */
 function placed(node: Node): Node | null {
-  const parent = node.isConnected ? node.parentNode : null;
+  const parent = isConnected(node) ? parentOf(node) : null;
   return parent && idOf(parent) && !opaque(parent) ? parent : null;
 }
 
 /** Places the longest run of touched siblings around a node. */
 function run(parent: Node, node: Node): void {
   let head = node;
-  let before = node.previousSibling;
+  let before = previousOf(node);
   while (before && touched.has(before)) {
     head = before;
-    before = before.previousSibling;
+    before = previousOf(before);
   }
   if (pending.has(parent) && before && !idOf(before) && travels(before) && !idOf(node)) {
     done.add(node); // its turn comes with the siblings before it
@@ -109,7 +110,7 @@ function run(parent: Node, node: Node): void {
   const here = (n: Node | null, known: boolean): boolean => n !== null && touched.has(n) && idOf(n) > 0 === known;
   for (let n: Node | null = head; here(n, true) || here(n, false); ) {
     const ids: number[] = [];
-    for (; n && here(n, true); n = n.nextSibling) {
+    for (; n && here(n, true); n = nextOf(n)) {
       if (masked && !isMasked(n)) mask(n, true);
       done.add(n);
       ids.push(idOf(n));
@@ -119,7 +120,7 @@ function run(parent: Node, node: Node): void {
       after = ids.at(-1) as number;
     }
     let opened = false;
-    for (; n && here(n, false); n = n.nextSibling) {
+    for (; n && here(n, false); n = nextOf(n)) {
       done.add(n);
       if (!travels(n)) continue;
       if (spent()) {

@@ -1,5 +1,6 @@
 // What known nodes hold: text and attributes. Changes are sent as splices, what
 // came under a mask is sent again, masked, and long strings go in pieces.
+import { attributeNames, attributeOf, childrenOf, parentOf, tagOf, typeOf } from '../native.ts';
 import { idOf, isMasked, repeated, stampMasked } from './core.ts';
 import { Limit, Op } from './format.ts';
 import { attributeKind } from './kinds.ts';
@@ -79,7 +80,7 @@ export function attributesChanged(el: Element, changed: Former): void {
   for (let i = 0; i < changed.length; i += 2) {
     const name = changed[i] as string;
     const was = changed[i + 1] as string | null;
-    const value = el.getAttribute(name);
+    const value = attributeOf(el, name);
     if (value === was && !long.size) continue;
     let before = was;
     let now = value;
@@ -114,9 +115,9 @@ export function writeAlike(): void {
 }
 
 export function textChanged(node: CharacterData, was: string): void {
-  const { data, parentNode } = node;
+  const { data } = node;
   if (repeated.has(node) || (was === data && !long.size)) return;
-  if (!isMasked(node) && !long.size && data.length < most && (parentNode as Element | null)?.localName !== 'style') {
+  if (!isMasked(node) && !long.size && data.length < most && tagOf(parentOf(node)) !== 'style') {
     edit(Op.text, idOf(node), '', was.slice(0, Limit.text), data); // most changes are like this
     return;
   }
@@ -127,13 +128,13 @@ export function textChanged(node: CharacterData, was: string): void {
 
 /** Asks the rules about a known subtree and marks at once what is masked now; rewrite sends it. */
 export function mask(node: Node, inherited: boolean): void {
-  const masked = isMasked(node) || (node.nodeType === 1 ? masks.of(node as Element, inherited, null, null) : inherited);
+  const masked = isMasked(node) || (typeOf(node) === 1 ? masks.of(node as Element, inherited, null, null) : inherited);
   if (masked && !isMasked(node)) {
     stampMasked(node);
     repeated.add(node);
   }
   const root = known.get(node);
-  for (const child of root ? [root, ...node.childNodes] : node.childNodes) if (idOf(child)) mask(child, masked);
+  for (const child of root ? [root, ...childrenOf(node)] : childrenOf(node)) if (idOf(child)) mask(child, masked);
 }
 
 /** Sends what has to be sent again, and goes on with long strings until the message is full. */
@@ -141,10 +142,10 @@ export function writeContents(): void {
   for (const node of repeated) {
     if (!idOf(node)) continue;
     const masked = isMasked(node);
-    if (node.nodeType === 3) write(node, '', null, leaving(node, '', node.nodeValue, masked));
-    else if (node.nodeType === 1) {
-      for (const name of (node as Element).getAttributeNames())
-        write(node, name, null, leaving(node, name, (node as Element).getAttribute(name), masked));
+    if (typeOf(node) === 3) write(node, '', null, leaving(node, '', node.nodeValue, masked));
+    else if (typeOf(node) === 1) {
+      for (const name of attributeNames(node as Element))
+        write(node, name, null, leaving(node, name, attributeOf(node as Element, name), masked));
       forgetValue(node as Element);
     }
   }
@@ -153,7 +154,7 @@ export function writeContents(): void {
     if (size() > full) return;
     long.delete(key);
     if (!idOf(node)) continue;
-    const value = name ? (node as Element).getAttribute(name) : node.nodeValue;
+    const value = name ? attributeOf(node as Element, name) : node.nodeValue;
     const whole = leaving(node, name, value, isMasked(node));
     if (whole !== sent) write(node, name, sent, whole);
   }

@@ -1,6 +1,7 @@
 // What capture has to know about names, looked up once per name: the snapshot
 // asks for every element and attribute of a page.
 
+import { localNameOf, namespaceOf, nodeNameOf } from '../native.ts';
 export interface TagKind {
   tag: string; // on the wire: local name, with its namespace if that is not HTML
   never: boolean; // neither it nor what is in it leaves the page
@@ -21,9 +22,11 @@ const HTML = 'http://www.w3.org/1999/xhtml';
 const kinds = new Map<string, TagKind>(); // by node name, which is in capitals for HTML elements alone
 
 export function tagKind(el: Element): TagKind {
-  const { nodeName, localName: name, namespaceURI: ns } = el;
+  const nodeName = nodeNameOf(el);
   const known = kinds.get(nodeName);
   if (known) return known;
+  const name = localNameOf(el);
+  const ns = namespaceOf(el);
   const html = ns === HTML;
   const refused = never.test(name) || !(html || /svg|MathML/.test(ns ?? ''));
   const kind = {

@@ -1,4 +1,5 @@
 // What leaves the page of a text or an attribute: masked, absolute, bounded.
+import { attributeOf, localNameOf, parentOf, previousOf, tagOf } from '../native.ts';
 import { inline } from './blobs.ts';
 import { maskCss } from './css.ts';
 import { Limit, maskText } from './format.ts';
@@ -10,20 +11,20 @@ import { absoluteCss, absoluteSet, resolve, sameOrigin } from './url.ts';
 const script = /^\s*j\s*a\s*v\s*a\s*s\s*c\s*r\s*i\s*p\s*t\s*:/i;
 
 /** A text node's content as it leaves. */
-export function textOf(node: Node, data: string, masked: boolean): string {
-  const parent = node.parentNode;
-  if ((parent as Element | null)?.localName === 'style') {
+export function leavingText(node: Node, data: string, masked: boolean): string {
+  const parent = parentOf(node);
+  if (tagOf(parent) === 'style') {
     const css = absoluteCss(data, parent as Node);
-    return !masked ? css : node.previousSibling ? '' : maskCss(css); // a string may begin in one text and end in the next
+    return !masked ? css : previousOf(node) ? '' : maskCss(css); // a string may begin in one text and end in the next
   }
   return masked ? maskText(data) : data.slice(0, Limit.text);
 }
 
 /** An attribute as it leaves, null if it does not. */
-export function attributeOf(el: Element, name: string, value: string, masked: boolean): string | null {
+export function leavingAttribute(el: Element, name: string, value: string, masked: boolean): string | null {
   const kind = attributeKind(name);
   if (kind === Attribute.silent) return null;
-  if (kind === Attribute.value && /^(?:hidden|file)$/i.test(el.getAttribute('type') ?? '')) return null;
+  if (kind === Attribute.value && /^(?:hidden|file)$/i.test(attributeOf(el, 'type') ?? '')) return null;
   let now = masked ? masks.attribute(el, name, value) : value;
   if (now && kind > Attribute.silent && kind < Attribute.value) {
     if (kind === Attribute.address && !travels(el, now)) return null;
@@ -32,13 +33,13 @@ export function attributeOf(el: Element, name: string, value: string, masked: bo
       el,
     );
   }
-  return now && now.slice(0, Limit.text);
+  return now?.slice(0, Limit.text) ?? null;
 }
 
 /** A frame's document and a sheet whose rules can be read do not travel by address. */
 function travels(el: Element, url: string): boolean {
   if (url[0] === '#') return true;
-  if (el.localName === 'link') {
+  if (localNameOf(el) === 'link') {
     const { rel, href } = el as HTMLLinkElement;
     return /\bstylesheet\b/i.test(rel) ? !sameOrigin(href) : /\bicon\b/i.test(rel);
   }
@@ -47,5 +48,9 @@ function travels(el: Element, url: string): boolean {
 
 /** A known node's text (name '') or attribute as it leaves. */
 export function leaving(node: Node, name: string, value: string | null, masked: boolean): string | null {
-  return value === null ? null : name ? attributeOf(node as Element, name, value, masked) : textOf(node, value, masked);
+  return value === null
+    ? null
+    : name
+      ? leavingAttribute(node as Element, name, value, masked)
+      : leavingText(node, value, masked);
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import '../testdom.ts';
 import { JSDOM } from 'jsdom';
 import { maskCss } from './css.ts';
 import { type MaskOptions, Masks } from './masks.ts';

@@ -1,5 +1,6 @@
 // What must not leave the page. The edge enforces the same rules again
 // (dom/mask), but what is masked here never leaves the browser at all.
+import { localNameOf, matches, titleOf, typeOf } from '../native.ts';
 import { maskCss, words } from './css.ts';
 import { maskPassword, maskText } from './format.ts';
 import { Attribute, attributeKind, type TagKind } from './kinds.ts';
@@ -87,8 +88,8 @@ export class Masks {
    */
   self(el: Element, kind: TagKind | null, names: readonly string[] | null): boolean {
     if (kind && names && !this.#own && !kind.field)
-      return names.includes('data-kohe-mask') || (names.includes('autocomplete') && el.matches(this.#selector));
-    return (el.localName === 'input' && this.#password(el as HTMLInputElement)) || el.matches(this.#selector);
+      return names.includes('data-kohe-mask') || (names.includes('autocomplete') && matches(el, this.#selector));
+    return (localNameOf(el) === 'input' && this.#password(el as HTMLInputElement)) || matches(el, this.#selector);
   }
 
   #password(input: HTMLInputElement): boolean {
@@ -107,15 +108,15 @@ export class Masks {
   }
 
   #shows(el: Element): boolean {
-    if (!this.all || !el.matches(this.#shown)) return false;
+    if (!this.all || !matches(el, this.#shown)) return false;
     let n: Node | null | undefined = el;
-    while (n && !(n.nodeType === 1 && this.self(n as Element, null, null))) n = above(n);
+    while (n && !(typeOf(n) === 1 && this.self(n as Element, null, null))) n = above(n);
     return !n;
   }
 
   /** A masked element's attribute as it may leave, null when it may not. */
   attribute(el: Element, name: string, value: string): string | null {
-    const { localName } = el;
+    const localName = localNameOf(el);
     const kind = attributeKind(name);
     if (kind === Attribute.address || kind === Attribute.set) return addressOf(el, name, value);
     if (/^input:(?:type|value)$/.test(`${localName}:${name}`))
@@ -135,7 +136,7 @@ export class Masks {
 
   /** The document's address and title as they may leave: where all is masked, of the address no query and no fragment. */
   page(): [url: string, title: string] {
-    const { title } = document;
+    const title = titleOf(document);
     const el = document.querySelector('title');
     const masked = el ? el.closest(this.#selector) || (this.all && !el.closest(this.#shown)) : this.all;
     return [this.all ? path(location.href) : location.href, masked ? maskText(title) : title];

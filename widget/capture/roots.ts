@@ -1,5 +1,6 @@
 // What can be inside an element beside its children: a shadow root, or the
 // document of a frame of the same origin.
+import { localNameOf, parentOf, shadowOf, typeOf } from '../native.ts';
 import { closedRoots } from './early.ts';
 
 export type Realm = Window & typeof globalThis;
@@ -10,21 +11,21 @@ export const known = new WeakMap<Node, Root>();
 
 /** The root inside an element, if there is one within reach. */
 export function rootIn(el: Element): Root | null {
-  return el.shadowRoot ?? closedRoots.get(el) ?? (isFrame(el) ? el.contentDocument : null);
+  return shadowOf(el) ?? closedRoots.get(el) ?? (isFrame(el) ? el.contentDocument : null);
 }
 
 export function isFrame(el: Element): el is HTMLIFrameElement | HTMLObjectElement {
-  return /^(?:iframe|object)$/.test(el.localName);
+  return /^(?:iframe|object)$/.test(localNameOf(el));
 }
 
 export function isDocument(node: Node): node is Document {
-  return node.nodeType === 9;
+  return typeOf(node) === 9;
 }
 
 /** The parent of a node, the element that a root is in; nothing for the page's own document. */
 export function above(node: Node): Node | null | undefined {
   const frame = isDocument(node) && node !== document ? node.defaultView?.frameElement : null;
-  return frame ?? node.parentNode ?? (node as Partial<ShadowRoot>).host;
+  return frame ?? parentOf(node) ?? (node as Partial<ShadowRoot>).host;
 }
 
 /** How many nodes are above a node, roots and frames included. */

@@ -3,11 +3,22 @@
 // and goes on at its next turn, with whatever its children are by then. So a
 // large snapshot comes in slices and needs no copy of the page.
 
+import {
+  attributeNames,
+  attributeOf,
+  firstOf,
+  hasAttribute,
+  isConnected,
+  nextOf,
+  parentOf,
+  previousOf,
+  typeOf,
+} from '../native.ts';
 import { full, mask, piece } from './contents.ts';
 import { idOf, isMasked, nextId, stamp, unstamp } from './core.ts';
 import { Limit, Op, Special } from './format.ts';
 import { type TagKind, tagKind } from './kinds.ts';
-import { attributeOf, textOf } from './leaving.ts';
+import { leavingAttribute, leavingText } from './leaving.ts';
 import { masks } from './masks.ts';
 import { isDocument, known, type Root, rootIn } from './roots.ts';
 import { attrName, op, plain, ref, set, size, str, tag, u } from './writer.ts';
@@ -53,8 +64,8 @@ export function spent(): boolean {
 
 /** Whether a node travels at all. */
 export function travels(node: Node): boolean {
-  const type = node.nodeType;
-  return type === 3 || type === 4 || (type === 1 && !(node as Element).hasAttribute('data-kohe-ui'));
+  const type = typeOf(node);
+  return type === 3 || type === 4 || (type === 1 && !hasAttribute(node as Element, 'data-kohe-ui'));
 }
 
 function add(node: Node, masked: boolean): void {
@@ -69,12 +80,13 @@ function special(what: Special): void {
 /** Writes one unknown node, or nothing if it is of a kind that does not travel. */
 export function node(n: Node, inherited: boolean): void {
   if (nodes >= most) return;
-  if (n.nodeType === 1) element(n as Element, inherited);
-  else if (n.nodeType === 3 || n.nodeType === 4) {
+  const type = typeOf(n);
+  if (type === 1) element(n as Element, inherited);
+  else if (type === 3 || type === 4) {
     const masked = inherited || isMasked(n);
     add(n, masked);
     u(0);
-    plain(piece(n, '', textOf(n, (n as Text).data, masked)));
+    plain(piece(n, '', leavingText(n, (n as Text).data, masked)));
   }
 }
 
@@ -86,12 +98,12 @@ function element(el: Element, inherited: boolean): void {
     u(0);
     return;
   }
-  const names = el.getAttributeNames();
+  const names = attributeNames(el);
   if (names.includes('data-kohe-ui')) return;
   const masked = isMasked(el) || masks.of(el, inherited, kind, names);
   add(el, masked);
   const root = rootIn(el);
-  const first = kind.closed ? null : el.firstChild;
+  const first = kind.closed ? null : firstOf(el);
   const below = first || root;
   tag(kind.tag, below ? 2 : 1);
   attributes(el, names, masked);
@@ -111,7 +123,7 @@ function element(el: Element, inherited: boolean): void {
 function attributes(el: Element, names: readonly string[], masked: boolean): void {
   const out: string[] = [];
   for (const name of names) {
-    const sent = attributeOf(el, name, el.getAttribute(name) ?? '', masked);
+    const sent = leavingAttribute(el, name, attributeOf(el, name) ?? '', masked);
     if (sent !== null) out.push(name, piece(el, name, sent));
   }
   u(out.length / 2);
@@ -134,13 +146,14 @@ function inside(el: Element, root: Root, masked: boolean): void {
   add(root, masked);
   known.set(el, root);
   told.rooted(root);
-  if (root.firstChild) children(root, root.firstChild, masked);
+  const first = root.firstChild;
+  if (first) children(root, first, masked);
   special(Special.end);
 }
 
 function children(parent: Node, first: Node, masked: boolean): void {
   let late = false;
-  for (let child: Node | null = first; child; child = child.nextSibling) {
+  for (let child: Node | null = first; child; child = nextOf(child)) {
     const id = idOf(child);
     if (id) {
       // The mirror knows it; it comes here, and now.
@@ -149,7 +162,7 @@ function children(parent: Node, first: Node, masked: boolean): void {
       u(id);
     } else if (!late && spent()) {
       late = true;
-      pending.set(parent, child.previousSibling);
+      pending.set(parent, previousOf(child));
     } else if (!late) node(child, masked);
   }
 }
@@ -187,8 +200,8 @@ export function resume(): void {
   for (const [parent, last] of pending) {
     if (over) return;
     pending.delete(parent);
-    if (idOf(parent) && parent.isConnected)
-      missing(parent, last?.parentNode === parent ? last.nextSibling : parent.firstChild);
+    if (idOf(parent) && isConnected(parent))
+      missing(parent, last && parentOf(last) === parent ? nextOf(last) : firstOf(parent));
   }
 }
 
@@ -197,14 +210,14 @@ function missing(parent: Node, first: Node | null): void {
   const masked = isMasked(parent);
   let opened = false;
   let after = idBefore(first);
-  for (let child = first; child; child = child.nextSibling) {
+  for (let child = first; child; child = nextOf(child)) {
     const id = idOf(child);
     if (id) {
       if (opened) close();
       opened = false;
       after = id;
     } else if (spent()) {
-      pending.set(parent, child.previousSibling);
+      pending.set(parent, previousOf(child));
       break;
     } else if (travels(child)) {
       if (!opened) open(idOf(parent), after);
@@ -218,14 +231,14 @@ function missing(parent: Node, first: Node | null): void {
 
 /** The id of the last known sibling before a node, 0 for none. */
 export function idBefore(n: Node | null): number {
-  let before = n?.previousSibling;
-  while (before && !idOf(before)) before = before.previousSibling;
+  let before = n && previousOf(n);
+  while (before && !idOf(before)) before = previousOf(before);
   return before ? idOf(before) : 0;
 }
 
 /** Whether the children of a known node stay unknown. */
 export function opaque(parent: Node): boolean {
-  if (parent.nodeType !== 1) return false;
+  if (typeOf(parent) !== 1) return false;
   const kind = tagKind(parent as Element);
   return kind.never || kind.closed;
 }
@@ -235,7 +248,7 @@ export function forget(n: Node): void {
   nodes--;
   unstamp(n);
   pending.delete(n);
-  for (let child = n.firstChild; child; child = child.nextSibling) if (idOf(child)) forget(child);
+  for (let child = firstOf(n); child; child = nextOf(child)) if (idOf(child)) forget(child);
   const root = known.get(n);
   if (root && idOf(root)) forget(root);
 }

@@ -1,5 +1,6 @@
 // What the visitor does that is not in the document: scrolling, focus, hover,
 // the size of the window, and the pointer.
+import { leftOf, matches, rootOf, topOf, widthOf } from '../native.ts';
 import { idOf, signal } from './core.ts';
 import { Op, QUIRKS } from './format.ts';
 import { masks } from './masks.ts';
@@ -111,7 +112,7 @@ export const signals: Part = {
     if (scrolled.size > 0) scrolled.clear();
     const f = focused ? idOf(focused) : 0;
     if (f !== focus) {
-      op(Op.focus, +(f > 0 && focused?.matches(':focus-visible') === true));
+      op(Op.focus, +(!!focused && matches(focused, ':focus-visible')));
       ref(f);
       focus = f;
     }
@@ -126,7 +127,7 @@ export const signals: Part = {
 
 function viewport(): void {
   sized = false;
-  const bar = Math.max(0, innerWidth - document.documentElement.clientWidth);
+  const bar = Math.max(0, innerWidth - widthOf(rootOf(document)));
   const { scale } = visualViewport ?? { scale: 1 };
   const answers = questions.reduce((bits, question, i) => bits | (+question.matches << i), 0);
   const sizes = [innerWidth, innerHeight, bar < 40 ? bar : 0, scale * 100, devicePixelRatio * 100];
@@ -140,7 +141,7 @@ function viewport(): void {
 /** Where a scroller is scrolled to, in CSS pixels. */
 function placeOf(node: Node): number[] {
   const el = isDocument(node) ? node.scrollingElement : (node as Element);
-  return el ? [el.scrollLeft, el.scrollTop].map(Math.round) : [0, 0];
+  return el ? [leftOf(el), topOf(el)].map(Math.round) : [0, 0];
 }
 
 /** The focused element, through shadow roots and frames. */

@@ -1,5 +1,6 @@
 // What an element shows beyond its attributes: a field's value, ticks, the
 // chosen options, open dialogs and popovers, disabled sheets.
+import { fieldsOf, hasAttribute, localNameOf, matches } from '../native.ts';
 import { idOf, isMasked, parts, signal } from './core.ts';
 import { internalsOf, stateHosts } from './early.ts';
 import { Op, State } from './format.ts';
@@ -81,10 +82,10 @@ export const states: Part = {
     if (type === 'reset') {
       // Its fields change after the event.
       queueMicrotask(() => {
-        for (const el of (target as HTMLFormElement).elements) touch(el);
+        for (const el of fieldsOf(target as HTMLFormElement)) touch(el);
       });
     } else if (/^(?:input|change|invalid|toggle|close)$/.test(type) && target.nodeType === 1)
-      touch(target.localName === 'option' ? (target.closest('select') ?? target) : target);
+      touch(localNameOf(target) === 'option' ? (target.closest('select') ?? target) : target);
   },
 
   write() {
@@ -158,25 +159,25 @@ function value(el: HTMLInputElement): void {
   edit(Op.value, idOf(el), '', said ?? '', now);
 }
 
-function matches(el: Element, selector: string): boolean {
+function is(el: Element, selector: string): boolean {
   try {
-    return el.matches(selector);
+    return matches(el, selector);
   } catch {
     return false; // a browser that does not know the selector has no such state
   }
 }
 
 function bitsOf(el: HTMLInputElement): number {
-  const { localName } = el;
+  const localName = localNameOf(el);
   let now = 0;
   if (localName === 'input') {
     if (el.checked) now = State.checked;
     if (el.indeterminate) now |= State.indeterminate;
-    if (el.willValidate && !el.validity.valid && matches(el, ':user-invalid')) now |= State.userInvalid;
+    if (el.willValidate && !el.validity.valid && is(el, ':user-invalid')) now |= State.userInvalid;
   }
-  if (localName === 'dialog' && matches(el, ':modal')) now = State.modal;
+  if (localName === 'dialog' && is(el, ':modal')) now = State.modal;
   if ((el as unknown as HTMLStyleElement).sheet?.disabled) now = State.disabledSheet;
-  if (localName.includes('-') && !el.matches(':defined')) now = State.undefined;
-  if (el.hasAttribute('popover') && matches(el, ':popover-open')) now |= State.popover;
+  if (localName.includes('-') && !is(el, ':defined')) now = State.undefined;
+  if (hasAttribute(el, 'popover') && is(el, ':popover-open')) now |= State.popover;
   return now;
 }

@@ -1,7 +1,7 @@
 // Animations that the visitor's scripts made. They come as a @keyframes rule and
 // their timing; an element's animations replace its former ones.
 import { Animated } from '../capture/format.ts';
-import { animate, documentOf, isElement, viewOf } from './native.ts';
+import { animate, documentOf, isElement, viewOf } from '../native.ts';
 import type { Reader } from './reader.ts';
 import { safeCss } from './safe.ts';
 

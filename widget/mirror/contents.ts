@@ -1,8 +1,6 @@
 // What nodes of the mirror hold. What is shown may be another value than what
 // came: stripped, or with states as attributes. Splices apply to what came.
 import { BULLET } from '../capture/format.ts';
-import { asks, shownCss } from './css.ts';
-import type { Media } from './media.ts';
 import {
   attributeOf,
   isElement,
@@ -14,7 +12,9 @@ import {
   removeAttribute,
   setAttribute,
   setAttributeNS,
-} from './native.ts';
+} from '../native.ts';
+import { asks, shownCss } from './css.ts';
+import type { Media } from './media.ts';
 import type { Nodes } from './nodes.ts';
 import { type Reader, readSplice } from './reader.ts';
 import { isFrame, safeAttribute, safeCss, safePicture, safeTag } from './safe.ts';

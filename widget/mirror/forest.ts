@@ -1,7 +1,5 @@
 // Reads the nodes of an insert and puts them into the document.
 import { Limit, Special } from '../capture/format.ts';
-import { type Contents, isStyle } from './contents.ts';
-import type { Frames } from './frames.ts';
 import {
   append,
   attachShadow,
@@ -12,7 +10,9 @@ import {
   newFragment,
   newText,
   shadowOf,
-} from './native.ts';
+} from '../native.ts';
+import { type Contents, isStyle } from './contents.ts';
+import type { Frames } from './frames.ts';
 import type { Nodes } from './nodes.ts';
 import type { Places } from './places.ts';
 import type { Reader } from './reader.ts';

@@ -1,7 +1,7 @@
 // Documents inside the page's frames: blank documents of the mirror's own, filled
 // like the page itself. A browser throws a frame's document away when the frame
 // moves; its nodes then go on in the new one.
-import { append, childrenOf, documentOf, newFragment, remove, rewrite, rootOf } from './native.ts';
+import { append, childrenOf, documentOf, newFragment, remove, rewrite, rootOf } from '../native.ts';
 
 interface Frame {
   id: number;

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { deflateSync } from 'fflate';
 import { Head } from '../capture/format.ts';
+import { emptyDocument } from '../testdom.ts'; // before what uses it
 import { inflated, Reader } from './reader.ts';
-import { emptyDocument } from './testdom.ts'; // before what uses it
 import { Tree } from './tree.ts';
 
 const golden = JSON.parse(readFileSync(new URL('../../dom/testdata/golden.json', import.meta.url), 'utf8'));

@@ -1,9 +1,9 @@
 // The visitor's page on the agent's screen: a document that is filled from
 // outside, without scripts, that cannot be clicked, typed into or navigated.
 
+import { all } from '../native.ts';
 import { Cursor } from './cursor.ts';
 import { blank } from './frames.ts';
-import { all } from './native.ts';
 import { inflated, Reader } from './reader.ts';
 import { type Host, Tree, type Viewport } from './tree.ts';
 

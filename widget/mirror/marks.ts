@@ -1,6 +1,6 @@
 // States that the visitor's page has and the mirror's cannot have (css.ts), as
 // attributes of the elements concerned.
-import { isDocument, isElement, parentOf, removeAttribute, setAttribute, viewOf } from './native.ts';
+import { isDocument, isElement, parentOf, removeAttribute, setAttribute, viewOf } from '../native.ts';
 
 export class Marks {
   readonly #marked = new Map<string, Element[]>();

@@ -1,4 +1,4 @@
-import { isElement, isText } from './native.ts';
+import { isElement, isText } from '../native.ts';
 
 const key: unique symbol = Symbol('kohe');
 type Stamped = Node & { [key]?: number };

@@ -1,4 +1,5 @@
 import { DOCUMENT, Op } from '../capture/format.ts';
+import { heightOf, isElement, isRoot, isText, localNameOf, rootOf, setAttribute, viewOf, widthOf } from '../native.ts';
 import { Animations } from './animations.ts';
 import { type Check, sumOf, unitsOf } from './check.ts';
 import { Contents } from './contents.ts';
@@ -7,7 +8,6 @@ import { Forest } from './forest.ts';
 import { Frames } from './frames.ts';
 import { Marks } from './marks.ts';
 import { Media } from './media.ts';
-import { heightOf, isElement, isRoot, isText, localNameOf, rootOf, setAttribute, viewOf, widthOf } from './native.ts';
 import { idOf, Nodes } from './nodes.ts';
 import { idsInside, Places } from './places.ts';
 import { Ranges } from './ranges.ts';

@@ -1,7 +1,5 @@
 // Where nodes are: insertion, moves, removal.
 import { DOCUMENT } from '../capture/format.ts';
-import { isStyle } from './contents.ts';
-import type { Frames } from './frames.ts';
 import {
   childrenOf,
   contains,
@@ -17,7 +15,9 @@ import {
   remove,
   rootOf,
   shadowOf,
-} from './native.ts';
+} from '../native.ts';
+import { isStyle } from './contents.ts';
+import type { Frames } from './frames.ts';
 import { idOf, type Nodes, type Parent } from './nodes.ts';
 import { type Reader, readList, readPermutation } from './reader.ts';
 import type { Scrolls } from './scrolls.ts';

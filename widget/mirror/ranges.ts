@@ -1,6 +1,6 @@
 // What is marked in the page's text: the visitor's selection, and highlights by
 // their names.
-import { childrenOf, documentOf, isText, newRange, viewOf } from './native.ts';
+import { childrenOf, documentOf, isText, newRange, viewOf } from '../native.ts';
 import type { Reader } from './reader.ts';
 
 const most = 1000; // ranges under one name

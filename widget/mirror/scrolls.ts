@@ -1,4 +1,4 @@
-import { isDocument, leftOf, scrollerOf, setLeft, setTop, topOf } from './native.ts';
+import { isDocument, leftOf, scrollerOf, setLeft, setTop, topOf } from '../native.ts';
 
 /** Where scrollers are to be, by their ids: a frame's document may be another node later. */
 export class Scrolls {

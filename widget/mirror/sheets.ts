@@ -2,8 +2,6 @@
 // be put back when the browser rebuilds the sheet (a moved style element), and
 // so that a rule this browser refuses does not shift the ones after it.
 import { Rule } from '../capture/format.ts';
-import { asks, base, shownCss } from './css.ts';
-import type { Media } from './media.ts';
 import {
   adopt,
   adopts,
@@ -15,7 +13,9 @@ import {
   newText,
   remove,
   viewOf,
-} from './native.ts';
+} from '../native.ts';
+import { asks, base, shownCss } from './css.ts';
+import type { Media } from './media.ts';
 import type { Nodes } from './nodes.ts';
 import type { Reader } from './reader.ts';
 import { safeCss } from './safe.ts';

@@ -8,7 +8,7 @@ import {
   namespaceOf,
   toggleAttribute,
   togglePopover,
-} from './native.ts';
+} from '../native.ts';
 
 const HTML = 'http://www.w3.org/1999/xhtml';
 

@@ -295,7 +295,6 @@ a.src=u();b.setAttribute('href',u());c.src=u();d.poster=u();e.srcset=u();f.style
   },
   {
     name: 'a form whose fields have the names of what the DOM is asked',
-    todo: 'capture asks the form itself',
     html: `<form id="f" style="border:1px solid"><i>text</i>${'nodeType nodeName localName parentNode childNodes firstChild nextSibling attributes setAttribute getAttribute removeAttribute contains insertBefore appendChild isConnected ownerDocument shadowRoot matches closest style scrollTop id'
       .split(' ')
       .map((name) => `<input name="${name}" value="${name}">`)
