@@ -7,13 +7,14 @@ import { Op, State } from './format.ts';
 import { masks } from './masks.ts';
 import type { Part } from './part.ts';
 import { patch } from './patches.ts';
-import { spent } from './serializer.ts';
+import { pending, spent } from './serializer.ts';
 import { edit, op, refs, str, u } from './writer.ts';
 
 const noValue = /^(?:checkbox|radio|hidden|file|submit|button|reset|image)$/;
 const longest = 64 << 10; // UTF-16 units of a value
 
 const dirty = new Set<Element>();
+const early: Element[] = []; // they are asked again
 /** What the mirror shows. */
 let bits = new WeakMap<Element, number>();
 let values = new WeakMap<Element, string>();
@@ -110,6 +111,7 @@ export const states: Part = {
         for (const part of parts) part.touched?.(el);
       }
     }
+    for (const el of early.splice(0)) dirty.add(el);
   },
 };
 
@@ -141,11 +143,13 @@ function custom(el: Element): void {
   str(now);
 }
 
-/** What a script has assigned to a slot. */
+/** What a script has assigned to a slot; once more, if some of it is still to come. */
 function assigned(el: HTMLSlotElement): void {
   if (el.localName !== 'slot' || (el.getRootNode() as ShadowRoot).slotAssignment !== 'manual') return;
+  const ids = el.assignedNodes().map(idOf);
+  if (ids.includes(0) && pending.size > 0) early.push(el);
   op(Op.adopt, 0, idOf(el));
-  refs(el.assignedNodes().map(idOf).filter(Boolean));
+  refs(ids.filter(Boolean));
 }
 
 function value(el: HTMLInputElement): void {

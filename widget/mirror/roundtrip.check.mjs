@@ -113,6 +113,14 @@ function mutate(seed) {
       if (hosts.length) hosts[random(hosts.length)].shadowRoot.firstChild?.append(word());
     },
     () => {
+      // A script says what is in the slot, and much of it is still to come.
+      const e = document.createElement('div');
+      e.attachShadow({ mode: 'open', slotAssignment: 'manual' }).innerHTML = '<slot></slot>';
+      for (let i = 0; i < 12; i++) e.append(document.createElement('b'));
+      e.shadowRoot.firstChild.assign(...[...e.children].slice(random(6)).reverse());
+      pick().append(e);
+    },
+    () => {
       pick().textContent = word();
     },
     () => {
@@ -168,6 +176,7 @@ function lines(doc) {
     );
     if (node.localName === 'input' || node.localName === 'textarea')
       out.push(`${pad} value ${node.value} ${node.checked}`);
+    if (node.localName === 'slot') out.push(`${pad} assigned ${node.assignedNodes().length}`);
     if (node.localName === 'select') out.push(`${pad} chosen ${node.selectedIndex}`);
     if (node.localName === 'textarea' || node.localName === 'style') return;
     if (node.shadowRoot) {
