@@ -33,9 +33,7 @@ func (e *Edge) acceptAgent(ctx context.Context, peer link.Peer, hello wire.Hello
 	if !ok || row.Disabled || row.Generation != s.Generation {
 		return nil, relay.Errorf(relay.CodeRevoked, "You are signed out. Please sign in again.")
 	}
-	c := e.newClient(peer, relay.Principal{
-		Role: row.Role, Customer: row.Customer, Agent: row.ID, Name: row.Alias, Sites: row.Sites, Depts: row.Departments,
-	}, hello)
+	c := e.newClient(peer, principalOf(row), hello)
 	view := api.AgentView(e.Store, row)
 	w := wire.WelcomePayload{Agent: &view}
 	for _, s := range e.liveFor(c) {
@@ -55,9 +53,7 @@ func (e *Edge) acceptAgent(ctx context.Context, peer link.Peer, hello wire.Hello
 	}
 	c.push(wire.Desk, e.desk.of(row.ID))
 	for _, s := range e.liveFor(c) {
-		if l, err := e.live(ctx, s.ID); err == nil {
-			l.join(c, resumeOf(hello.Resume, s.ID))
-		} else {
+		if err := e.enter(ctx, c, resumeOf(hello.Resume, s.ID)); err != nil {
 			e.Log.Warn("session cannot be loaded", "session", s.ID.String(), "err", err)
 		}
 	}
@@ -74,11 +70,19 @@ func (e *Edge) liveFor(c *client) []relay.Session {
 
 // sees reports whether a live session is on this console's list: an agent's
 // own, and for a supervisor every one of their sites and departments.
-func (c *client) sees(s relay.Session) bool {
-	if s.Agent == c.who.Agent {
+func (c *client) sees(s relay.Session) bool { return sees(c.who, s) }
+
+func sees(who relay.Principal, s relay.Session) bool {
+	if s.Agent == who.Agent {
 		return true
 	}
-	return c.who.Role == relay.RoleSupervisor && slices.Contains(c.who.Sites, s.Site) && slices.Contains(c.who.Depts, s.Department)
+	return who.Role == relay.RoleSupervisor && slices.Contains(who.Sites, s.Site) && slices.Contains(who.Depts, s.Department)
+}
+
+func principalOf(row state.Agent) relay.Principal {
+	return relay.Principal{
+		Role: row.Role, Customer: row.Customer, Agent: row.ID, Name: row.Alias, Sites: row.Sites, Depts: row.Departments,
+	}
 }
 
 func (e *Edge) registerAgent(c *client) (first bool, err error) {

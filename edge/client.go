@@ -20,25 +20,29 @@ const asksBurst = 3
 // client is one authenticated connection: a tab of a visitor or a console of
 // an agent. It handles the link's frames.
 type client struct {
-	edge  *Edge
-	peer  link.Peer
-	who   relay.Principal
-	queue *hub.Queue
-	tab   string
-	quiet bool
-	asks  *rate.Limiter // used by the control lane only
-	lang  string
+	edge    *Edge
+	peer    link.Peer
+	who     relay.Principal
+	queue   *hub.Queue
+	tab     string
+	quiet   bool
+	carried bool          // by another node
+	asks    *rate.Limiter // used by the control lane only
+	lang    string
 
-	left func() // unregisters; called once by Closed
+	left  func()        // unregisters; called once by Closed
+	ended chan struct{} // closed by Closed
 
 	mu      sync.Mutex // guards what follows
 	page    wire.TabPayload
 	focused time.Time // when the tab last had the focus
 	lives   map[*live]bool
+	guests  map[relay.ID]*guest
+	gone    bool // no guest may begin
 }
 
 func (e *Edge) newClient(peer link.Peer, who relay.Principal, hello wire.HelloPayload) *client {
-	c := &client{edge: e, peer: peer, who: who, queue: e.hub.NewQueue(), tab: hello.Tab, quiet: hello.Quiet, lang: hello.Lang}
+	c := &client{edge: e, peer: peer, who: who, queue: e.hub.NewQueue(), ended: make(chan struct{}), tab: hello.Tab, quiet: hello.Quiet, lang: hello.Lang}
 	if !c.quiet {
 		c.asks = rate.NewLimiter(rate.Limit(e.AsksPerSecond), asksBurst*e.AsksPerSecond)
 	}
@@ -51,12 +55,24 @@ func (c *client) Source() link.Source { return c.queue }
 // Closed implements link.Handler.
 func (c *client) Closed(err error) {
 	c.queue.Close(err)
+	close(c.ended)
+	c.mu.Lock()
+	c.gone = true
+	c.mu.Unlock()
+	for _, g := range c.allGuests() {
+		g.stop()
+	}
 	c.left()
 	c.edge.Log.Debug("link closed", "link", c.peer.Link.String(), "role", c.who.Role, "transport", c.peer.Transport, "err", err)
 }
 
 // Frame implements link.Handler.
 func (c *client) Frame(lane relay.Lane, f wire.Frame) error {
+	if lane != relay.Control {
+		if ok, err := c.toGuest(f); ok {
+			return err
+		}
+	}
 	switch lane {
 	case relay.Page:
 		return c.pageFrame(f)
@@ -68,11 +84,18 @@ func (c *client) Frame(lane relay.Lane, f wire.Frame) error {
 		handlers = agentFrames
 	}
 	handle, ok := handlers[f.Kind]
-	if !ok || c.quiet {
+	if !ok || c.quiet || c.carried && !aboutSession[f.Kind] && f.Kind != wire.Tab {
 		return relay.Errorf(relay.CodeProtocol, "A %s frame has no place here.", f.Kind)
 	}
 	if !c.asks.AllowN(c.edge.Now(), 1) {
 		return &relay.Error{Code: relay.CodeRate, Text: "Too fast. Please wait a moment.", Retry: time.Second}
+	}
+	if f.Kind == wire.Tab {
+		for _, g := range c.allGuests() {
+			_, _ = g.forward(f) // a guest that moves says it again
+		}
+	} else if ok, err := c.toGuest(f); ok || err != nil {
+		return err
 	}
 	return handle(c, f)
 }

@@ -48,6 +48,7 @@ type Store interface {
 	Session(id relay.ID) (relay.Session, bool)
 	Live() []relay.Session
 	LiveOf(visitor relay.ID) (relay.Session, bool)
+	Origin(session relay.ID) (node string, epoch uint32, ok bool)
 	Messages(session relay.ID, after uint64, limit int) ([]relay.Message, error)
 	Desk(agent string) (state.AgentDesk, bool)
 	Queue(department string) relay.Queue
@@ -56,7 +57,7 @@ type Store interface {
 	AllSites() []state.Site
 }
 
-// Config is what an edge needs. All members but Now are required.
+// Config is what an edge needs. All members but Mesh and Now are required.
 type Config struct {
 	Node    string // this node's name
 	Cell    Cell
@@ -64,6 +65,7 @@ type Config struct {
 	Key     *auth.Key
 	Tickets *auth.Tickets
 	Pages   *page.Pages
+	Mesh    Mesh // nil: this node is alone
 	Log     *slog.Logger
 	Now     func() time.Time
 	// Reach returns this node's WebTransport address and the certificate hashes

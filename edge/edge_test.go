@@ -34,6 +34,7 @@ type world struct {
 	edge    *Edge
 	links   *link.Server
 	tickets *auth.Tickets
+	guest   bool // the cell is another world's
 }
 
 func newWorld(t *testing.T) *world {
@@ -61,23 +62,33 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) start() {
 	w.t.Helper()
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	var err error
+	if w.cell, err = raft.Open(raft.Config{Dir: w.dir + "/cell", NodeID: "n1", Logger: testLog}); err != nil {
+		w.t.Fatal(err)
+	}
+	<-w.cell.Ready()
+	w.startEdge("n1", nil)
+}
+
+var testLog = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+
+// startEdge starts an edge on the world's cell.
+func (w *world) startEdge(node string, mesh Mesh) {
+	w.t.Helper()
 	key, err := auth.OpenKey(w.dir)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if w.cell, err = raft.Open(raft.Config{Dir: w.dir + "/cell", NodeID: "n1", Logger: log}); err != nil {
-		w.t.Fatal(err)
-	}
-	<-w.cell.Ready()
 	w.tickets = &auth.Tickets{}
 	if w.edge, err = Open(context.Background(), Config{
-		Node: "n1", Cell: w.cell, Store: w.cell.Read(), Key: key, Tickets: w.tickets, Log: log, Pages: page.New(0, nil),
+		Node: node, Cell: w.cell, Store: w.cell.Read(), Key: key, Tickets: w.tickets, Log: testLog, Pages: page.New(0, nil), Mesh: mesh,
 		Ping: link.DefaultPing, OpensPerMinute: 1_000_000, AsksPerSecond: 10_000, Reach: func() (string, []string) { return "", nil },
 	}); err != nil {
 		w.t.Fatal(err)
 	}
-	w.links = link.NewServer(link.Config{Accept: w.edge.Accept, Limits: link.Limits{Control: link.Rate{Frames: 1e6, Bytes: 1e9, Burst: 4}}})
+	w.links = link.NewServer(link.Config{
+		Accept: w.edge.Accept, Carried: w.edge.Carried, Limits: link.Limits{Control: link.Rate{Frames: 1e6, Bytes: 1e9, Burst: 4}},
+	})
 	w.t.Cleanup(w.stop)
 }
 
@@ -91,10 +102,13 @@ func (w *world) stop() {
 		w.t.Error(err)
 	}
 	w.edge.Close()
+	w.edge = nil
+	if w.guest {
+		return
+	}
 	if err := w.cell.Close(); err != nil {
 		w.t.Error(err)
 	}
-	w.edge = nil
 }
 
 // person is a client with what it heard.

@@ -3,6 +3,8 @@ package edge
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -36,13 +38,16 @@ type live struct {
 }
 
 // live returns a session with this edge as its origin, claiming it if need be.
-func (e *Edge) live(ctx context.Context, id relay.ID) (*live, error) {
+func (e *Edge) live(ctx context.Context, id relay.ID) (*live, error) { return e.liveSince(ctx, id, 0) }
+
+// liveSince is live, but claims only if the epoch is still the given one.
+func (e *Edge) liveSince(ctx context.Context, id relay.ID, since uint32) (*live, error) {
 	l, mine, err := e.place(id)
 	if err != nil {
 		return nil, err
 	}
 	if mine {
-		result, err := e.Cell.Propose(ctx, state.Claim{Session: id, Node: e.Node, Nonce: relay.NewID(), At: e.at()})
+		result, err := e.Cell.Propose(ctx, state.Claim{Session: id, Node: e.Node, Nonce: relay.NewID(), At: e.at(), Since: since})
 		if err != nil {
 			return nil, l.fail(fmt.Errorf("claim session %s: %w", id, err))
 		}
@@ -324,16 +329,19 @@ func (l *live) close() {
 }
 
 // sessionChanged takes a new row from the cell. Where the session is being
-// loaded, or its origin is dead and an agent of ours got it, the row waits for
-// that; its version says whether it is news by then.
+// loaded the row waits for that; its version says whether it is news by then.
 func (e *Edge) sessionChanged(row relay.Session) {
 	e.mu.Lock()
 	l := e.lives[row.ID]
 	e.mu.Unlock()
 	switch {
-	case l != nil && l.isReady():
+	case l == nil:
+		e.welcomeMembers(row)
+	case l.isReady() && l.elsewhere(row):
+		e.presence(func() error { e.moveOut(l); return nil })
+	case l.isReady():
 		l.changed(row)
-	case l != nil, row.State == relay.Active && len(e.clientsOf(row.Agent)) > 0:
+	default:
 		e.presence(func() error {
 			l, err := e.live(context.Background(), row.ID)
 			if err == nil {
@@ -342,6 +350,80 @@ func (e *Edge) sessionChanged(row relay.Session) {
 			return err
 		})
 	}
+}
+
+// welcomeMembers lets the clients of this edge into a session that is not
+// loaded here, tells those that are in it where it is now, and sees those out
+// that do not belong to it any more.
+func (e *Edge) welcomeMembers(row relay.Session) {
+	for _, c := range e.membersOf(row) {
+		switch g := c.guest(row.ID); {
+		case g != nil:
+			g.changed(row, c.who.Role == relay.RoleVisitor || c.sees(row))
+		case row.State == relay.Active && (c.who.Role == relay.RoleVisitor || c.sees(row)):
+			e.presence(func() error { return e.enter(context.Background(), c, wire.Resume{Session: row.ID}) })
+		}
+	}
+}
+
+// membersOf returns the clients here that a session may concern: the visitor's
+// tabs and all consoles.
+func (e *Edge) membersOf(row relay.Session) []*client {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	list := slices.Collect(maps.Keys(e.visitors[row.Visitor]))
+	for _, set := range e.agents {
+		list = slices.AppendSeq(list, maps.Keys(set))
+	}
+	return list
+}
+
+// elsewhere reports whether the row's origin is another edge, since a later
+// epoch than this one's.
+func (l *live) elsewhere(row relay.Session) bool {
+	origin, epoch, ok := l.edge.Store.Origin(row.ID)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	mine, _ := l.core.Stored()
+	return l.edge.Mesh != nil && ok && origin != l.edge.Node && epoch > mine
+}
+
+// moveOut ends a session here whose origin is another edge now. Its clients
+// become guests there, with what they said and is not stored.
+func (e *Edge) moveOut(l *live) {
+	e.mu.Lock()
+	if e.lives[l.id] != l {
+		e.mu.Unlock()
+		return
+	}
+	delete(e.lives, l.id)
+	e.mu.Unlock()
+	l.mu.Lock()
+	epoch, seq := l.core.Stored()
+	orphans := l.core.Orphans()
+	for _, c := range slices.Collect(maps.Keys(l.clients)) {
+		if c.carried {
+			c.queue.Close(nil) // its own edge goes where the origin is
+		} else {
+			e.visit(c, &guest{
+				resume: wire.Resume{Session: l.id, Epoch: epoch, Seq: seq},
+				watch:  l.mirror.watchers[c], unsaid: saidBy(c, orphans),
+			})
+		}
+		l.remove(c)
+	}
+	l.mu.Unlock()
+	l.close()
+}
+
+// saidBy returns the texts of a client's author, to be said again.
+func saidBy(c *client, messages []relay.Message) (list []unsaid) {
+	for _, m := range messages {
+		if m.Kind == relay.KindText && m.Author.Same(c.who.Author()) {
+			list = append(list, unsaid{say: wire.SayPayload{Session: m.Session, ID: m.ID, Text: m.Text}})
+		}
+	}
+	return list
 }
 
 // changed takes the session's newest row, tells everyone and lets in whoever

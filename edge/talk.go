@@ -52,6 +52,8 @@ func (l *live) say(c *client, p wire.SayPayload) error {
 // maySay reports whether a client may write in the session now. mu is held.
 func (l *live) maySay(c *client) error {
 	switch {
+	case l.closed:
+		return &relay.Error{Code: relay.CodeUnavailable, Text: "This conversation is moving to another server.", Retry: time.Second}
 	case l.row.State == relay.Ended:
 		return relay.Errorf(relay.CodeGone, "This conversation has ended.")
 	case c.who.Role == relay.RoleAgent && l.row.Agent != c.who.Agent:

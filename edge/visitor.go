@@ -110,12 +110,10 @@ func (e *Edge) joinVisitor(ctx context.Context, c *client, hello wire.HelloPaylo
 		e.lastSession(c, hello.Resume)
 		return nil
 	}
-	l, err := e.live(ctx, row.ID)
-	if err != nil {
+	if err := e.enter(ctx, c, resumeOf(hello.Resume, row.ID)); err != nil {
 		c.left()
 		return err
 	}
-	l.join(c, resumeOf(hello.Resume, row.ID))
 	return nil
 }
 

@@ -73,7 +73,7 @@ func (f figures) Collect(out chan<- prometheus.Metric) {
 	counter := func(d *prometheus.Desc, v float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
 	}
-	for _, t := range []string{link.WebTransport, link.WebSocket} {
+	for _, t := range []string{link.WebTransport, link.WebSocket, link.Carried} {
 		gauge(descLinks, float64(f.n.metrics.Open(t)), t)
 		counter(descOpened, float64(f.n.metrics.Opened(t)), t)
 	}

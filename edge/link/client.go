@@ -16,13 +16,15 @@ import (
 // taken; then it reads no more.
 const clientQueue = 256
 
-// Client is the client's end of a connection, for tests and benchmarks. It
-// doubles, drops second copies and pings as a browser does, but never connects
-// again by itself. Send may be called by many goroutines; Recv too.
+// Client is the client's end of a connection: of a link that this node has
+// carried to another, and in tests and benchmarks. It doubles, drops second
+// copies and pings as a browser does, but never connects again by itself. Send
+// may be called by many goroutines; Recv too.
 type Client struct {
 	t        transport
 	welcome  wire.WelcomePayload
 	frames   chan wire.Frame
+	taker    func(wire.Frame) // gets what follows the Welcome in place of Recv; nil: Recv does
 	ctx      context.Context
 	cancel   context.CancelFunc
 	turn     chan struct{} // guards window
@@ -42,7 +44,11 @@ type Client struct {
 
 // dialed sends the hello over a new connection and waits for the welcome.
 func dialed(ctx context.Context, t transport, hello wire.HelloPayload) (*Client, error) {
-	c := &Client{t: t, frames: make(chan wire.Frame, clientQueue), turn: make(chan struct{}, 1)}
+	return dialedTo(ctx, t, hello, nil)
+}
+
+func dialedTo(ctx context.Context, t transport, hello wire.HelloPayload, taker func(wire.Frame)) (*Client, error) {
+	c := &Client{t: t, taker: taker, frames: make(chan wire.Frame, clientQueue), turn: make(chan struct{}, 1)}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	in, err := t.open(ctx)
 	if err != nil {
@@ -313,6 +319,10 @@ func (c *Client) take(f wire.Frame, state freshness) error {
 func (c *Client) deliver(f wire.Frame) {
 	c.metrics.FramesIn[f.Kind.Lane()].Add(1)
 	c.metrics.BytesIn[f.Kind.Lane()].Add(uint64(len(f.Payload)))
+	if c.taker != nil && c.welcomed.Load() {
+		c.taker(f)
+		return
+	}
 	select {
 	case c.frames <- f:
 	case <-c.ctx.Done():

@@ -120,7 +120,11 @@ func (l *link) accept(first wire.Frame) error {
 	}
 	ctx, cancel := context.WithTimeout(l.ctx, acceptTimeout)
 	defer cancel()
-	l.handler, err = l.server.config.Accept(ctx, l.peer, hello)
+	accept := l.server.config.Accept
+	if l.peer.Transport == Carried {
+		accept = l.server.config.Carried
+	}
+	l.handler, err = accept(ctx, l.peer, hello)
 	if err != nil {
 		return relay.AsError(err)
 	}

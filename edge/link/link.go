@@ -23,6 +23,7 @@ const (
 	WebTransport = "webtransport"
 	WebSocket    = "websocket"
 	Memory       = "memory"
+	Carried      = "carried" // by another node
 )
 
 // CloseCode is the code that WebTransport sessions and WebSockets are closed
@@ -70,6 +71,7 @@ type Peer struct {
 	Transport string
 	Remote    netip.Addr
 	Origin    string // of the page, as its browser says; "" from other clients
+	Node      string // that carries the link; "" if the client is connected here
 }
 
 // Accept authenticates a client. An error is told to the client, whatever its
@@ -79,6 +81,7 @@ type Accept func(ctx context.Context, peer Peer, hello wire.HelloPayload) (Handl
 // Config is what a Server needs. Zero fields take the defaults named here.
 type Config struct {
 	Accept  Accept
+	Carried Accept        // of links that another node carries; nil: there are none
 	Ping    time.Duration // what Welcome's ping_ms says; DefaultPing
 	Limits  Limits
 	Metrics *Metrics // nil: counted but not shown

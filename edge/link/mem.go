@@ -163,10 +163,15 @@ type memStream struct {
 	last    time.Time // arrival of the last packet written; owned by the writer
 	rest    []byte    // read in part; owned by the reader
 	closed  chan struct{}
+	over    chan struct{} // closed by finish
+	once    sync.Once
 }
 
+// finish ends the stream; what was written before can still be read.
+func (s *memStream) finish() { s.once.Do(func() { close(s.over) }) }
+
 func newMemStream(way memWay, shared *memShared) *memStream {
-	return &memStream{way: way, packets: make(chan memParcel, memInFlight), closed: shared.closed}
+	return &memStream{way: way, packets: make(chan memParcel, memInFlight), closed: shared.closed, over: make(chan struct{})}
 }
 
 func (s *memStream) Write(b []byte) (int, error) {
@@ -180,6 +185,8 @@ func (s *memStream) Write(b []byte) (int, error) {
 		select {
 		case s.packets <- memParcel{packet, arrival}:
 		case <-s.closed:
+			return at, io.ErrClosedPipe
+		case <-s.over:
 			return at, io.ErrClosedPipe
 		}
 	}
@@ -212,6 +219,8 @@ func (s *memStream) packet() ([]byte, error) {
 		return p.bytes, arrive(context.Background(), p.at, s.closed)
 	case <-s.closed:
 		return nil, io.EOF
+	case <-s.over:
+		return nil, io.EOF
 	}
 }
 
@@ -232,3 +241,55 @@ func arrive(ctx context.Context, at time.Time, closed <-chan struct{}) error {
 		return io.EOF
 	}
 }
+
+// CarryMemory connects two nodes' servers in the same process. cut breaks the
+// connection for good.
+func CarryMemory(a, b *Server, nameA, nameB string, p Path) (atA, atB *Carrier, cut func()) {
+	shared := &memShared{streams: make(chan [2]*memStream), closed: make(chan struct{})}
+	way := func(salt uint64) memWay {
+		return memWay{path: p, mu: new(sync.Mutex), dice: rand.New(rand.NewPCG(p.Seed, salt))}
+	}
+	ab, ba := &memNode{shared: shared, out: way(1), in: way(2)}, &memNode{shared: shared, out: way(2), in: way(1)}
+	atA, atB = a.Carry(nameB, ab), b.Carry(nameA, ba)
+	ab.other, ba.other = atB, atA
+	return atA, atB, func() {
+		shared.once.Do(func() { close(shared.closed) })
+		atA.Close()
+		atB.Close()
+	}
+}
+
+// memNode is one end of a connection between nodes in memory.
+type memNode struct {
+	shared  *memShared
+	out, in memWay
+	other   *Carrier
+}
+
+// Open implements NodeConn.
+func (n *memNode) Open(context.Context) (Stream, error) {
+	select {
+	case <-n.shared.closed:
+		return nil, io.ErrClosedPipe
+	default:
+	}
+	up, down := newMemStream(n.out, n.shared), newMemStream(n.in, n.shared)
+	go n.other.Stream(memBoth{up, down})
+	return memBoth{down, up}, nil
+}
+
+// SendDatagram implements NodeConn.
+func (n *memNode) SendDatagram(b []byte) error {
+	if !n.out.lost() {
+		time.AfterFunc(n.out.path.Latency, func() { n.other.Datagram(b) })
+	}
+	return nil
+}
+
+// memBoth is a stream between nodes in memory: its end to read, its end to write.
+type memBoth struct{ in, out *memStream }
+
+func (s memBoth) Read(b []byte) (int, error)  { return s.in.Read(b) }
+func (s memBoth) Write(b []byte) (int, error) { return s.out.Write(b) }
+func (s memBoth) Close() error                { s.out.finish(); return nil }
+func (s memBoth) Reset()                      { s.in.finish(); s.out.finish() }

@@ -18,15 +18,15 @@ type Metrics struct {
 	Ahead               atomic.Uint64              // datagrams too far ahead of the stream, dropped
 	Limited             atomic.Uint64              // cursor frames over their rate or out of date, dropped
 
-	open   [3]atomic.Int64
-	opened [3]atomic.Uint64
+	open   [len(Transports)]atomic.Int64
+	opened [len(Transports)]atomic.Uint64
 
 	mu      sync.Mutex
 	refused map[relay.Code]uint64 // guarded by mu
 }
 
 // Transports are the transports that Open and Opened know.
-var Transports = [...]string{WebTransport, WebSocket, Memory}
+var Transports = [...]string{WebTransport, WebSocket, Memory, Carried}
 
 // Open returns how many welcomed connections there are over a transport.
 func (m *Metrics) Open(transport string) int64 { return m.open[index(transport)].Load() }

@@ -113,12 +113,14 @@ type (
 		Node       string      `cbor:"10,keyasint"`
 		At         int64       `cbor:"11,keyasint"`
 	}
-	// Claim makes Node the origin and raises the epoch. Result: Claimed.
+	// Claim makes Node the origin and raises the epoch. Refused: the epoch is
+	// not Since any more (ErrStale). Result: Claimed.
 	Claim struct {
 		Session relay.ID `cbor:"1,keyasint"`
 		Node    string   `cbor:"2,keyasint"`
 		Nonce   relay.ID `cbor:"3,keyasint"` // the same claim twice raises the epoch once
 		At      int64    `cbor:"4,keyasint"`
+		Since   uint32   `cbor:"5,keyasint,omitempty"` // 0: whatever the epoch is
 	}
 	// Append stores messages, consecutive by Seq, at most MaxAppend. Refused:
 	// another epoch than the current (ErrStale), a new Seq beyond last+1 (Gap),

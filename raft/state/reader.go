@@ -132,15 +132,15 @@ func (r *Reader) Session(id relay.ID) (relay.Session, bool) {
 	return v, true
 }
 
-// Origin returns the node that numbers a live session's messages.
-func (r *Reader) Origin(id relay.ID) (string, bool) {
+// Origin returns the node that numbers a live session's messages, and its epoch.
+func (r *Reader) Origin(id relay.ID) (node string, epoch uint32, ok bool) {
 	s := r.state
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if row := s.live[id]; row != nil {
-		return row.Origin, true
+		return row.Origin, row.Epoch, true
 	}
-	return "", false
+	return "", 0, false
 }
 
 // Live returns all sessions that have not ended, oldest first, without facts.

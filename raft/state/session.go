@@ -135,6 +135,9 @@ func (t *txn) claim(c Claim) (any, error) {
 		}
 		return t.claimed(s), nil
 	}
+	if c.Since != 0 && c.Since != s.Epoch {
+		return nil, ErrStale
+	}
 	s.Epoch++
 	s.Origin = c.Node
 	s.Claims = append(s.Claims[max(0, len(s.Claims)-keptClaims+1):], claim{Nonce: c.Nonce, Epoch: s.Epoch})

@@ -31,7 +31,7 @@ func TestOpeningTwiceOpensOneSession(t *testing.T) {
 	if other.Session.ID != sid(1) {
 		t.Errorf("%+v", other)
 	}
-	if origin, ok := w.state.Read().Origin(sid(1)); origin != "n1" || !ok {
+	if origin, epoch, ok := w.state.Read().Origin(sid(1)); origin != "n1" || epoch != 1 || !ok {
 		t.Errorf("origin %q", origin)
 	}
 	if s, ok := w.state.Read().LiveOf(vid(1)); !ok || s.ID != sid(1) {
@@ -118,9 +118,19 @@ func TestAClaimRaisesTheEpochOnce(t *testing.T) {
 	if _, err := claim(1, "n2"); !errors.Is(err, ErrStale) {
 		t.Errorf("a claim overtaken by another: %v", err)
 	}
-	if origin, _ := w.state.Read().Origin(sid(1)); origin != "n3" {
+	origin, epoch, _ := w.state.Read().Origin(sid(1))
+	if origin != "n3" {
 		t.Errorf("origin %q", origin)
 	}
+	since := Claim{Session: sid(1), Node: "n4", Nonce: vid(90), At: w.now, Since: epoch}
+	if c := w.must(since).(Claimed); c.Epoch != epoch+1 {
+		t.Errorf("claimed since epoch %d: epoch %d", epoch, c.Epoch)
+	}
+	if c := w.must(since).(Claimed); c.Epoch != epoch+1 {
+		t.Errorf("the same claim again: epoch %d", c.Epoch)
+	}
+	since.Node, since.Nonce = "n5", vid(91)
+	w.refuse(since, relay.CodeStale)
 	w.refuse(Claim{Session: sid(1), Node: "n2", At: w.now}, relay.CodeInvalid)
 	w.refuse(Claim{Session: sid(9), Node: "n2", Nonce: relay.ID{1}, At: w.now}, relay.CodeNotFound)
 }

@@ -1,0 +1,519 @@
+package edge
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"slices"
+	"sync"
+	"time"
+
+	"kohe/edge/link"
+	"kohe/raft/state"
+	"kohe/relay"
+	"kohe/relay/session"
+	"kohe/relay/wire"
+)
+
+// Mesh reaches the other edges. link.Carrier over the nodes' connections is one.
+type Mesh interface {
+	// Dial opens a link at another node on behalf of a client of this one.
+	// deliver gets its frames, those of a lane from one goroutine, which may
+	// wait. An error of code unavailable says that the node cannot be reached.
+	Dial(ctx context.Context, node string, hello wire.HelloPayload, deliver func(wire.Frame)) (*link.Client, error)
+}
+
+// Spans of a guest's life.
+const (
+	visitFor    = time.Second            // for the origin to welcome a guest
+	visitAgain  = 50 * time.Millisecond  // before the origin is tried again
+	patientFor  = 2 * time.Second        // before an agent's edge takes over from an origin that has the visitor
+	guestLinger = 500 * time.Millisecond // for the last frames of a session that ended
+)
+
+// guest is a client of this edge in a session whose origin is another one: it
+// carries the client's link there for that session, and goes where the origin
+// goes. What the client said and is not stored goes along.
+type guest struct {
+	edge   *Edge
+	client *client
+	id     relay.ID
+	stop   context.CancelFunc
+	moved  chan struct{} // of one: the origin may be another one
+
+	mu     sync.Mutex // guards what follows
+	link   *link.Client
+	node   string      // where link leads
+	resume wire.Resume // up to where the client has everything
+	unsaid []unsaid    // said and not known to be stored, in order
+	watch  bool
+	over   bool // the session is here now
+	refs   [keptRefs]ref
+	asked  int // requests forwarded
+}
+
+// unsaid is a message that may have to be said again.
+type unsaid struct {
+	say wire.SayPayload
+	seq uint64 // its place at the origin that the link leads to; 0: not known yet
+}
+
+// ref is a request of the client's: its own sequence and the one on the link.
+type ref struct{ client, link uint64 }
+
+// keptRefs is how many requests of one guest may be without an answer; the
+// answer to an older one does not say what it answers.
+const keptRefs = 32
+
+// enter makes a client part of a session, wherever its origin is. An error
+// says that the client can never be.
+func (e *Edge) enter(ctx context.Context, c *client, r wire.Resume) error {
+	origin, _, ok := e.Store.Origin(r.Session)
+	if e.Mesh == nil || !ok || origin == e.Node {
+		l, err := e.live(ctx, r.Session)
+		if err != nil {
+			return err
+		}
+		l.join(c, r)
+		return nil
+	}
+	e.visit(c, &guest{resume: r})
+	return nil
+}
+
+// visit starts a guest, unless the client is one in that session already.
+func (e *Edge) visit(c *client, g *guest) {
+	g.edge, g.client, g.id, g.moved = e, c, g.resume.Session, make(chan struct{}, 1)
+	ctx, stop := context.WithCancel(context.Background())
+	g.stop = stop
+	if !c.addGuest(g) {
+		stop()
+		return
+	}
+	e.running.Go(func() {
+		defer stop()
+		g.run(ctx)
+		c.removeGuest(g)
+	})
+}
+
+// guests of a client, by session. The client's mu guards them.
+func (c *client) addGuest(g *guest) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gone || c.guests[g.id] != nil {
+		return false
+	}
+	if c.guests == nil {
+		c.guests = make(map[relay.ID]*guest)
+	}
+	c.guests[g.id] = g
+	return true
+}
+
+func (c *client) removeGuest(g *guest) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.guests[g.id] == g {
+		delete(c.guests, g.id)
+	}
+}
+
+func (c *client) guest(id relay.ID) *guest {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.guests[id]
+}
+
+func (c *client) visiting() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.guests) > 0
+}
+
+func (c *client) allGuests() (list []*guest) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, g := range c.guests {
+		list = append(list, g)
+	}
+	return list
+}
+
+// run is at the origin, wherever that is, until the client leaves, the session
+// is over for it, or this edge is the origin.
+func (g *guest) run(ctx context.Context) {
+	var since time.Time // the origin cannot be reached
+	for ctx.Err() == nil {
+		origin, epoch, ok := g.edge.Store.Origin(g.id)
+		if !ok {
+			return
+		}
+		if origin == g.edge.Node {
+			if g.home(ctx) == nil {
+				return
+			}
+			g.pause(ctx)
+			continue
+		}
+		err := g.stay(ctx, origin)
+		switch relay.CodeOf(err) {
+		case relay.CodeForbidden, relay.CodeNotFound, relay.CodeGone, relay.CodeRevoked:
+			return
+		case "":
+			since = time.Time{}
+			continue
+		case relay.CodeUnavailable, relay.CodeDraining:
+			if since.IsZero() {
+				since = time.Now()
+			}
+			if g.mayClaim(time.Since(since)) && g.edge.takeOver(ctx, g.id, epoch) == nil {
+				continue
+			}
+		}
+		g.pause(ctx)
+	}
+}
+
+func (g *guest) pause(ctx context.Context) {
+	select {
+	case <-g.moved:
+	case <-time.After(visitAgain):
+	case <-ctx.Done():
+	}
+}
+
+// mayClaim reports whether this edge may become the origin in place of one
+// that it has not reached for some time: at once where the visitor is here or
+// nowhere, else when the visitor's edge has had the time to do it.
+func (g *guest) mayClaim(unreached time.Duration) bool {
+	row, ok := g.edge.Store.Session(g.id)
+	return ok && (g.client.who.Role == relay.RoleVisitor || row.AwaySince != 0 || unreached > patientFor)
+}
+
+// takeOver makes this edge the origin of a session, unless another became that
+// since the epoch.
+func (e *Edge) takeOver(ctx context.Context, id relay.ID, since uint32) error {
+	ctx, cancel := context.WithTimeout(ctx, proposeFor)
+	defer cancel()
+	_, err := e.liveSince(ctx, id, since)
+	return err
+}
+
+// home joins the session here, where its origin is now.
+func (g *guest) home(ctx context.Context) error {
+	l, err := g.edge.live(ctx, g.id)
+	if err != nil {
+		return err
+	}
+	c := g.client
+	g.mu.Lock()
+	l.join(c, g.resume)
+	g.over = true // what the client sends from now on is handled here
+	say, watch := g.unsaid, g.watch
+	g.mu.Unlock()
+	c.removeGuest(g)
+	for _, u := range say {
+		if err := c.say(u.say, 0); err != nil {
+			g.edge.Log.Warn("message not said again", "session", g.id.String(), "err", err)
+		}
+	}
+	if watch {
+		l.watch(c, wire.WatchPayload{Session: g.id, On: true})
+	}
+	return nil
+}
+
+// stay visits one origin until the link ends. No error: the link was there.
+func (g *guest) stay(ctx context.Context, origin string) error {
+	c := g.client
+	tab, _ := c.tabState()
+	g.mu.Lock()
+	hello := wire.HelloPayload{
+		Version: wire.Version, Role: c.who.Role, Tab: c.tab, Lang: c.lang, Resume: []wire.Resume{g.resume},
+		Guest: &wire.GuestPayload{Site: c.who.Site, Visitor: c.who.Visitor, Agent: c.who.Agent},
+	}
+	g.mu.Unlock()
+	if c.who.Role == relay.RoleVisitor {
+		hello.Page = &tab
+	}
+	dial, cancel := context.WithTimeout(ctx, visitFor)
+	l, err := g.edge.Mesh.Dial(dial, origin, hello, g.deliver)
+	if err == nil {
+		defer l.Close()
+		err = l.OpenPage(dial)
+	}
+	cancel()
+	if err != nil {
+		return relay.AsError(unreached(err))
+	}
+	g.begin(l, origin)
+	for {
+		select {
+		case <-l.Done():
+			g.end()
+			return nil
+		case <-ctx.Done():
+			g.end()
+			return nil
+		case <-g.moved:
+			if now, _, _ := g.edge.Store.Origin(g.id); now != origin {
+				g.end()
+				return nil
+			}
+		}
+	}
+}
+
+// unreached makes an error without a code one of code unavailable.
+func unreached(err error) error {
+	if relay.CodeOf(err) == relay.CodeInternal {
+		return &relay.Error{Code: relay.CodeUnavailable, Text: "That server cannot be reached.", Err: err}
+	}
+	return err
+}
+
+// begin says at a new origin what was said and is not stored.
+func (g *guest) begin(l *link.Client, node string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.link, g.node = l, node
+	for i := range g.unsaid {
+		g.unsaid[i].seq = 0
+		_, _ = l.Send(wire.Say, g.unsaid[i].say) // a link that ends is followed by another
+	}
+	if g.watch {
+		_, _ = l.Send(wire.Watch, wire.WatchPayload{Session: g.id, On: true})
+	}
+}
+
+func (g *guest) end() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.link = nil
+}
+
+// toGuest sends a frame that names a session on to the session's origin. ok is
+// false where that is here.
+func (c *client) toGuest(f wire.Frame) (ok bool, err error) {
+	var g *guest
+	if f.Kind.Lane() == relay.Control {
+		if !aboutSession[f.Kind] || !c.visiting() {
+			return false, nil
+		}
+		var of wire.SessionRef
+		if err := wire.Decode(f, &of); err != nil {
+			return false, err
+		}
+		g = c.guest(of.Session)
+	} else if id, _, err := wire.SplitSession(f); err == nil {
+		g = c.guest(id)
+	}
+	if g == nil {
+		return false, nil
+	}
+	return g.forward(f)
+}
+
+// aboutSession are the kinds of frame that a session's origin handles.
+var aboutSession = map[wire.Kind]bool{
+	wire.Say: true, wire.Mark: true, wire.Typing: true, wire.End: true, wire.Consent: true, wire.Watch: true,
+}
+
+// forward sends a frame of the client's to the origin, or keeps what must not
+// be lost until there is one.
+// ok is false when the session is here now.
+func (g *guest) forward(f wire.Frame) (ok bool, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.over {
+		return false, nil
+	}
+	switch f.Kind {
+	case wire.Say:
+		var say wire.SayPayload
+		if err := wire.Decode(f, &say); err != nil {
+			return true, err
+		}
+		if err := g.keep(say); err != nil {
+			return true, err
+		}
+	case wire.Watch:
+		var watch wire.WatchPayload
+		if err := wire.Decode(f, &watch); err != nil {
+			return true, err
+		}
+		g.watch = watch.On
+	}
+	if g.link == nil {
+		if f.Kind == wire.End || f.Kind == wire.Consent {
+			return true, &relay.Error{Code: relay.CodeUnavailable, Text: "Please try again in a moment.", Retry: time.Second}
+		}
+		return true, nil
+	}
+	seq, err := g.link.Send(f.Kind, f.Payload)
+	if err == nil && f.Kind.Lane() == relay.Control {
+		g.refs[g.asked%keptRefs] = ref{f.Seq, seq}
+		g.asked++
+	}
+	return true, nil // a link that ends is followed by another
+}
+
+// keep remembers what was said. mu is held.
+func (g *guest) keep(say wire.SayPayload) error {
+	if slices.ContainsFunc(g.unsaid, func(u unsaid) bool { return u.say == say }) {
+		return nil
+	}
+	if len(g.unsaid) >= session.MaxUnstored {
+		return &relay.Error{Code: relay.CodeRate, Text: "Messages cannot be stored right now. Yours will be sent again by itself.", Retry: session.RetryFull}
+	}
+	g.unsaid = append(g.unsaid, unsaid{say: say})
+	return nil
+}
+
+// deliver takes a frame from the origin to the client.
+func (g *guest) deliver(f wire.Frame) {
+	out := wire.Outgoing{Kind: f.Kind, Payload: f.Payload}
+	switch f.Kind {
+	case wire.PageDiff:
+		g.client.queue.PushPage(out, g.client.ended)
+		return
+	case wire.GoAway:
+		g.end() // what follows is said elsewhere
+		return
+	case wire.OK, wire.Error:
+		out.Payload = g.answered(f)
+	case wire.Sent, wire.Message:
+		g.placed(f)
+	case wire.Stored:
+		g.stored(f)
+	case wire.Pointer:
+		out.Key = "pointer/" + g.id.String()
+	case wire.Typing:
+		who, _, _ := bytes.Cut(f.Payload, []byte(`,"on"`))
+		out.Key = string(who)
+	}
+	g.client.queue.Push(out)
+}
+
+// answered makes an answer refer to the client's own request.
+func (g *guest) answered(f wire.Frame) []byte {
+	var p map[string]json.RawMessage
+	var of uint64
+	if json.Unmarshal(f.Payload, &p) != nil || json.Unmarshal(p["ref"], &of) != nil {
+		return f.Payload
+	}
+	g.mu.Lock()
+	i := slices.IndexFunc(g.refs[:], func(r ref) bool { return r.link == of })
+	var own uint64
+	if i >= 0 {
+		own = g.refs[i].client
+	}
+	g.mu.Unlock()
+	p["ref"] = wire.Encode(own)
+	return wire.Encode(p)
+}
+
+// placed notes the place that a message of the client's has at this origin.
+func (g *guest) placed(f wire.Frame) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.unsaid) == 0 {
+		return
+	}
+	var m relay.Message
+	if wire.Decode(f, &m) != nil || f.Kind == wire.Message && side(m.Author.Role) != side(g.client.who.Role) {
+		return
+	}
+	for i := range g.unsaid {
+		if u := &g.unsaid[i]; u.say.ID == m.ID {
+			u.seq = m.Seq
+		}
+	}
+}
+
+// stored forgets what is safe.
+func (g *guest) stored(f wire.Frame) {
+	var p wire.StoredPayload
+	if wire.Decode(f, &p) != nil {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.resume.Epoch, g.resume.Seq = p.Epoch, p.Seq
+	g.unsaid = slices.DeleteFunc(g.unsaid, func(u unsaid) bool { return u.seq != 0 && u.seq <= p.Seq })
+}
+
+// Carried authenticates a link that another node carries for a client of its
+// own. That node is a core node: what it says of its client is true.
+func (e *Edge) Carried(ctx context.Context, peer link.Peer, hello wire.HelloPayload) (link.Handler, error) {
+	if hello.Guest == nil || len(hello.Resume) != 1 {
+		return nil, relay.Errorf(relay.CodeProtocol, "A carried link is a guest's, in one session.")
+	}
+	r := hello.Resume[0]
+	row, ok := e.Store.Session(r.Session)
+	if !ok {
+		return nil, relay.Errorf(relay.CodeNotFound, "There is no such session.")
+	}
+	who, err := e.guestOf(hello, row)
+	if err != nil {
+		return nil, err
+	}
+	if origin, _, _ := e.Store.Origin(r.Session); origin != e.Node {
+		return nil, state.ErrStale // one of the two has not heard the news yet
+	}
+	if e.Draining() {
+		return nil, &relay.Error{Code: relay.CodeDraining, Text: "This server is being restarted."}
+	}
+	c := e.newClient(peer, who, hello)
+	c.carried = true
+	if hello.Page != nil {
+		c.setTab(e.clean(who.Site, *hello.Page))
+	}
+	c.welcome(wire.WelcomePayload{})
+	c.left = func() {
+		for _, l := range c.sessions() {
+			l.leave(c)
+		}
+	}
+	l, err := e.live(ctx, r.Session)
+	if err != nil {
+		return nil, err
+	}
+	l.join(c, r)
+	return c, nil
+}
+
+// guestOf returns who a guest is, if they have a place in the session.
+func (e *Edge) guestOf(hello wire.HelloPayload, row relay.Session) (relay.Principal, error) {
+	g := hello.Guest
+	if hello.Role == relay.RoleVisitor {
+		if row.Visitor != g.Visitor || row.Site != g.Site {
+			return relay.Principal{}, relay.Errorf(relay.CodeForbidden, "That conversation belongs to somebody else.")
+		}
+		site, _ := e.Store.Site(row.Site)
+		return relay.Principal{Role: relay.RoleVisitor, Customer: site.Customer, Site: row.Site, Visitor: row.Visitor, Name: row.Name}, nil
+	}
+	agent, ok := e.Store.Agent(g.Agent)
+	if !ok || agent.Disabled {
+		return relay.Principal{}, relay.Errorf(relay.CodeRevoked, "This agent may not work here any more.")
+	}
+	who := principalOf(agent)
+	if !sees(who, row) {
+		return relay.Principal{}, relay.Errorf(relay.CodeForbidden, "This conversation is not yours any more.")
+	}
+	return who, nil
+}
+
+// changed tells a guest of the session's new row. belongs says that the client
+// still has a place in it.
+func (g *guest) changed(row relay.Session, belongs bool) {
+	if row.State == relay.Ended || !belongs {
+		time.AfterFunc(guestLinger, g.stop)
+		return
+	}
+	select {
+	case g.moved <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,278 @@
+package edge
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"kohe/dom"
+	"kohe/edge/link"
+	"kohe/raft/state"
+	"kohe/relay"
+	"kohe/relay/wire"
+)
+
+// towns are edges on one cell, each connected to each.
+type towns struct {
+	*world // n1, which has the cell
+	edges  map[string]*world
+	wires  *wires
+}
+
+// wires are the connections between edges.
+type wires struct {
+	mu   sync.Mutex // guards what follows
+	ends map[[2]string]*link.Carrier
+	cuts map[string][]func() // by node
+}
+
+// from is the Mesh of one edge.
+type from struct {
+	wires *wires
+	node  string
+}
+
+func (f from) Dial(ctx context.Context, node string, hello wire.HelloPayload, deliver func(wire.Frame)) (*link.Client, error) {
+	f.wires.mu.Lock()
+	c := f.wires.ends[[2]string{f.node, node}]
+	f.wires.mu.Unlock()
+	if c == nil {
+		return nil, relay.Errorf(relay.CodeUnavailable, "not connected")
+	}
+	return c.Dial(ctx, hello, deliver)
+}
+
+func newTowns(t *testing.T, n int, path link.Path) *towns {
+	t.Helper()
+	w := newWorld(t)
+	ws := &wires{ends: map[[2]string]*link.Carrier{}, cuts: map[string][]func(){}}
+	all := &towns{world: w, edges: map[string]*world{}, wires: ws}
+	for i := range n {
+		name := fmt.Sprint("n", i+1)
+		e := w
+		if i > 0 {
+			e = &world{t: t, dir: w.dir, cell: w.cell, guest: true}
+		} else {
+			w.closeEdge()
+		}
+		e.startEdge(name, from{ws, name})
+		all.edges[name] = e
+	}
+	for a, ea := range all.edges {
+		for b, eb := range all.edges {
+			if a < b {
+				atA, atB, cut := link.CarryMemory(ea.links, eb.links, a, b, path)
+				ws.ends[[2]string{a, b}], ws.ends[[2]string{b, a}] = atA, atB
+				ws.cuts[a], ws.cuts[b] = append(ws.cuts[a], cut), append(ws.cuts[b], cut)
+			}
+		}
+	}
+	return all
+}
+
+// closeEdge ends the edge and leaves the cell.
+func (w *world) closeEdge() {
+	guest := w.guest
+	w.guest = true
+	w.stop()
+	w.guest = guest
+}
+
+// kill ends a node without a word: its clients and its peers lose it at once.
+func (ts *towns) kill(node string) {
+	ts.wires.mu.Lock()
+	for k := range ts.wires.ends {
+		if slices.Contains(k[:], node) {
+			delete(ts.wires.ends, k)
+		}
+	}
+	cuts := ts.wires.cuts[node]
+	ts.wires.mu.Unlock()
+	for _, cut := range cuts {
+		cut()
+	}
+	ts.edges[node].closeEdge()
+}
+
+// origin waits until a session's origin is as ok says.
+func (ts *towns) origin(id relay.ID, ok func(node string, epoch uint32) bool) (string, uint32) {
+	ts.t.Helper()
+	for until := time.Now().Add(wait); time.Now().Before(until); time.Sleep(time.Millisecond) {
+		if node, epoch, _ := ts.cell.Read().Origin(id); ok(node, epoch) {
+			return node, epoch
+		}
+	}
+	ts.t.Fatal("the origin is not where it should be")
+	return "", 0
+}
+
+// across opens a session between a visitor at one edge and an agent at another.
+func (ts *towns) across(at, agentAt string) (visitor, agent *person, id relay.ID) {
+	ts.t.Helper()
+	agent = ts.edges[agentAt].agent("ann")
+	visitor, id = ts.edges[at].visitor(""), relay.NewID()
+	visitor.send(wire.Open, wire.OpenPayload{Session: id, Name: "Liis"})
+	o := await(agent, wire.Offer, func(o wire.OfferPayload) bool { return o.Session.ID == id })
+	agent.send(wire.Answer, wire.AnswerPayload{Session: id, Assignment: o.Assignment, Accept: true})
+	active := func(s relay.Session) bool { return s.ID == id && s.State == relay.Active }
+	await(visitor, wire.Session, active)
+	await(agent, wire.Session, active)
+	return visitor, agent, id
+}
+
+func (p *person) say(id relay.ID, msg, text string) {
+	p.send(wire.Say, wire.SayPayload{Session: id, ID: msg, Text: text})
+}
+
+// transcript returns the stored texts of a session once there are n.
+func (ts *towns) transcript(id relay.ID, n int) (texts []string) {
+	ts.t.Helper()
+	for until := time.Now().Add(wait); time.Now().Before(until); time.Sleep(time.Millisecond) {
+		texts = nil
+		all, err := ts.cell.Read().Messages(id, 0, state.MaxPage)
+		if err != nil {
+			ts.t.Fatal(err)
+		}
+		for _, m := range all {
+			if m.Kind == relay.KindText {
+				texts = append(texts, m.Text)
+			}
+		}
+		if len(texts) >= n {
+			return texts
+		}
+	}
+	ts.t.Fatalf("stored are %q, not %d texts", texts, n)
+	return nil
+}
+
+func TestAVisitorAndAnAgentOnTwoEdgesTalkAsOnOne(t *testing.T) {
+	ts := newTowns(t, 2, link.Path{Latency: time.Millisecond, Loss: 0.1, Seed: 3})
+	visitor, agent, id := ts.across("n1", "n2")
+	if node, _, _ := ts.cell.Read().Origin(id); node != "n1" {
+		t.Fatalf("the origin is %s, not the visitor's edge", node)
+	}
+	visitor.say(id, "m1", "hello")
+	m := await(agent, wire.Message, text("hello"))
+	agent.say(id, "a1", "welcome")
+	sent := await(agent, wire.Sent, func(s wire.SentPayload) bool { return s.ID == "a1" })
+	await(visitor, wire.Message, text("welcome"))
+	await(agent, wire.Stored, func(s wire.StoredPayload) bool { return s.Seq >= sent.Seq && s.Index > 0 })
+	agent.send(wire.Mark, wire.MarkPayload{Session: id, Delivered: m.Seq, Read: m.Seq})
+	await(visitor, wire.Mark, func(k wire.MarkPayload) bool { return k.By == relay.RoleAgent && k.Read >= m.Seq })
+	agent.send(wire.Typing, wire.TypingPayload{Session: id, On: true})
+	if who := await(visitor, wire.Typing, whatever[wire.TypingPayload]); who.By.ID != "" || who.By.Name != "ANN" {
+		t.Errorf("a visitor sees %+v", who.By)
+	}
+	ref := agent.send(wire.End, wire.SessionRef{Session: id})
+	await(agent, wire.OK, func(o wire.OKPayload) bool { return o.Ref == ref })
+	await(agent, wire.Session, func(s relay.Session) bool { return s.State == relay.Ended })
+	await(visitor, wire.Session, func(s relay.Session) bool { return s.State == relay.Ended })
+}
+
+func TestWhenTheOriginDiesTheVisitorGoesOnThroughAnotherEdge(t *testing.T) {
+	ts := newTowns(t, 3, link.Path{})
+	visitor, agent, id := ts.across("n1", "n2")
+	var want []string
+	for i := range 20 {
+		name := fmt.Sprint("v", i)
+		visitor.say(id, name, name)
+		want = append(want, name)
+	}
+	token := visitor.Welcome().Token
+	ts.kill("n1")
+	for i := range 5 { // said while there is no origin
+		name := fmt.Sprint("a", i)
+		agent.say(id, name, name)
+		want = append(want, name)
+	}
+	again := ts.edges["n3"].visitor(token, wire.Resume{Session: id})
+	for _, name := range want[:20] { // what was not acknowledged is said again
+		again.say(id, name, name)
+	}
+	again.say(id, "after", "after")
+	want = append(want, "after")
+	heard := await(agent, wire.Message, text("after"))
+	if node, epoch, _ := ts.cell.Read().Origin(id); node == "n1" || epoch < 2 {
+		t.Errorf("the origin is %s in epoch %d", node, epoch)
+	}
+	await(again, wire.Message, text("a4"))
+	have := ts.transcript(id, len(want))
+	slices.Sort(have)
+	slices.Sort(want)
+	if !slices.Equal(have, want) {
+		t.Errorf("stored %q, said %q", have, want)
+	}
+	await(agent, wire.Stored, func(s wire.StoredPayload) bool { return s.Seq >= heard.Seq })
+}
+
+func TestAnEdgeThatIsNoLongerTheOriginFollowsTheOneThatIs(t *testing.T) {
+	ts := newTowns(t, 2, link.Path{})
+	visitor, agent, id := ts.across("n1", "n2")
+	visitor.say(id, "v1", "before")
+	await(agent, wire.Message, text("before"))
+	// Another edge claims the session: n1 has to let go.
+	if err := ts.edges["n2"].edge.takeOver(context.Background(), id, 1); err != nil {
+		t.Fatal(err)
+	}
+	ts.origin(id, func(node string, _ uint32) bool { return node == "n2" })
+	for i := range 10 {
+		visitor.say(id, fmt.Sprint("x", i), fmt.Sprint("x", i))
+		agent.say(id, fmt.Sprint("y", i), fmt.Sprint("y", i))
+		await(agent, wire.Message, text(fmt.Sprint("x", i)))
+		await(visitor, wire.Message, text(fmt.Sprint("y", i)))
+	}
+	if have := ts.transcript(id, 21); len(have) != 21 {
+		t.Errorf("stored %q", have)
+	}
+	if err := ts.edges["n1"].edge.takeOver(context.Background(), id, 1); relay.CodeOf(err) != relay.CodeStale {
+		t.Errorf("a claim since an epoch that is over: %v", err)
+	}
+}
+
+func TestAPageIsSeenAcrossEdgesAndGoesOnWhereTheOriginGoes(t *testing.T) {
+	ts := newTowns(t, 2, link.Path{Latency: time.Millisecond})
+	visitor, agent, id := ts.across("n1", "n2")
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	for _, p := range []*person{visitor, agent} {
+		if err := p.OpenPage(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	visitor.send(wire.Consent, wire.ConsentPayload{Session: id, On: true})
+	show := func(version uint64, word string) {
+		t.Helper()
+		msg := dom.NewSnapshot(version, "https://shop.example/", "Shop").Insert(dom.Document, 0, 2,
+			dom.Branch{Tag: "html", Nodes: []dom.Branch{{Tag: "body", Nodes: []dom.Branch{{Text: word}}}}}).Bytes()
+		for ctx.Err() == nil { // a tab sends a snapshot whenever it is asked to
+			visitor.send(wire.PageDiff, append(wire.AppendSession(nil, id), msg...))
+			soon, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+			f, err := agent.Recv(soon)
+			cancel()
+			if err != nil || f.Kind != wire.PageDiff {
+				continue
+			}
+			tree := dom.NewTree(dom.Open{})
+			if _, err := tree.Apply(f.Payload[len(id):]); err == nil && bytes.Contains(tree.Snapshot(), []byte(word)) {
+				return
+			}
+		}
+		t.Fatalf("%q is not seen", word)
+	}
+	on := func(m wire.MirrorPayload) bool { return m.On }
+	agent.send(wire.Watch, wire.WatchPayload{Session: id, On: true})
+	await(visitor, wire.Mirror, on)
+	show(1, "first words")
+
+	// The new origin asks the visitor for the page by itself: who watches, watches on.
+	if err := ts.edges["n2"].edge.takeOver(ctx, id, 1); err != nil {
+		t.Fatal(err)
+	}
+	await(visitor, wire.Mirror, on)
+	show(1, "second words")
+}
