@@ -160,9 +160,16 @@ func (l *live) append(epoch uint32, batch []relay.Message) error {
 	return err
 }
 
-// reclaim asks for a new epoch and numbers what is not stored anew.
+// reclaim asks for a new epoch and numbers what is not stored anew. Where
+// another edge has become the origin it is refused: moveOut follows.
 func (l *live) reclaim() error {
-	result, err := l.edge.propose(state.Claim{Session: l.id, Node: l.edge.Node, Nonce: relay.NewID(), At: l.edge.at()})
+	claim := state.Claim{Session: l.id, Node: l.edge.Node, Nonce: relay.NewID(), At: l.edge.at()}
+	if l.edge.Mesh != nil {
+		l.mu.Lock()
+		claim.Since, _ = l.core.Stored()
+		l.mu.Unlock()
+	}
+	result, err := l.edge.propose(claim)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err != nil {
