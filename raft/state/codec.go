@@ -27,6 +27,11 @@ const (
 	kindBlock
 	kindSetPassword
 	kindTick
+	kindPutNode
+	kindRemoveNode
+	kindLoseEdge
+	kindPutToken
+	kindRedeemToken
 )
 
 func (Put) kind() commandKind            { return kindPut }
@@ -45,6 +50,11 @@ func (Answer) kind() commandKind         { return kindAnswer }
 func (Block) kind() commandKind          { return kindBlock }
 func (SetPassword) kind() commandKind    { return kindSetPassword }
 func (Tick) kind() commandKind           { return kindTick }
+func (PutNode) kind() commandKind        { return kindPutNode }
+func (RemoveNode) kind() commandKind     { return kindRemoveNode }
+func (LoseEdge) kind() commandKind       { return kindLoseEdge }
+func (PutToken) kind() commandKind       { return kindPutToken }
+func (RedeemToken) kind() commandKind    { return kindRedeemToken }
 
 // Bounds of an encoded command.
 const (
@@ -128,6 +138,16 @@ func Decode(data []byte) (Command, error) {
 		return decode[SetPassword](body)
 	case kindTick:
 		return decode[Tick](body)
+	case kindPutNode:
+		return decode[PutNode](body)
+	case kindRemoveNode:
+		return decode[RemoveNode](body)
+	case kindLoseEdge:
+		return decode[LoseEdge](body)
+	case kindPutToken:
+		return decode[PutToken](body)
+	case kindRedeemToken:
+		return decode[RedeemToken](body)
 	default:
 		return nil, relay.Errorf(relay.CodeMalformed, "A command of unknown kind %d.", kind)
 	}

@@ -42,6 +42,11 @@ func commands() []Command {
 		Block{Site: "shop", Visitor: vid(1), On: true, By: "ann", At: noon},
 		SetPassword{Agent: "ann", Password: "hash", At: noon},
 		Tick{At: noon},
+		PutNode{Node: Node{ID: "n1", Addr: "h:1", Role: CoreNode, Region: "eu", Public: "https://h:1"}, At: noon},
+		RemoveNode{Node: "n1", At: noon},
+		LoseEdge{Node: "n1", StartedAt: noon, At: noon},
+		PutToken{Hash: []byte("hash"), Role: EdgeNode, ExpiresAt: noon, At: noon},
+		RedeemToken{Hash: []byte("hash"), Role: EdgeNode, Node: "n1", At: noon},
 	}
 }
 

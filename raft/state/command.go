@@ -211,6 +211,39 @@ type (
 		Password string `cbor:"2,keyasint"`
 		At       int64  `cbor:"3,keyasint"`
 	}
+	// PutNode makes a node a member of the cluster, or changes its address,
+	// role, region or public address. Its times are the state's own.
+	PutNode struct {
+		Node Node  `cbor:"1,keyasint"`
+		At   int64 `cbor:"2,keyasint"`
+	}
+	// RemoveNode takes a node out of the cluster; again is harmless.
+	RemoveNode struct {
+		Node string `cbor:"1,keyasint"`
+		At   int64  `cbor:"2,keyasint"`
+	}
+	// LoseEdge says that a node cannot be reached: whoever was connected there
+	// is no longer. It does nothing if the node has started anew since.
+	LoseEdge struct {
+		Node      string `cbor:"1,keyasint"`
+		StartedAt int64  `cbor:"2,keyasint"`
+		At        int64  `cbor:"3,keyasint"`
+	}
+	// PutToken stores the SHA-256 of a join token (relay/peer).
+	PutToken struct {
+		Hash      []byte `cbor:"1,keyasint"`
+		Role      string `cbor:"2,keyasint"`
+		ExpiresAt int64  `cbor:"3,keyasint"`
+		At        int64  `cbor:"4,keyasint"`
+	}
+	// RedeemToken spends a join token for a node. Refused: one that is unknown,
+	// spent for another node or over (auth), a name that is taken (conflict).
+	RedeemToken struct {
+		Hash []byte `cbor:"1,keyasint"`
+		Role string `cbor:"2,keyasint"`
+		Node string `cbor:"3,keyasint"`
+		At   int64  `cbor:"4,keyasint"`
+	}
 	// Tick lets deadlines pass: offers that expired, agents who vanished,
 	// visitors who stayed away. The leader proposes it when the state's next
 	// deadline is due.
@@ -271,6 +304,7 @@ type Change struct {
 	Revoked string         // an agent whose older sign-ins are void now
 	Blocked relay.ID       // a visitor who is blocked now
 	Site    string         // a site whose row changed
+	Node    string         // a node whose row changed, or is gone
 }
 
 // Stored is a piece of the stored prefix.

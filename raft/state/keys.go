@@ -31,6 +31,7 @@ const (
 	tableByAgent    = 'g'
 	tableCard       = 'k'
 	tableByCard     = 'q'
+	tableToken      = 'j'
 )
 
 // key builds a key of a table. Names end with a zero byte, which none

@@ -22,7 +22,7 @@ func drawCommand(t *rapid.T, s *State, now int64) Command {
 	row, _ := s.Read().Session(sid(n))
 	switch rapid.SampledFrom([]string{
 		"open", "open", "claim", "append", "append", "append", "marks", "consent", "page", "online", "end",
-		"state", "state", "agent", "answer", "answer", "tick", "start", "block", "put", "password",
+		"state", "state", "agent", "answer", "answer", "tick", "start", "block", "put", "password", "member", "lose", "remove",
 	}).Draw(t, "command") {
 	case "open":
 		return OpenSession{Session: sid(n), Site: "shop", Department: rapid.SampledFrom([]string{"", "service"}).Draw(t, "department"),
@@ -54,6 +54,12 @@ func drawCommand(t *rapid.T, s *State, now int64) Command {
 		return StartEdge{Node: node, At: now}
 	case "block":
 		return Block{Site: "shop", Visitor: vid(1 + n%3), On: n == 1, At: now}
+	case "member":
+		return PutNode{Node: Node{ID: node, Addr: "h:1", Role: CoreNode}, At: now}
+	case "lose":
+		return LoseEdge{Node: node, StartedAt: s.nodes[node].StartedAt, At: now}
+	case "remove":
+		return RemoveNode{Node: node, At: now}
 	case "put":
 		a, _ := s.Read().Agent(who)
 		a.Capacity, a.Disabled = n, n == 5

@@ -47,7 +47,8 @@ type State struct {
 	sites       map[string]Site
 	departments map[string]Department
 	agents      map[string]Agent
-	nodes       map[string]int64 // when each edge last started
+	nodes       map[string]Node      // when each edge last started
+	joins       map[string]joinToken // by hash
 	work        *desk.Desk
 	live        map[relay.ID]*session
 	liveOf      map[relay.ID]*session // by visitor
@@ -103,7 +104,8 @@ func Open(db *pebble.DB, prefix []byte) (*State, error) {
 		sites:       map[string]Site{},
 		departments: map[string]Department{},
 		agents:      map[string]Agent{},
-		nodes:       map[string]int64{},
+		nodes:       map[string]Node{},
+		joins:       map[string]joinToken{},
 		live:        map[relay.ID]*session{},
 		liveOf:      map[relay.ID]*session{},
 	}
@@ -127,7 +129,8 @@ func (s *State) load() error {
 		scan(s, tableSite, func(c Site) { s.sites[c.ID] = c }),
 		scan(s, tableDepartment, func(c Department) { s.departments[c.ID] = c }),
 		scan(s, tableAgent, func(c Agent) { s.agents[c.ID] = c }),
-		scan(s, tableNode, func(n nodeRow) { s.nodes[n.Node] = n.StartedAt }),
+		scan(s, tableNode, func(n Node) { s.nodes[n.ID] = n }),
+		scan(s, tableToken, func(j joinToken) { s.joins[string(j.Hash)] = j }),
 		scan(s, tableWork, func(a desk.Agent) { agents = append(agents, a) }),
 		scan(s, tableLive, func(row session) {
 			row.Session = row.Row
@@ -152,11 +155,6 @@ func (s *State) load() error {
 	s.applied.Store(m.Applied)
 	s.setDeadline()
 	return nil
-}
-
-type nodeRow struct {
-	Node      string `cbor:"1,keyasint"`
-	StartedAt int64  `cbor:"2,keyasint"`
 }
 
 // Applied returns the index of the last entry that the state contains.

@@ -99,6 +99,16 @@ func (t *txn) do(cmd Command) (any, error) {
 		return nil, t.block(c)
 	case SetPassword:
 		return nil, t.setPassword(c)
+	case PutNode:
+		return nil, t.putNode(c)
+	case RemoveNode:
+		return nil, t.removeNode(c)
+	case LoseEdge:
+		return nil, t.loseEdge(c)
+	case PutToken:
+		return nil, t.putToken(c)
+	case RedeemToken:
+		return nil, t.redeemToken(c)
 	case Tick:
 		t.did(t.work.Tick(t.now(c.At)))
 		t.indexPending()

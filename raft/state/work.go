@@ -12,11 +12,12 @@ func (t *txn) startEdge(c StartEdge) error {
 	if err := checkKey("node", c.Node); err != nil {
 		return err
 	}
-	if t.nodes[c.Node] == c.At {
+	n := t.nodes[c.Node]
+	if n.StartedAt == c.At {
 		return nil
 	}
-	t.nodes[c.Node] = c.At
-	t.set(t.key(tableNode).name(c.Node), nodeRow{Node: c.Node, StartedAt: c.At})
+	n.ID, n.StartedAt = c.Node, c.At
+	t.saveNode(n)
 	t.did(t.work.NodeStarted(t.now(c.At), c.Node))
 	return nil
 }
