@@ -70,7 +70,6 @@ func TestANewcomerJoinsOnceWithItsToken(t *testing.T) {
 	token.Addrs = []string{h.addr()}
 	me := openPort(t, udp(t), nil, nil)
 	defer me.close()
-	defer h.close()
 	c, extra, err := Join(t.Context(), me.dial, token, "edge-1", "north")
 	if err != nil {
 		t.Fatal(err)
@@ -82,6 +81,7 @@ func TestANewcomerJoinsOnceWithItsToken(t *testing.T) {
 	if _, _, err := Join(t.Context(), me.dial, token, "edge-2", ""); relay.CodeOf(err) != relay.CodeAuth {
 		t.Errorf("a spent token: %v", err)
 	}
+	h.close()
 	if log := h.log.String(); strings.Contains(log, fmt.Sprintf("%x", token.Secret)) || strings.Contains(log, string(token.Secret[:])) || !strings.Contains(log, "edge-1") {
 		t.Errorf("the log: %s", log)
 	}

@@ -2,7 +2,9 @@ package peer
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -29,13 +31,6 @@ type memNet struct {
 
 func newMemNet(delay time.Duration, loss float64) *memNet {
 	return &memNet{delay: delay, loss: loss, rng: rand.New(rand.NewPCG(1, 2)), hosts: map[string]*memConn{}, cut: map[[2]string]bool{}}
-}
-
-// set changes delay and loss.
-func (n *memNet) set(delay time.Duration, loss float64) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.delay, n.loss = delay, loss
 }
 
 // setCut cuts or mends one direction.
@@ -228,4 +223,16 @@ func udp(t testing.TB) net.PacketConn {
 		t.Fatal(err)
 	}
 	return c
+}
+
+type tlsConfig = tls.Config
+
+func poolOf(ca *x509.Certificate) *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(ca)
+	return pool
+}
+
+func pairOf(key *ecdsa.PrivateKey, cert *x509.Certificate) *tls.Certificate {
+	return &tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key, Leaf: cert}
 }

@@ -1,0 +1,253 @@
+package peer
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"kohe/relay"
+)
+
+// seenAhead bounds how many numbers above the first missing one are remembered.
+const seenAhead = 1024
+
+// HandleFrames registers what takes the frames of the other nodes' lanes. A
+// node's come one call at a time, in the order in which their first copies
+// came: a frame may overtake others, and number, from 1 without gaps, says its
+// place. The frame belongs to take, which must not wait long.
+func (p *Peers) HandleFrames(take func(from Identity, number uint64, frame []byte)) { p.frames = take }
+
+// inlet is where the frames of another node's lane come in. It outlives
+// connections.
+type inlet struct {
+	turn     chan struct{} // holds a token while a frame is handled, and guards:
+	instance relay.ID      // the start of the other node that numbers
+	window   window
+	admit    func(number uint64) freshness // of window
+
+	frames, first, duplicates, ahead, early atomic.Uint64
+}
+
+// InletStats are the figures of what came on another node's lane.
+type InletStats struct {
+	Frames     uint64 // handed over
+	First      uint64 // of them those whose first copy was the datagram
+	Duplicates uint64 // second copies
+	Ahead      uint64 // datagrams too far ahead of the stream to be remembered
+	Early      uint64 // datagrams that came before the stream's beginning
+}
+
+func newInlet() *inlet {
+	in := &inlet{turn: make(chan struct{}, 1), window: window{next: 1}}
+	in.admit = in.window.take
+	return in
+}
+
+func (in *inlet) stats() InletStats {
+	return InletStats{
+		Frames: in.frames.Load(), First: in.first.Load(), Duplicates: in.duplicates.Load(),
+		Ahead: in.ahead.Load(), Early: in.early.Load(),
+	}
+}
+
+// begin takes note that a stream begins with the frame of that number.
+func (in *inlet) begin(instance relay.ID, base uint64) error {
+	in.turn <- struct{}{}
+	defer func() { <-in.turn }()
+	switch {
+	case base == 0:
+		return relay.Errorf(relay.CodeProtocol, "A lane's frames are numbered from 1.")
+	case in.instance != instance:
+		in.instance = instance
+		in.window = window{next: base}
+	case base > in.window.next:
+		return relay.Errorf(relay.CodeProtocol, "A lane goes on with the frame %d where %d is missing.", base, in.window.next)
+	}
+	return nil
+}
+
+// take hands a copy of a frame over if it is the first.
+func (in *inlet) take(p *Peers, c *Conn, number uint64, frame []byte, datagram bool) {
+	in.turn <- struct{}{}
+	defer func() { <-in.turn }()
+	if in.instance != c.instance {
+		in.early.Add(1)
+		return
+	}
+	switch in.admit(number) {
+	case duplicate:
+		in.duplicates.Add(1)
+		return
+	case ahead:
+		in.ahead.Add(1)
+		return
+	}
+	in.frames.Add(1)
+	if datagram {
+		in.first.Add(1)
+	}
+	p.frames(c.peer, number, frame)
+}
+
+// complete returns the number up to which every frame is here.
+func (in *inlet) complete() uint64 {
+	in.turn <- struct{}{}
+	defer func() { <-in.turn }()
+	return in.window.next - 1
+}
+
+// inletOf returns where the frames of c go; nil if c is not, or no longer, the
+// connection of its pair.
+func (p *Peers) inletOf(c *Conn) *inlet {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if l := p.links[c.peer.Node]; l != nil && l.current == c {
+		return l.inlet
+	}
+	return nil
+}
+
+func (p *Peers) laneDatagram(c *Conn, b []byte) {
+	number, n := binary.Uvarint(b)
+	if n <= 0 || number == 0 {
+		c.close(closeProtocol, "a lane's datagram is malformed")
+		return
+	}
+	if in := p.inletOf(c); in != nil {
+		in.take(p, c, number, b[n:], true)
+	}
+}
+
+// serveLane reads the stream of another node's lane and acknowledges it.
+func (p *Peers) serveLane(ctx context.Context, c *Conn, s Stream) {
+	in := p.inletOf(c)
+	if in == nil {
+		_ = s.Close()
+		return
+	}
+	r := bufio.NewReaderSize(s, 4<<10)
+	number, err := binary.ReadUvarint(r)
+	if err == nil {
+		err = in.begin(c.instance, number)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	acks := acknowledger{in: in, to: s, came: make(chan struct{}, 1)}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		acks.run(ctx)
+	}()
+	for ; err == nil; number++ {
+		var frame []byte
+		if frame, err = readLaneFrame(r); err == nil {
+			in.take(p, c, number, frame, false)
+			acks.note()
+		}
+	}
+	cancel()
+	if relay.CodeOf(err) == relay.CodeProtocol || relay.CodeOf(err) == relay.CodeTooLarge {
+		p.log.Warn("a node breaks the protocol of lanes", "node", c.peer.Node, "err", err)
+		c.close(closeProtocol, relay.AsError(err).Text)
+	}
+	s.CancelWrite(0)
+	_ = s.Close()
+	<-done
+}
+
+// readLaneFrame reads one frame of a lane's stream: its length and its bytes.
+func readLaneFrame(r *bufio.Reader) ([]byte, error) {
+	size, err := binary.ReadUvarint(r)
+	if err != nil {
+		return nil, err
+	}
+	if size > MaxFrame {
+		return nil, relay.Errorf(relay.CodeTooLarge, "A lane's frame has %d bytes, at most %d may be.", size, MaxFrame)
+	}
+	frame := make([]byte, size)
+	_, err = io.ReadFull(r, frame)
+	return frame, err
+}
+
+// acknowledger tells the other node, on the way back of its stream, what is
+// here: ackDelay after a frame, for all that came meanwhile.
+type acknowledger struct {
+	in   *inlet
+	to   io.Writer
+	came chan struct{} // of one
+}
+
+func (a *acknowledger) note() {
+	select {
+	case a.came <- struct{}{}:
+	default:
+	}
+}
+
+func (a *acknowledger) run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-a.came:
+		case <-ctx.Done():
+			return
+		}
+		timer.Reset(ackDelay)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return
+		}
+		if _, err := a.to.Write(binary.AppendUvarint(nil, a.in.complete())); err != nil {
+			return
+		}
+	}
+}
+
+// window tells the first copy of a numbered frame from the second: the lowest
+// number that is missing, and which of the seenAhead above it are here. Its
+// owner serialises calls.
+type window struct {
+	next uint64
+	seen [seenAhead / 64]uint64 // bit number % seenAhead
+}
+
+// What a number says.
+type freshness uint8
+
+const (
+	fresh     freshness = iota
+	duplicate           // a copy was handled
+	ahead               // too far above what is missing to be remembered
+)
+
+// take takes note of a number.
+func (w *window) take(number uint64) freshness {
+	switch {
+	case number < w.next:
+		return duplicate
+	case number-w.next >= seenAhead:
+		return ahead
+	}
+	word, bit := w.at(number)
+	if *word&bit != 0 {
+		return duplicate
+	}
+	*word |= bit
+	for {
+		word, bit := w.at(w.next)
+		if *word&bit == 0 {
+			return fresh
+		}
+		*word &^= bit
+		w.next++
+	}
+}
+
+func (w *window) at(number uint64) (word *uint64, bit uint64) {
+	i := number % seenAhead
+	return &w.seen[i/64], 1 << (i % 64)
+}
