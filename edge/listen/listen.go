@@ -11,7 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
+	"net/netip"
 	"strconv"
 	"sync"
 	"time"
@@ -37,9 +37,17 @@ type Config struct {
 	CertFile, KeyFile string
 	Dir               string
 
-	Protocols map[string]Protocol // on UDP, by ALPN, besides h3
-	Limits    Limits
-	Log       *slog.Logger // nil: none
+	Protocols    map[string]Protocol    // on UDP, by ALPN, besides h3
+	TCPProtocols map[string]TCPProtocol // on TCP, by ALPN, besides HTTP; with TLS also where HTTP is plain
+
+	// Known returns the QUIC settings for who calls from an address that is
+	// known, nil for a stranger. quic-go chooses settings by address, before
+	// the ALPN is there; nodes call from their port, so theirs can be known.
+	Known    func(netip.AddrPort) *quic.Config
+	ResetKey *quic.StatelessResetKey // nil: no stateless resets
+
+	Limits Limits
+	Log    *slog.Logger // nil: none
 }
 
 // Protocol takes the QUIC connections of one ALPN.
@@ -66,8 +74,9 @@ const (
 	connWindowMax   = 2 << 20
 )
 
-// Listener is an open port. Its goroutines: one that accepts and one each
-// connection, a socket; one that renews the self-made certificate.
+// Listener is an open port. Its goroutines: two that accept on each TCP socket,
+// one on each UDP socket; one each connection; one that renews the self-made
+// certificate.
 type Listener struct {
 	config   Config
 	log      *slog.Logger
@@ -79,8 +88,10 @@ type Listener struct {
 	tcp      []net.Listener
 	udp      []*quic.Transport
 	quic     []*quic.EarlyListener
+	ctx      context.Context // ends when Close begins
 	cancel   context.CancelFunc
 	running  sync.WaitGroup // accepting and renewing
+	sorting  sync.WaitGroup // TCP connections that are not HTTP's
 	sessions sync.WaitGroup // QUIC connections
 }
 
@@ -102,14 +113,13 @@ func Open(c Config) (_ *Listener, err error) {
 		return nil, err
 	}
 	l.port = sockets[0].tcp.Addr().(*net.TCPAddr).Port
-	ctx, cancel := context.WithCancel(context.Background())
-	l.cancel = cancel
+	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.serveHTTP(sockets, certificate)
 	if err := l.serveQUIC(sockets, certificate); err != nil {
-		return nil, errors.Join(err, l.Close(ctx))
+		return nil, errors.Join(err, l.Close(l.ctx))
 	}
 	if l.self != nil {
-		l.running.Go(func() { l.self.keep(ctx, l.log) })
+		l.running.Go(func() { l.self.keep(l.ctx, l.log) })
 	}
 	return l, nil
 }
@@ -149,6 +159,7 @@ func (l *Listener) Close(ctx context.Context) error {
 		err = l.http.Close()
 	}
 	l.running.Wait() // nothing more is accepted
+	l.sorting.Wait()
 	l.drain(ctx)
 	errs := []error{err, l.wt.Close()}
 	for _, t := range l.udp {
@@ -263,28 +274,22 @@ func (s socket) close() {
 
 func (l *Listener) serveHTTP(sockets []socket, certificate getCertificate) {
 	handler := l.config.Handler
-	var config *tls.Config
 	if l.TLS() {
-		config = &tls.Config{GetCertificate: certificate, MinVersion: tls.VersionTLS12}
 		handler = l.announce(handler)
 	}
+	config := l.tcpTLS(certificate)
 	l.http = &http.Server{
 		Handler: handler, TLSConfig: config, MaxHeaderBytes: maxHeaderBytes,
 		ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout,
 		ErrorLog: slog.NewLogLogger(l.log.Handler(), slog.LevelDebug),
 	}
 	for _, s := range sockets {
-		gated := &gatedListener{s.tcp, l.gate}
-		l.tcp = append(l.tcp, gated)
+		sorted := &sorter{Listener: &gatedListener{s.tcp, l.gate}, port: l, tls: config, http: make(chan net.Conn), closed: make(chan struct{})}
+		l.tcp = append(l.tcp, sorted)
+		l.running.Go(sorted.run)
 		l.running.Go(func() {
-			var err error
-			if config != nil {
-				err = l.http.ServeTLS(gated, "", "")
-			} else {
-				err = l.http.Serve(gated)
-			}
-			if !errors.Is(err, http.ErrServerClosed) {
-				l.log.Error("the TCP side of the port ended", "addr", gated.Addr().String(), "err", err)
+			if err := l.http.Serve(sorted); !errors.Is(err, http.ErrServerClosed) {
+				l.log.Error("the TCP side of the port ended", "addr", sorted.Addr().String(), "err", err)
 			}
 		})
 	}
@@ -309,15 +314,9 @@ func (l *Listener) serveQUIC(sockets []socket, certificate getCertificate) error
 	config := l.quicTLS(certificate)
 	var failed error
 	for _, s := range sockets {
-		transport := &quic.Transport{Conn: s.udp, VerifySourceAddress: l.gate.verify, ConnContext: l.gate.enter}
+		transport := &quic.Transport{Conn: s.udp, StatelessResetKey: l.config.ResetKey, VerifySourceAddress: l.gate.verify, ConnContext: l.gate.enter}
 		l.udp = append(l.udp, transport)
-		listener, err := transport.ListenEarly(config, &quic.Config{
-			EnableDatagrams: true, EnableStreamResetPartialDelivery: true,
-			InitialStreamReceiveWindow: streamWindow, MaxStreamReceiveWindow: streamWindowMax,
-			InitialConnectionReceiveWindow: connWindow, MaxConnectionReceiveWindow: connWindowMax,
-			MaxIncomingStreams: maxStreams, MaxIncomingUniStreams: maxUniStreams,
-			HandshakeIdleTimeout: readHeaderTimeout, MaxIdleTimeout: idleTimeout,
-		})
+		listener, err := transport.ListenEarly(config, l.quicConfig())
 		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("listen on %s: %w", s.udp.LocalAddr(), err))
 			continue
@@ -328,24 +327,60 @@ func (l *Listener) serveQUIC(sockets []socket, certificate getCertificate) error
 	return failed
 }
 
+// quicConfig holds strangers to their bounds and gives those who are known
+// theirs.
+func (l *Listener) quicConfig() *quic.Config {
+	strangers := &quic.Config{
+		EnableDatagrams: true, EnableStreamResetPartialDelivery: true,
+		InitialStreamReceiveWindow: streamWindow, MaxStreamReceiveWindow: streamWindowMax,
+		InitialConnectionReceiveWindow: connWindow, MaxConnectionReceiveWindow: connWindowMax,
+		MaxIncomingStreams: maxStreams, MaxIncomingUniStreams: maxUniStreams,
+		HandshakeIdleTimeout: readHeaderTimeout, MaxIdleTimeout: idleTimeout,
+	}
+	if l.config.Known == nil {
+		return strangers
+	}
+	config := strangers.Clone()
+	config.GetConfigForClient = func(client *quic.ClientInfo) (*quic.Config, error) {
+		if a, ok := client.RemoteAddr.(*net.UDPAddr); ok {
+			at := a.AddrPort()
+			if known := l.config.Known(netip.AddrPortFrom(at.Addr().Unmap(), at.Port())); known != nil {
+				return known, nil
+			}
+		}
+		return strangers, nil
+	}
+	return config
+}
+
 // quicTLS answers each ALPN with its own configuration.
 func (l *Listener) quicTLS(certificate getCertificate) *tls.Config {
-	h3 := &tls.Config{GetCertificate: certificate, NextProtos: []string{http3.NextProtoH3}, MinVersion: tls.VersionTLS13}
 	others := map[string]*tls.Config{}
 	for alpn, p := range l.config.Protocols {
-		c := p.TLS.Clone()
-		c.NextProtos = []string{alpn}
-		others[alpn] = c
+		others[alpn] = p.TLS
 	}
-	h3.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		for alpn, c := range others {
-			if slices.Contains(hello.SupportedProtos, alpn) {
+	h3 := &tls.Config{GetCertificate: certificate, NextProtos: []string{http3.NextProtoH3}, MinVersion: tls.VersionTLS13}
+	h3.GetConfigForClient = byALPN(others)
+	return h3
+}
+
+// byALPN chooses a TLS configuration by what the client offers; nil: none of
+// these.
+func byALPN(configs map[string]*tls.Config) func(*tls.ClientHelloInfo) (*tls.Config, error) {
+	chosen := map[string]*tls.Config{}
+	for alpn, c := range configs {
+		c = c.Clone()
+		c.NextProtos = []string{alpn}
+		chosen[alpn] = c
+	}
+	return func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		for _, alpn := range hello.SupportedProtos {
+			if c := chosen[alpn]; c != nil {
 				return c, nil
 			}
 		}
 		return nil, nil
 	}
-	return h3
 }
 
 func (l *Listener) accept(from *quic.EarlyListener) {
