@@ -6,7 +6,6 @@ import (
 	"log/slog"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/hashicorp/raft"
 
 	"kohe/raft/logstore"
 	"kohe/raft/node"
@@ -24,11 +23,16 @@ const (
 type Config struct {
 	Dir       string         // of the database; made if missing
 	NodeID    string         // for all time
-	Transport raft.Transport // to the other members; nil: a cell of one
+	Transport node.Transport // to the other members; nil: a cell of one; Close closes it
+	Join      bool           // an empty folder waits to be added to a cell, and becomes none of its own
 	Timing    node.Timing
 	Fatal     func(error)  // see logstore.Config; should end the process; nil panics
 	Logger    *slog.Logger // nil: slog.Default
 	FS        vfs.FS       // nil: the operating system's
+
+	// LeaderChanged and MembersChanged are node.Config's.
+	LeaderChanged  func(id, address string)
+	MembersChanged func()
 }
 
 // Cell is a client whose member runs in this process, with its database.
@@ -40,7 +44,7 @@ type Cell struct {
 }
 
 // Open opens the database, the state and the member in c.Dir. An empty folder
-// becomes a cell of one.
+// becomes a cell of one, unless it is to join another.
 func Open(c Config) (*Cell, error) {
 	disk, err := logstore.Open(logstore.Config{Dir: c.Dir, FS: c.FS, Fatal: c.Fatal, Logger: c.Logger})
 	if err != nil {
@@ -53,7 +57,8 @@ func Open(c Config) (*Cell, error) {
 	f := newFeed()
 	n, err := node.Open(node.Config{
 		ID: c.NodeID, Disk: disk, Prefix: []byte(raftPrefix), Machine: machine{s, disk, f},
-		Transport: c.Transport, Timing: c.Timing, Logger: c.Logger,
+		Transport: c.Transport, Join: c.Join, Timing: c.Timing, Logger: c.Logger,
+		LeaderChanged: c.LeaderChanged, MembersChanged: c.MembersChanged,
 	})
 	if err != nil {
 		f.close()
@@ -62,10 +67,17 @@ func Open(c Config) (*Cell, error) {
 	return &Cell{Client: newClient(n, disk.Err, s.Read(), f), disk: disk, state: s, node: n}, nil
 }
 
-// Ready is closed once the state here holds all that was ever acknowledged.
+// Node is the cell's member in this process: who leads, who belongs to it, and
+// changes of that.
+func (c *Cell) Node() *node.Node { return c.node }
+
+// Ready is closed once the state here holds all that was acknowledged before
+// this member led or first heard from a leader.
 func (c *Cell) Ready() <-chan struct{} { return c.node.Ready() }
 
-// Err returns nil while commands can be settled here, or why not.
+// Err returns nil while this member leads or follows a leader, or why not. A
+// command proposed to a follower is answered with CodeUnavailable, whose reason
+// is a *node.NotLeader that says who can take it.
 func (c *Cell) Err() error { return c.node.Err() }
 
 // Applied returns the index of the last command in the state.
@@ -102,6 +114,16 @@ func (m machine) Apply(entries []node.Entry) []any {
 		answers[i] = r
 	}
 	return answers
+}
+
+// Reload implements node.Machine. The watchers are told that they have missed
+// something.
+func (m machine) Reload(ingest func() error) error {
+	if err := m.State.Reload(ingest); err != nil {
+		return err
+	}
+	m.feed.push([]state.Change{{Index: m.Applied(), Reloaded: true}})
+	return nil
 }
 
 // Tick implements node.Machine.

@@ -62,19 +62,26 @@ func (noSyncFile) Sync() error                { return nil }
 func (noSyncFile) SyncData() error            { return nil }
 func (noSyncFile) SyncTo(int64) (bool, error) { return true, nil }
 
-// crashRun stores and truncates a log until the power goes, and says what the
-// log after the cut lacks.
-func crashRun(t *testing.T, seed uint64, wrap func(vfs.FS) vfs.FS) error {
-	rng := rand.New(rand.NewPCG(seed, 1))
+// crashable is a disk on which only the database's folder is.
+func crashable(t *testing.T) *vfs.MemFS {
+	t.Helper()
 	mem := vfs.NewCrashableMem()
 	if err := mem.MkdirAll("db", 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if root, err := mem.OpenDir("/"); err != nil {
 		t.Fatal(err)
-	} else if err := root.Sync(); err != nil { // the directory itself is there from the start
+	} else if err := root.Sync(); err != nil {
 		t.Fatal(err)
 	}
+	return mem
+}
+
+// crashRun stores and truncates a log until the power goes, and says what the
+// log after the cut lacks.
+func crashRun(t *testing.T, seed uint64, wrap func(vfs.FS) vfs.FS) error {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	mem := crashable(t)
 	var acked, cutTo atomic.Uint64
 	p := &powerCut{mem: mem, at: 30 + rng.Int64N(150), rng: rand.New(rand.NewPCG(seed, 9)), acked: acked.Load}
 	d := open(t, errorfs.Wrap(wrap(mem), p))

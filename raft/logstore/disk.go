@@ -63,9 +63,11 @@ type Disk struct {
 	// next durable write of any Store makes it durable, and not before.
 	DB *pebble.DB
 
-	slow  time.Duration
-	fatal func(error)
-	space *spaceFS
+	dir     string
+	options *pebble.Options
+	slow    time.Duration
+	fatal   func(error)
+	space   *spaceFS
 
 	mu     sync.Mutex // guards err
 	err    error
@@ -87,12 +89,13 @@ func Open(c Config) (*Disk, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	d := &Disk{slow: c.Slow, fatal: c.Fatal, failed: make(chan struct{})}
+	d := &Disk{dir: c.Dir, slow: c.Slow, fatal: c.Fatal, failed: make(chan struct{})}
 	d.space = newSpaceFS(c.FS, c.Logger, d.Fail)
+	d.options = options(d, c.Logger)
 	var db *pebble.DB
 	err := d.space.MkdirAll(c.Dir, 0o700)
 	if err == nil {
-		db, err = pebble.Open(c.Dir, options(d, c.Logger))
+		db, err = pebble.Open(c.Dir, d.options)
 	}
 	if err != nil {
 		d.space.close()
@@ -120,6 +123,7 @@ func options(d *Disk, log *slog.Logger) *pebble.Options {
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10) // commands look up many rows that are not there
 	}
+	o.EnsureDefaults()
 	return o
 }
 

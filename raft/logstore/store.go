@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/hashicorp/raft"
@@ -30,8 +31,12 @@ const keyCurrentTerm = "CurrentTerm"
 // group: a raft.LogStore, raft.MonotonicLogStore, raft.StableStore and
 // raft.SnapshotStore.
 type Store struct {
-	disk   *Disk
-	prefix []byte
+	disk      *Disk
+	prefix    []byte
+	tableSize int   // of received tables, bytes
+	state     State // set by Attach
+
+	pending atomic.Pointer[record] // received and not ingested; nil: none
 
 	// writing holds a token while the log is written or cut. No mutex: a write
 	// can take as long as the disk likes, and readers of the bounds must not wait.
@@ -44,7 +49,7 @@ type Store struct {
 // New returns the store whose keys begin with prefix. Stores and states that
 // share a Disk need prefixes none of which begins another.
 func New(d *Disk, prefix []byte) (*Store, error) {
-	s := &Store{disk: d, prefix: slices.Clip(slices.Clone(prefix)), writing: make(chan struct{}, 1)}
+	s := &Store{disk: d, tableSize: maxTable, prefix: slices.Clip(slices.Clone(prefix)), writing: make(chan struct{}, 1)}
 	it, err := d.DB.NewIter(&pebble.IterOptions{LowerBound: s.logKey(0), UpperBound: s.key(partLog + 1)})
 	if err != nil {
 		return nil, fmt.Errorf("read the log's bounds: %w", err)

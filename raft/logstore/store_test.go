@@ -3,7 +3,6 @@ package logstore
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -195,50 +194,6 @@ func TestStableStoreAnswersNotFoundInTheWordsRaftExpects(t *testing.T) {
 	}
 	if _, err := s.GetUint64([]byte("y")); err == nil {
 		t.Error("three bytes were taken for a number")
-	}
-}
-
-func TestOnlyTheLastSnapshotIsKept(t *testing.T) {
-	d := open(t, vfs.NewMem())
-	defer closeDisk(t, d)
-	s := newStore(t, d, "a/")
-	if l, err := s.List(); len(l) != 0 || err != nil {
-		t.Fatalf("an empty store lists %v, %v", l, err)
-	}
-	members := raft.Configuration{Servers: []raft.Server{{ID: "n1", Address: "here"}}}
-	take := func(index uint64, payload string, end func(raft.SnapshotSink) error) {
-		t.Helper()
-		k, err := s.Create(1, index, 2, members, 1, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(k, payload); err != nil {
-			t.Fatal(err)
-		}
-		if err := end(k); err != nil {
-			t.Fatal(err)
-		}
-	}
-	take(7, "seven", raft.SnapshotSink.Close)
-	take(9, "nine", raft.SnapshotSink.Close)
-	take(11, "eleven", raft.SnapshotSink.Cancel)
-	l, err := s.List()
-	if err != nil || len(l) != 1 || l[0].Index != 9 || l[0].Size != 4 || l[0].Configuration.Servers[0].ID != "n1" {
-		t.Fatalf("listed %+v, %v", l, err)
-	}
-	_, r, err := s.Open(l[0].ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if b, _ := io.ReadAll(r); string(b) != "nine" {
-		t.Errorf("payload %q", b)
-	}
-	if _, _, err := s.Open("2-7"); err == nil {
-		t.Error("the former snapshot could be opened")
-	}
-	k, _ := s.Create(1, 12, 2, members, 1, nil)
-	if _, err := k.Write(make([]byte, MaxSnapshot+1)); err == nil {
-		t.Error("a snapshot beyond the limit was taken")
 	}
 }
 

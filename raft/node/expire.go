@@ -5,13 +5,9 @@ import (
 	"time"
 )
 
-const (
-	// tickPause is the least time between two Ticks, so that a deadline which
-	// does not move costs at most 50 log entries a second.
-	tickPause = 20 * time.Millisecond
-	// retired is an election timeout that never comes.
-	retired = 24 * time.Hour
-)
+// tickPause is the least time between two Ticks, so that a deadline which does
+// not move costs at most 50 log entries a second.
+const tickPause = 20 * time.Millisecond
 
 // expire proposes Tick whenever the machine's deadline is due and this node
 // leads.
@@ -27,7 +23,7 @@ func (n *Node) expire(ctx context.Context) {
 			return
 		case leading = <-n.raft.LeaderCh():
 			if leading {
-				from = time.Now().Add(n.grace)
+				from = time.Now().Add(n.timing.Grace)
 				n.announce()
 			}
 		case <-n.wake:
@@ -43,31 +39,15 @@ func (n *Node) expire(ctx context.Context) {
 	}
 }
 
-// announce closes ready once everything that was committed before this node
+// announce makes a leader ready once everything that was committed before it
 // led is applied.
 func (n *Node) announce() {
-	select {
-	case <-n.ready:
-		return
-	default:
-	}
 	if !n.enter() {
 		return
 	}
 	defer n.calls.Done()
 	if n.raft.Barrier(0).Error() == nil {
-		close(n.ready)
-	}
-}
-
-// retire keeps a node whose disk has failed from standing for election until
-// the process ends: hashicorp/raft panics if it cannot store a new term.
-func (n *Node) retire(ctx context.Context) {
-	select {
-	case <-ctx.Done():
-	case <-n.disk.Failed():
-		c := n.raft.ReloadableConfig()
-		c.HeartbeatTimeout, c.ElectionTimeout = retired, retired
-		_ = n.raft.ReloadConfig(c) // refused only if the lease were longer
+		n.becomeReady()
+		n.settleAddress()
 	}
 }

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 
@@ -13,8 +12,10 @@ import (
 // fsm is what hashicorp/raft drives; its goroutine calls every method.
 type fsm struct {
 	disk    *logstore.Disk
+	store   *logstore.Store
 	machine Machine
-	wake    chan<- struct{}
+	wake    chan<- struct{} // of one: the deadline may have changed
+	members chan<- struct{} // of one: the members may have changed
 }
 
 var _ raft.BatchingFSM = (*fsm)(nil) // otherwise Raft would apply one entry at a time
@@ -31,7 +32,10 @@ func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 	places := make([]int, 0, len(logs))
 	applied := f.machine.Applied()
 	for i, l := range logs {
-		if l.Type == raft.LogCommand && l.Index > applied {
+		switch {
+		case l.Type == raft.LogConfiguration:
+			signal(f.members)
+		case l.Type == raft.LogCommand && l.Index > applied:
 			entries = append(entries, Entry{l.Index, l.Data})
 			places = append(places, i)
 		}
@@ -50,45 +54,55 @@ func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 	for i, result := range f.machine.Apply(entries) {
 		responses[places[i]] = result
 	}
-	select {
-	case f.wake <- struct{}{}:
-	default:
-	}
+	signal(f.wake)
 	return responses
 }
 
 // Apply implements raft.FSM.
 func (f *fsm) Apply(l *raft.Log) any { return f.ApplyBatch([]*raft.Log{l})[0] }
 
-// checkpoint is all that a snapshot says: the state up to Applied is in the
-// database that the snapshot is in.
-type checkpoint struct {
-	Applied uint64 `json:"applied"`
-}
+// here is a snapshot of the state in this database: nothing but its metadata.
+type here struct{}
 
 // Snapshot implements raft.FSM.
-func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
-	return checkpoint{f.machine.Applied()}, nil
-}
+func (f *fsm) Snapshot() (raft.FSMSnapshot, error) { return here{}, nil }
 
 // Persist implements raft.FSMSnapshot; Raft closes the sink.
-func (c checkpoint) Persist(sink raft.SnapshotSink) error {
-	return json.NewEncoder(sink).Encode(c)
+func (here) Persist(sink raft.SnapshotSink) error {
+	sink.(*logstore.Sink).Local()
+	return nil
 }
 
 // Release implements raft.FSMSnapshot.
-func (c checkpoint) Release() {}
+func (here) Release() {}
 
-// Restore implements raft.FSM: at start it finds the state in place. A member
-// that was away for too long gets a snapshot from the leader whose state it
-// does not have; it has to ingest the leader's span first.
-func (f *fsm) Restore(r io.ReadCloser) error {
-	var c checkpoint
-	if err := json.NewDecoder(r).Decode(&c); err != nil {
-		return fmt.Errorf("read snapshot: %w", err)
+// Restore implements raft.FSM: the snapshot that another member sent is with
+// the store. At start nobody calls it (raft.Config.NoSnapshotRestoreOnStart).
+func (f *fsm) Restore(io.ReadCloser) error {
+	if err := reload(f.store, f.machine); err != nil {
+		f.disk.Fail(err)
+		return err
 	}
-	if applied := f.machine.Applied(); applied < c.Applied {
-		return fmt.Errorf("the snapshot stands for index %d, the state at hand ends at %d", c.Applied, applied)
+	signal(f.wake)
+	signal(f.members)
+	return nil
+}
+
+// reload lets a state that was received take the machine's place, if there is
+// one.
+func reload(store *logstore.Store, m Machine) error {
+	if !store.Pending() {
+		return nil
+	}
+	if err := m.Reload(store.Ingest); err != nil {
+		return fmt.Errorf("take over another member's state: %w", err)
 	}
 	return nil
+}
+
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }

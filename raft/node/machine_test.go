@@ -97,6 +97,32 @@ func (c *counter) Deadline() (int64, bool) {
 
 func (c *counter) Tick(at int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(at)) }
 
+func (c *counter) Span() []byte { return []byte(counterPrefix) }
+
+func (c *counter) Rows() (*pebble.Iterator, uint64, error) {
+	it, err := c.db.NewIter(&pebble.IterOptions{LowerBound: []byte(counterPrefix), UpperBound: []byte(counterPrefix + "\xff")})
+	if err != nil {
+		return nil, 0, err
+	}
+	applied := uint64(0)
+	if it.SeekGE([]byte(appliedKey)) && string(it.Key()) == appliedKey {
+		applied = binary.BigEndian.Uint64(it.Value())
+	}
+	return it, applied, nil
+}
+
+func (c *counter) Reload(ingest func() error) error {
+	if err := ingest(); err != nil {
+		return err
+	}
+	v, closer, err := c.db.Get([]byte(appliedKey))
+	if err != nil {
+		return err
+	}
+	c.applied.Store(binary.BigEndian.Uint64(v))
+	return closer.Close()
+}
+
 // cell is everything of one node.
 type cell struct {
 	disk *logstore.Disk

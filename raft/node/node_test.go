@@ -3,7 +3,6 @@ package node
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -139,13 +138,6 @@ func TestAStateWithoutItsLogIsRefused(t *testing.T) {
 			t.Error(err)
 		}
 	})
-}
-
-func TestASnapshotWhoseStateIsNotHereIsRefused(t *testing.T) {
-	f := &fsm{machine: new(counter)}
-	if err := f.Restore(io.NopCloser(strings.NewReader(`{"applied":7}`))); err == nil || !strings.Contains(err.Error(), "index 7") {
-		t.Errorf("restored with %v", err)
-	}
 }
 
 func TestAfterADiskErrorNothingIsAcknowledged(t *testing.T) {

@@ -305,6 +305,11 @@ type Change struct {
 	Blocked relay.ID       // a visitor who is blocked now
 	Site    string         // a site whose row changed
 	Node    string         // a node whose row changed, or is gone
+
+	// Reloaded says that this member was too far behind and was sent the whole
+	// state: anything may have changed since the Change before, and what is of
+	// interest is to be read anew. Nothing else is set but Index.
+	Reloaded bool
 }
 
 // Stored is a piece of the stored prefix.

@@ -97,25 +97,20 @@ type claim struct {
 // Open returns the state kept under prefix in db, which may be empty. No other
 // State may write there while this one is in use. There is nothing to close.
 func Open(db *pebble.DB, prefix []byte) (*State, error) {
-	s := &State{
-		db:          db,
-		prefix:      bytes.Clone(prefix),
-		customers:   map[string]Customer{},
-		sites:       map[string]Site{},
-		departments: map[string]Department{},
-		agents:      map[string]Agent{},
-		nodes:       map[string]Node{},
-		joins:       map[string]joinToken{},
-		live:        map[relay.ID]*session{},
-		liveOf:      map[relay.ID]*session{},
-	}
+	s := &State{db: db, prefix: bytes.Clone(prefix)}
 	if err := s.load(); err != nil {
 		return nil, fmt.Errorf("open state: %w", err)
 	}
 	return s, nil
 }
 
+// load reads what is in memory from the rows.
 func (s *State) load() error {
+	s.customers, s.sites = map[string]Customer{}, map[string]Site{}
+	s.departments, s.agents = map[string]Department{}, map[string]Agent{}
+	s.nodes, s.joins = map[string]Node{}, map[string]joinToken{}
+	s.live, s.liveOf = map[relay.ID]*session{}, map[relay.ID]*session{}
+	s.pendingSince = 0
 	var m meta
 	if ok, err := get(s.db, s.key(tableMeta), &m); err != nil {
 		return err

@@ -1,0 +1,215 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+const (
+	// retired is an election timeout that never comes.
+	retired = 24 * time.Hour
+	// catchingUp and settled are how often the members are looked at, until
+	// Ready and after it.
+	catchingUp = 20 * time.Millisecond
+	settled    = time.Second
+	// turns is into how many parts of the lease the members' elections are
+	// spread when a leader is suspected: two at once would split the votes.
+	turns = 8
+)
+
+// watcher is what the watch goroutine knows. No other uses it.
+type watcher struct {
+	*Node
+	leader  raft.ServerID
+	members []raft.Server
+	target  uint64 // of Ready: what was committed when the first leader was heard; 0: not heard yet
+	short   bool   // the timers are
+}
+
+// watch follows the leader and the members until ctx ends. It alone reloads
+// Raft's configuration.
+func (n *Node) watch(ctx context.Context) {
+	w := &watcher{Node: n}
+	leaders := make(chan raft.Observation, 16)
+	observer := raft.NewObserver(leaders, false, func(o *raft.Observation) bool {
+		_, ok := o.Data.(raft.LeaderObservation)
+		return ok
+	})
+	n.raft.RegisterObserver(observer)
+	defer n.raft.DeregisterObserver(observer)
+	tick := time.NewTicker(catchingUp)
+	defer tick.Stop()
+	election := time.NewTimer(0)
+	defer election.Stop()
+	ready, failed := n.ready, n.disk.Failed()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-failed:
+			failed = nil
+			w.retire()
+		case <-ready:
+			ready = nil
+			tick.Reset(settled)
+		case <-leaders:
+		case <-n.configured:
+		case <-n.suspicion:
+		case <-election.C:
+		case <-tick.C:
+		}
+		w.follow()
+		w.catchUp()
+		if failed != nil {
+			election.Reset(w.hurry())
+		}
+	}
+}
+
+// follow tells of a new leader and of new members.
+func (w *watcher) follow() {
+	address, leader := w.raft.LeaderWithID()
+	members := w.raft.GetConfiguration().Configuration().Servers
+	moved := leader != w.leader
+	if changed := !slices.Equal(members, w.members); (changed || moved) && w.tell.members != nil {
+		w.tell.members()
+	}
+	if moved && w.tell.leader != nil {
+		w.tell.leader(string(leader), string(address))
+	}
+	w.leader, w.members = leader, members
+}
+
+// catchUp makes a follower ready once its state holds what was committed when
+// it first heard from a leader.
+func (w *watcher) catchUp() {
+	if w.target == 0 && w.leader != "" && w.leader != w.id {
+		w.target = w.wire.heard.Load()
+	}
+	if w.target != 0 && w.holds(w.target) {
+		w.becomeReady()
+	}
+}
+
+// holds says whether the state has every command up to index.
+func (n *Node) holds(index uint64) bool {
+	snapshots, err := n.store.List()
+	if err != nil || n.store.Pending() {
+		return false
+	}
+	have := n.machine.Applied()
+	if len(snapshots) > 0 {
+		have = max(have, snapshots[0].Index)
+	}
+	var entry raft.Log
+	for i := index; i > have; i-- {
+		if err := n.store.GetLog(i, &entry); err != nil || entry.Type == raft.LogCommand {
+			return false
+		}
+	}
+	return true
+}
+
+func (n *Node) becomeReady() { n.readyOnce.Do(func() { close(n.ready) }) }
+
+// hurry shortens the timers once a leader that is suspected has been silent for
+// the lease, and restores them when another leads or it is trusted again. So a
+// suspicion without a reason changes nothing: heartbeats go on arriving. It
+// returns when to look again.
+func (w *watcher) hurry() time.Duration {
+	switch {
+	case w.leader == "":
+		return settled // the election is under way
+	case w.leader == w.id || !w.suspected(w.leader):
+		w.setTimers(false)
+		return settled
+	case w.short:
+		return settled
+	}
+	patience := w.timing.Lease + w.turn()
+	if silence := time.Since(w.raft.LastContact()); silence < patience {
+		return patience - silence
+	}
+	w.setTimers(true)
+	return settled
+}
+
+// turn is this member's place among those who may stand for election.
+func (w *watcher) turn() time.Duration {
+	before := 0
+	for _, m := range w.members {
+		if m.Suffrage == raft.Voter && m.ID != w.leader && m.ID < w.id {
+			before++
+		}
+	}
+	return time.Duration(before) * w.timing.Lease / turns
+}
+
+// setTimers makes the timers short, which lets Raft look at once how long the
+// leader has been silent, or normal.
+func (w *watcher) setTimers(short bool) {
+	if short == w.short {
+		return
+	}
+	w.short = short
+	c := w.raft.ReloadableConfig()
+	c.HeartbeatTimeout = w.timing.Heartbeat
+	if short {
+		c.HeartbeatTimeout = w.timing.Lease // Raft takes no less
+	}
+	c.ElectionTimeout = c.HeartbeatTimeout
+	_ = w.raft.ReloadConfig(c) // refused only if the lease were longer
+}
+
+// retire keeps a node whose disk has failed from standing for election until
+// the process ends: hashicorp/raft panics if it cannot store a new term.
+func (w *watcher) retire() {
+	c := w.raft.ReloadableConfig()
+	c.HeartbeatTimeout, c.ElectionTimeout = retired, retired
+	_ = w.raft.ReloadConfig(c) // refused only if the lease were longer
+}
+
+// Suspect says that the process of a member seems to have ended. If it leads
+// and is silent for Timing.Lease, another stands for election at once. Trust
+// takes it back.
+func (n *Node) Suspect(id string) { n.suspect(id, true) }
+
+// Trust says that a member which was suspected is there.
+func (n *Node) Trust(id string) { n.suspect(id, false) }
+
+func (n *Node) suspect(id string, on bool) {
+	n.mu.Lock()
+	if on {
+		n.suspects[raft.ServerID(id)] = true
+	} else {
+		delete(n.suspects, raft.ServerID(id))
+	}
+	n.mu.Unlock()
+	signal(n.suspicion)
+}
+
+func (n *Node) suspected(id raft.ServerID) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.suspects[id]
+}
+
+// Admits returns nil if the core node called id may take part: if it is a
+// member. While this node knows no leader, any is admitted, because its own
+// view of the members may be old or, before it has joined, empty; who may be a
+// core node at all is for the certificates to say.
+func (n *Node) Admits(id string) error {
+	if _, leader := n.raft.LeaderWithID(); leader == "" {
+		return nil
+	}
+	for _, m := range n.raft.GetConfiguration().Configuration().Servers {
+		if m.ID == raft.ServerID(id) {
+			return nil
+		}
+	}
+	return errors.New(id + " is no member of the cell")
+}

@@ -1,0 +1,212 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"kohe/raft/logstore"
+)
+
+// Transport is what a member speaks through.
+type Transport interface {
+	raft.Transport
+	raft.WithPreVote
+	raft.WithClose
+}
+
+// Bounds of a transport.
+const (
+	poolSize      = 3           // idle streams to a member: entries, heartbeats, a vote
+	minRPCTimeout = time.Second // answers wait for a sync of the log
+)
+
+// NewTransport returns a Transport over a stream layer, which it closes. A
+// request without an answer fails after ten times Timing.Heartbeat, a second at
+// least; a snapshot's has that for every 256 KiB.
+func NewTransport(layer raft.StreamLayer, t Timing, log *slog.Logger) Transport {
+	t = t.orDefault()
+	return raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+		Stream: layer, MaxPool: poolSize, MaxRPCsInFlight: t.InFlight,
+		Timeout: max(minRPCTimeout, 10*t.Heartbeat), Logger: raftLog(log),
+	})
+}
+
+// wire is a member's transport. It notes what hashicorp/raft does not tell: how
+// far the leader has committed and how far each member's log follows this one.
+// And it is silent while the disk takes no writes, because a leader that cannot
+// store goes on sending heartbeats and nobody would replace it.
+type wire struct {
+	Transport
+	disk *logstore.Disk
+	rpcs chan raft.RPC
+	// heard is the highest commit index that a leader has told this member.
+	heard atomic.Uint64
+
+	mu    sync.Mutex // guards match
+	match map[raft.ServerID]uint64
+}
+
+func newWire(t Transport, disk *logstore.Disk) *wire {
+	return &wire{Transport: t, disk: disk, rpcs: make(chan raft.RPC), match: map[raft.ServerID]uint64{}}
+}
+
+// Consumer implements raft.Transport.
+func (w *wire) Consumer() <-chan raft.RPC { return w.rpcs }
+
+// forward passes on what others ask until ctx ends.
+func (w *wire) forward(ctx context.Context) {
+	for {
+		select {
+		case rpc := <-w.Transport.Consumer():
+			if a, ok := rpc.Command.(*raft.AppendEntriesRequest); ok && a.LeaderCommitIndex > w.heard.Load() {
+				w.heard.Store(a.LeaderCommitIndex)
+			}
+			select {
+			case w.rpcs <- rpc:
+			case <-ctx.Done():
+				return
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (w *wire) silent() error {
+	if err := w.disk.Err(); err != nil {
+		return fmt.Errorf("this member is silent: %w", err)
+	}
+	return nil
+}
+
+func (w *wire) matched(id raft.ServerID) uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.match[id]
+}
+
+// forget is for a member that begins anew.
+func (w *wire) forget(id raft.ServerID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.match, id)
+}
+
+func (w *wire) note(id raft.ServerID, index uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.match[id] = max(w.match[id], index)
+}
+
+func (w *wire) noteAppended(id raft.ServerID, a *raft.AppendEntriesRequest, r *raft.AppendEntriesResponse) {
+	if r.Success { // a heartbeat says 0
+		w.note(id, a.PrevLogEntry+uint64(len(a.Entries)))
+	}
+}
+
+// AppendEntries implements raft.Transport.
+func (w *wire) AppendEntries(id raft.ServerID, to raft.ServerAddress, a *raft.AppendEntriesRequest, r *raft.AppendEntriesResponse) error {
+	if err := w.silent(); err != nil {
+		return err
+	}
+	err := w.Transport.AppendEntries(id, to, a, r)
+	if err == nil {
+		w.noteAppended(id, a, r)
+	}
+	return err
+}
+
+// InstallSnapshot implements raft.Transport.
+func (w *wire) InstallSnapshot(id raft.ServerID, to raft.ServerAddress, a *raft.InstallSnapshotRequest, r *raft.InstallSnapshotResponse, state io.Reader) error {
+	if err := w.silent(); err != nil {
+		return err
+	}
+	err := w.Transport.InstallSnapshot(id, to, a, r, state)
+	if err == nil && r.Success {
+		w.note(id, a.LastLogIndex)
+	}
+	return err
+}
+
+// RequestVote implements raft.Transport.
+func (w *wire) RequestVote(id raft.ServerID, to raft.ServerAddress, a *raft.RequestVoteRequest, r *raft.RequestVoteResponse) error {
+	if err := w.silent(); err != nil {
+		return err
+	}
+	return w.Transport.RequestVote(id, to, a, r)
+}
+
+// RequestPreVote implements raft.WithPreVote.
+func (w *wire) RequestPreVote(id raft.ServerID, to raft.ServerAddress, a *raft.RequestPreVoteRequest, r *raft.RequestPreVoteResponse) error {
+	if err := w.silent(); err != nil {
+		return err
+	}
+	return w.Transport.RequestPreVote(id, to, a, r)
+}
+
+// AppendEntriesPipeline implements raft.Transport.
+func (w *wire) AppendEntriesPipeline(id raft.ServerID, to raft.ServerAddress) (raft.AppendPipeline, error) {
+	if err := w.silent(); err != nil {
+		return nil, err
+	}
+	inner, err := w.Transport.AppendEntriesPipeline(id, to)
+	if err != nil {
+		return nil, err
+	}
+	p := &pipeline{AppendPipeline: inner, wire: w, id: id, answers: make(chan raft.AppendFuture), closing: make(chan struct{})}
+	p.running.Go(p.forward)
+	return p, nil
+}
+
+// pipeline notes what a member has answered.
+type pipeline struct {
+	raft.AppendPipeline
+	wire    *wire
+	id      raft.ServerID
+	answers chan raft.AppendFuture
+	once    sync.Once
+	closing chan struct{}
+	running sync.WaitGroup
+}
+
+// AppendEntries implements raft.AppendPipeline.
+func (p *pipeline) AppendEntries(a *raft.AppendEntriesRequest, r *raft.AppendEntriesResponse) (raft.AppendFuture, error) {
+	if err := p.wire.silent(); err != nil {
+		return nil, err
+	}
+	return p.AppendPipeline.AppendEntries(a, r)
+}
+
+// Consumer implements raft.AppendPipeline.
+func (p *pipeline) Consumer() <-chan raft.AppendFuture { return p.answers }
+
+func (p *pipeline) forward() {
+	for {
+		select {
+		case f := <-p.AppendPipeline.Consumer():
+			p.wire.noteAppended(p.id, f.Request(), f.Response())
+			select {
+			case p.answers <- f:
+			case <-p.closing:
+				return
+			}
+		case <-p.closing:
+			return
+		}
+	}
+}
+
+// Close implements raft.AppendPipeline.
+func (p *pipeline) Close() error {
+	p.once.Do(func() { close(p.closing) })
+	err := p.AppendPipeline.Close()
+	p.running.Wait()
+	return err
+}
