@@ -30,6 +30,9 @@ type Config struct {
 	Logger    *slog.Logger // nil: slog.Default
 	FS        vfs.FS       // nil: the operating system's
 
+	// Forward reaches the leader where this member is none; nil for a cell of one.
+	Forward Forward
+
 	// LeaderChanged and MembersChanged are node.Config's.
 	LeaderChanged  func(id, address string)
 	MembersChanged func()
@@ -54,9 +57,9 @@ func Open(c Config) (*Cell, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open cell: %w", errors.Join(err, disk.Close()))
 	}
-	f := newFeed()
+	f, k := newFeed(), newMark(s.Applied)
 	n, err := node.Open(node.Config{
-		ID: c.NodeID, Disk: disk, Prefix: []byte(raftPrefix), Machine: machine{s, disk, f},
+		ID: c.NodeID, Disk: disk, Prefix: []byte(raftPrefix), Machine: machine{s, disk, f, k},
 		Transport: c.Transport, Join: c.Join, Timing: c.Timing, Logger: c.Logger,
 		LeaderChanged: c.LeaderChanged, MembersChanged: c.MembersChanged,
 	})
@@ -64,7 +67,9 @@ func Open(c Config) (*Cell, error) {
 		f.close()
 		return nil, fmt.Errorf("open cell: %w", errors.Join(err, disk.Close()))
 	}
-	return &Cell{Client: newClient(n, disk.Err, s.Read(), f), disk: disk, state: s, node: n}, nil
+	client := newClient(n, disk.Err, s.Read(), f, k)
+	client.forward = c.Forward
+	return &Cell{Client: client, disk: disk, state: s, node: n}, nil
 }
 
 // Node is the cell's member in this process: who leads, who belongs to it, and
@@ -95,6 +100,7 @@ type machine struct {
 	*state.State
 	disk *logstore.Disk
 	feed *feed
+	mark *mark
 }
 
 // Apply implements node.Machine.
@@ -109,6 +115,7 @@ func (m machine) Apply(entries []node.Entry) []any {
 		m.disk.Fail(err)
 	}
 	m.feed.push(changes)
+	m.mark.move()
 	answers := make([]any, len(results))
 	for i, r := range results {
 		answers[i] = r
@@ -123,6 +130,7 @@ func (m machine) Reload(ingest func() error) error {
 		return err
 	}
 	m.feed.push([]state.Change{{Index: m.Applied(), Reloaded: true}})
+	m.mark.move()
 	return nil
 }
 

@@ -10,7 +10,6 @@ package client
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -44,10 +43,12 @@ type member interface {
 // Client is a cell as the rest of the node sees it. Its methods may be called
 // from any goroutine.
 type Client struct {
-	member member
-	health func() error // nil, or why no command can be settled for now
-	reader *state.Reader
-	feed   *feed
+	member  member
+	health  func() error // nil, or why no command can be settled for now
+	reader  *state.Reader
+	feed    *feed
+	mark    *mark
+	forward Forward // nil: this member always leads
 
 	closing context.Context // ends waits for a leader
 	stop    context.CancelFunc
@@ -65,8 +66,8 @@ type Stats struct {
 	Changes       int    // that wait for the watchers
 }
 
-func newClient(m member, health func() error, r *state.Reader, f *feed) *Client {
-	c := &Client{member: m, health: health, reader: r, feed: f}
+func newClient(m member, health func() error, r *state.Reader, f *feed, k *mark) *Client {
+	c := &Client{member: m, health: health, reader: r, feed: f, mark: k}
 	c.closing, c.stop = context.WithCancel(context.Background())
 	return c
 }
@@ -131,12 +132,11 @@ func (c *Client) release(size int) {
 func (c *Client) settle(ctx context.Context, data []byte) state.Result {
 	until := time.Now().Add(settleFor)
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		value, err := c.member.Apply(data)
+		result, err := c.apply(ctx, data)
 		if err == nil {
-			result, _ := value.(state.Result)
 			return result
 		}
-		if errors.Is(err, node.ErrClosed) || c.health() != nil || time.Now().After(until) {
+		if hopeless(err) || c.health() != nil || time.Now().After(until) {
 			return state.Result{Err: unavailable(err)}
 		}
 		select {

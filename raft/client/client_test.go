@@ -59,7 +59,7 @@ func wantUnavailable(t *testing.T, err error) {
 func TestProposeAsksAgainWhileThereIsNoLeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStub()
-		c := newClient(s, healthy, nil, newFeed())
+		c := newClient(s, healthy, nil, newFeed(), newMark(func() uint64 { return 0 }))
 		defer c.refuse()
 		go func() {
 			for _, err := range []error{raft.ErrNotLeader, raft.ErrLeadershipLost, nil} {
@@ -81,7 +81,7 @@ func TestProposeAsksAgainWhileThereIsNoLeader(t *testing.T) {
 func TestProposeGivesUpOnACellWithoutALeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStub()
-		c := newClient(s, healthy, nil, newFeed())
+		c := newClient(s, healthy, nil, newFeed(), newMark(func() uint64 { return 0 }))
 		defer c.refuse()
 		stop := make(chan struct{})
 		go func() {
@@ -106,7 +106,7 @@ func TestProposeGivesUpOnACellWithoutALeader(t *testing.T) {
 func TestProposeStopsWaitingWhenItsContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStub()
-		c := newClient(s, healthy, nil, newFeed())
+		c := newClient(s, healthy, nil, newFeed(), newMark(func() uint64 { return 0 }))
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() { <-s.asked; cancel() }()
 		_, err := c.Propose(ctx, put("a"))
@@ -128,7 +128,7 @@ func TestProposeStopsWaitingWhenItsContextEnds(t *testing.T) {
 func TestProposalsBeyondTheBoundAreRefusedAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStub()
-		c := newClient(s, healthy, nil, newFeed())
+		c := newClient(s, healthy, nil, newFeed(), newMark(func() uint64 { return 0 }))
 		var all sync.WaitGroup
 		for range MaxInFlight {
 			all.Go(func() {

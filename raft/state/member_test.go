@@ -8,7 +8,9 @@ import (
 	"kohe/relay"
 )
 
-func member(id string) Node { return Node{ID: id, Addr: id + ".example:8443", Role: CoreNode, Region: "eu"} }
+func member(id string) Node {
+	return Node{ID: id, Addr: id + ".example:8443", Role: CoreNode, Region: "eu"}
+}
 
 func TestMembersComeChangeAndGo(t *testing.T) {
 	w := newWorld(t)

@@ -1,0 +1,69 @@
+package client
+
+import (
+	"context"
+	"io"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"kohe/raft/node"
+	"kohe/raft/state"
+	"kohe/relay"
+)
+
+// duplex is one end of a stream in memory.
+type duplex struct {
+	io.Reader
+	*io.PipeWriter
+}
+
+// memberFunc is a member that is a function.
+type memberFunc func(command []byte) (any, error)
+
+func (f memberFunc) Apply(command []byte) (any, error) { return f(command) }
+
+func pipe() (a, b duplex) {
+	ra, wb := io.Pipe()
+	rb, wa := io.Pipe()
+	return duplex{ra, wa}, duplex{rb, wb}
+}
+
+func TestAFollowerHasTheLeaderSettleAndWaitsForItsOwnState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		leader := newClient(memberFunc(func([]byte) (any, error) {
+			return state.Result{Value: state.Appended{Seq: 7}}, nil
+		}), healthy, nil, newFeed(), newMark(func() uint64 { return 40 }))
+		var own atomic.Uint64
+		own.Store(39)
+		k := newMark(own.Load)
+		asked := 0
+		follower := newClient(memberFunc(func([]byte) (any, error) {
+			if asked < 2 { // an election is under way
+				asked++
+				return nil, &node.NotLeader{}
+			}
+			return nil, &node.NotLeader{ID: "n2", Address: "h:2"}
+		}), healthy, nil, newFeed(), k)
+		follower.forward = func(_ context.Context, node string) (io.ReadWriteCloser, error) {
+			if node != "n2" {
+				t.Errorf("asked %s", node)
+			}
+			here, there := pipe()
+			go leader.Serve(there)
+			return here, nil
+		}
+		time.AfterFunc(time.Second, func() { own.Store(40); k.move() })
+		began := time.Now()
+		v, err := follower.Propose(t.Context(), state.Tick{At: 1})
+		if v != any(state.Appended{Seq: 7}) || err != nil || time.Since(began) != time.Second {
+			t.Errorf("%+v, %v after %v", v, err, time.Since(began))
+		}
+		leader.refuse()
+		if _, err := follower.Propose(t.Context(), state.Tick{At: 1}); relay.CodeOf(err) != relay.CodeUnavailable {
+			t.Errorf("a leader that is closing: %v", err)
+		}
+		follower.refuse()
+	})
+}

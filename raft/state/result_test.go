@@ -1,0 +1,32 @@
+package state
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"kohe/relay"
+)
+
+func TestAResultArrivesAtAnotherNodeAsItWas(t *testing.T) {
+	busy := &relay.Error{Code: relay.CodeUnavailable, Text: "later", Retry: time.Second}
+	for name, r := range map[string]Result{
+		"nothing":  {},
+		"claimed":  {Value: Claimed{Session: relay.Session{ID: sid(1), Site: "shop"}, Epoch: 3, Seq: 4}},
+		"appended": {Value: Appended{Seq: 7}},
+		"stale":    {Err: ErrStale},
+		"gap":      {Err: &Gap{Have: 9}},
+		"refused":  {Err: &Refused{Seq: 5, Have: 4, Err: busy}},
+		"busy":     {Err: busy},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := DecodeResult(EncodeResult(r))
+			if err != nil || !reflect.DeepEqual(got, r) {
+				t.Errorf("%+v, %v; want %+v", got, err, r)
+			}
+		})
+	}
+	if _, err := DecodeResult([]byte{0xff}); relay.CodeOf(err) != relay.CodeMalformed {
+		t.Error(err)
+	}
+}
