@@ -39,6 +39,7 @@ const ping = 8 * time.Second
 type node struct {
 	config   config
 	log      *slog.Logger
+	cluster  *cluster // nil: the node is alone
 	cell     *client.Cell
 	links    *link.Server
 	edge     *edge.Edge
@@ -70,32 +71,39 @@ func openNode(ctx context.Context, c config, demo bool, logTo io.Writer) (_ *nod
 	if err != nil {
 		return nil, err
 	}
-	if n.cell, err = client.Open(client.Config{
-		Dir: filepath.Join(c.Data, "cell"), NodeID: c.Node, Logger: n.log, Fatal: n.fatal,
-	}); errors.Is(err, syscall.EAGAIN) {
-		return nil, fmt.Errorf("another node is running on the folder %s; stop it, or give this one a folder of its own with --data", c.Data)
-	} else if err != nil {
-		return nil, fmt.Errorf("open %s: %w", c.Data, err)
+	if n.cluster, err = openCluster(c.Data, key, func() string { return n.public }, n.log); err != nil {
+		return nil, err
 	}
-	select {
-	case <-n.cell.Ready():
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if n.cluster != nil {
+		if c.Node != defaults().Node && c.Node != n.cluster.name() {
+			return nil, fmt.Errorf("the node in %s is called %q in its cluster, not %q", c.Data, n.cluster.name(), c.Node)
+		}
+		c.Node = n.cluster.name()
+		n.config = c
+	}
+	mux := http.NewServeMux()
+	if err := n.openPort(mux); err != nil {
+		return nil, err
+	}
+	if err := n.openCell(ctx); err != nil {
+		return nil, err
 	}
 	tickets := &auth.Tickets{}
 	store := n.cell.Read()
-	if n.edge, err = edge.Open(ctx, edge.Config{
+	config := edge.Config{
 		Node: c.Node, Cell: n.cell, Store: store, Key: key, Tickets: tickets, Log: n.log, Reach: n.reach,
 		Pages: page.New(0, page.NewMetrics(n.registry)), Ping: ping, OpensPerMinute: c.Opens, AsksPerSecond: edge.DefaultAsks,
-	}); err != nil {
+	}
+	if n.cluster != nil {
+		config.Mesh = n.cluster
+	}
+	if n.edge, err = edge.Open(ctx, config); err != nil {
 		return nil, err
 	}
-	n.links = link.NewServer(link.Config{Accept: n.edge.Accept, Ping: ping, Metrics: &n.metrics})
-	mux := http.NewServeMux()
-	if n.port, err = listen.Open(n.listening(mux)); err != nil {
-		return nil, err
+	n.links = link.NewServer(link.Config{Accept: n.edge.Accept, Carried: n.edge.Carried, Ping: ping, Metrics: &n.metrics})
+	if n.cluster != nil {
+		n.cluster.links.Store(n.links)
 	}
-	n.public = n.publicURL()
 	mux.Handle("/kohe/ws", n.links)
 	mux.Handle("/api/", api.New(api.Config{
 		Key: key, Tickets: tickets, Passwords: auth.NewPasswords(2), Store: store, Cell: n.cell,
@@ -103,11 +111,55 @@ func openNode(ctx context.Context, c config, demo bool, logTo io.Writer) (_ *nod
 	}))
 	(&edge.Web{Bundle: bundle, Site: store.Site, Public: n.public, Shop: demo}).Register(mux)
 	n.operations(mux)
-	if err := n.openLocal(api.NewLocal(store, n.cell, tickets, n.public)); err != nil {
+	commands := http.NewServeMux()
+	commands.Handle("/", api.NewLocal(store, n.cell, tickets, n.public))
+	n.registerCluster(commands)
+	if err := n.openLocal(commands); err != nil {
 		return nil, err
 	}
 	n.ready.Store(true)
 	return n, nil
+}
+
+// openPort listens. Nobody is let in before the node is ready.
+func (n *node) openPort(mux http.Handler) (err error) {
+	config := n.listening(mux)
+	if n.cluster != nil {
+		if err := n.cluster.listening(&config); err != nil {
+			return err
+		}
+	}
+	if n.port, err = listen.Open(config); err != nil {
+		return err
+	}
+	n.public = n.publicURL()
+	if n.cluster != nil {
+		n.cluster.port.Store(n.port)
+	}
+	return nil
+}
+
+// openCell starts the cell's member here and waits until it has all that was
+// ever acknowledged.
+func (n *node) openCell(ctx context.Context) (err error) {
+	config := client.Config{Dir: filepath.Join(n.config.Data, "cell"), NodeID: n.config.Node, Logger: n.log, Fatal: n.fatal}
+	if n.cluster != nil {
+		n.cluster.member(&config)
+	}
+	if n.cell, err = client.Open(config); errors.Is(err, syscall.EAGAIN) {
+		return fmt.Errorf("another node is running on the folder %s; stop it, or give this one a folder of its own with --data", n.config.Data)
+	} else if err != nil {
+		return fmt.Errorf("open %s: %w", n.config.Data, err)
+	}
+	if n.cluster != nil {
+		n.cluster.begin(n.cell)
+	}
+	select {
+	case <-n.cell.Ready():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // fatal ends the process where going on would be a lie: a disk that hangs.
@@ -190,14 +242,17 @@ func (n *node) close(ctx context.Context) error {
 	if n.links != nil {
 		errs = append(errs, n.links.Close(ctx))
 	}
-	if n.port != nil {
-		errs = append(errs, n.port.Close(ctx))
-	}
 	if n.edge != nil {
 		n.edge.Close()
 	}
 	if n.cell != nil {
 		errs = append(errs, n.cell.Close())
+	}
+	if n.cluster != nil {
+		errs = append(errs, n.cluster.close())
+	}
+	if n.port != nil {
+		errs = append(errs, n.port.Close(ctx))
 	}
 	return errors.Join(errs...)
 }

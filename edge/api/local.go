@@ -94,13 +94,18 @@ func handleLocal[In any](h func(*http.Request, In) (any, error)) http.HandlerFun
 		if err == nil {
 			v, err = h(r, in)
 		}
-		w.Header().Set("Content-Type", "application/json")
-		if err != nil {
-			w.WriteHeader(http.StatusBadRequest)
-			v = wire.ErrorPayload{Code: relay.CodeOf(err), Text: operatorText(err)}
-		}
-		_ = json.NewEncoder(w).Encode(v)
+		AnswerLocal(w, v, err)
 	}
+}
+
+// AnswerLocal answers a request on the node's socket.
+func AnswerLocal(w http.ResponseWriter, v any, err error) {
+	w.Header().Set("Content-Type", "application/json")
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		v = wire.ErrorPayload{Code: relay.CodeOf(err), Text: operatorText(err)}
+	}
+	_ = json.NewEncoder(w).Encode(v) // whoever asked has gone
 }
 
 // operatorText says all that is known of an error, once.

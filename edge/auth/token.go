@@ -77,16 +77,34 @@ func makeKey(path string) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := pem.EncodeToMemory(&pem.Block{Type: "KOHE NODE KEY", Bytes: private.Seed()})
+	key := &Key{private: private}
+	return key, writeKey(path, key.PEM())
+}
+
+// PEM returns the key as OpenKey reads it: all core nodes of a cluster have the
+// same, so that each honours what another has signed.
+func (k *Key) PEM() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "KOHE NODE KEY", Bytes: k.private.Seed()})
+}
+
+// SaveKey writes another node's PEM into dir, where there is no key yet.
+func SaveKey(dir string, b []byte) error {
+	if block, _ := pem.Decode(b); block == nil || len(block.Bytes) != ed25519.SeedSize {
+		return errors.New("the cluster's answer holds no key")
+	}
+	return writeKey(filepath.Join(dir, "node.key"), b)
+}
+
+func writeKey(path string, b []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("make the node's key: %w", err)
+		return fmt.Errorf("make the node's key: %w", err)
 	}
 	_, err = f.Write(b)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return nil, fmt.Errorf("write the node's key: %w", err)
+		return fmt.Errorf("write the node's key: %w", err)
 	}
-	return &Key{private: private}, nil
+	return nil
 }
 
 // SignVisitor returns a visitor's token.

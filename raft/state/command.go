@@ -236,13 +236,15 @@ type (
 		ExpiresAt int64  `cbor:"3,keyasint"`
 		At        int64  `cbor:"4,keyasint"`
 	}
-	// RedeemToken spends a join token for a node. Refused: one that is unknown,
+	// RedeemToken spends a join token for a node, which becomes a member without
+	// an address yet. Refused: one that is unknown,
 	// spent for another node or over (auth), a name that is taken (conflict).
 	RedeemToken struct {
-		Hash []byte `cbor:"1,keyasint"`
-		Role string `cbor:"2,keyasint"`
-		Node string `cbor:"3,keyasint"`
-		At   int64  `cbor:"4,keyasint"`
+		Hash   []byte `cbor:"1,keyasint"`
+		Role   string `cbor:"2,keyasint"`
+		Node   string `cbor:"3,keyasint"`
+		At     int64  `cbor:"4,keyasint"`
+		Region string `cbor:"5,keyasint,omitempty"`
 	}
 	// Tick lets deadlines pass: offers that expired, agents who vanished,
 	// visitors who stayed away. The leader proposes it when the state's next

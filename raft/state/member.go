@@ -139,6 +139,10 @@ func (t *txn) redeemToken(c RedeemToken) error {
 	}
 	j.Node = c.Node
 	t.saveToken(j)
+	if n := t.nodes[c.Node]; !n.Member() {
+		n.ID, n.Role, n.Region, n.JoinedAt = c.Node, c.Role, c.Region, t.clock
+		t.saveNode(n)
+	}
 	return nil
 }
 

@@ -74,6 +74,9 @@ func TestAJoinTokenAdmitsOneNodeWithinItsTime(t *testing.T) {
 	for range 2 { // the answer may have been lost
 		w.must(RedeemToken{Hash: hash(1), Role: EdgeNode, Node: "n2", At: w.now})
 	}
+	if n, _ := w.state.Read().Node("n2"); n.Role != EdgeNode || n.Addr != "" {
+		t.Errorf("%+v", n)
+	}
 	w.refuse(RedeemToken{Hash: hash(1), Role: EdgeNode, Node: "n3", At: w.now}, relay.CodeAuth)
 	w.must(PutNode{Node: member("n4"), At: w.now})
 	w.must(PutToken{Hash: hash(3), Role: CoreNode, ExpiresAt: w.now + 10, At: w.now})

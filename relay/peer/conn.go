@@ -70,6 +70,9 @@ func newConn(p *Peers, conn *quic.Conn, peer Identity, instance relay.ID, dialle
 // Peer returns who is at the other end, as its certificate proves.
 func (c *Conn) Peer() Identity { return c.peer }
 
+// Context ends with the connection.
+func (c *Conn) Context() context.Context { return c.quic.Context() }
+
 // Done is closed when the connection has ended.
 func (c *Conn) Done() <-chan struct{} { return c.quic.Context().Done() }
 
