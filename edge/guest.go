@@ -157,6 +157,7 @@ func (g *guest) run(ctx context.Context) {
 			continue
 		}
 		err := g.stay(ctx, origin)
+		g.edge.Log.Debug("a guest's link ended", "session", g.id.String(), "node", origin, "role", g.client.who.Role, "err", err)
 		switch relay.CodeOf(err) {
 		case relay.CodeForbidden, relay.CodeNotFound, relay.CodeGone, relay.CodeRevoked:
 			return

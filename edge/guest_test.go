@@ -276,3 +276,18 @@ func TestAPageIsSeenAcrossEdgesAndGoesOnWhereTheOriginGoes(t *testing.T) {
 	await(visitor, wire.Mirror, on)
 	show(1, "second words")
 }
+
+func TestTheAgentsEdgeTakesOverWhenTheVisitorsDiedAndNobodyCame(t *testing.T) {
+	ts := newTowns(t, 3, link.Path{})
+	visitor, agent, id := ts.across("n1", "n2")
+	visitor.say(id, "v", "hello")
+	m := await(agent, wire.Message, text("hello"))
+	token := visitor.Welcome().Token
+	ts.kill("n1")
+	agent.say(id, "a", "are you still there")
+	ts.origin(id, func(node string, _ uint32) bool { return node == "n2" })
+	again := ts.edges["n3"].visitor(token, wire.Resume{Session: id, Epoch: m.Epoch, Seq: m.Seq})
+	await(again, wire.Message, text("are you still there"))
+	again.say(id, "v2", "yes")
+	await(agent, wire.Message, text("yes"))
+}

@@ -130,6 +130,7 @@ func (c *cluster) listening(l *listen.Config) error {
 
 // member makes the cell's member here one of many.
 func (c *cluster) member(config *client.Config) {
+	config.Timing = c.timing()
 	config.Transport = raftnode.NewTransport(c.raft.Group(firstCell), config.Timing, c.log)
 	config.Join = c.own.Joined
 	config.Forward = c.forward
@@ -141,6 +142,17 @@ func (c *cluster) member(config *client.Config) {
 			c.log.Info("the cell has a leader", "node", id)
 		}
 	}
+}
+
+// timing is how fast failures are noticed: within one region, or across several.
+// It is chosen at the start.
+func (c *cluster) timing() raftnode.Timing {
+	for _, n := range c.members() {
+		if n.Role == state.CoreNode && n.Region != c.own.Region {
+			return raftnode.AcrossRegions()
+		}
+	}
+	return raftnode.Timing{}
 }
 
 // begin goes on once the port and the cell are open: it keeps the connections
