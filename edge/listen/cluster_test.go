@@ -95,6 +95,8 @@ func TestTheSocketThatFitsIsDialledFrom(t *testing.T) {
 // at is a socket that has an address only.
 type at struct{ addr net.Addr }
 
+type tlsConfig = tls.Config
+
 func (a at) LocalAddr() net.Addr                    { return a.addr }
 func (a at) ReadFrom([]byte) (int, net.Addr, error) { return 0, nil, net.ErrClosed }
 func (a at) WriteTo([]byte, net.Addr) (int, error)  { return 0, net.ErrClosed }

@@ -20,6 +20,7 @@ type Kind byte
 const (
 	kindHello Kind = iota
 	kindLane
+	kindRenew
 	FirstKind Kind = 16
 )
 
@@ -151,9 +152,33 @@ func (c *Conn) start(lost func()) {
 	c.peers.running.Go(c.sendDatagrams)
 	c.peers.running.Go(c.readDatagrams)
 	c.peers.running.Go(func() {
-		<-c.Done()
+		c.listen()
 		lost()
 	})
+}
+
+// listen closes the connection when nothing is heard any more, and returns when
+// it has ended.
+func (c *Conn) listen() {
+	tick := time.NewTicker(silenceTick)
+	defer tick.Stop()
+	var packets uint64
+	heard := time.Now()
+	for looked := heard; ; {
+		select {
+		case <-tick.C:
+		case <-c.Done():
+			return
+		}
+		now, s := time.Now(), c.quic.ConnectionStats()
+		if s.PacketsReceived != packets || now.Sub(looked) > 2*silenceTick { // or it is this node that slept
+			packets, heard = s.PacketsReceived, now
+		}
+		looked = now
+		if now.Sub(heard) >= max(silence, keepAlive+5*s.SmoothedRTT) {
+			c.close(closeSilent, "nothing was heard")
+		}
+	}
 }
 
 func (c *Conn) acceptStreams() {

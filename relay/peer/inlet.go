@@ -23,18 +23,19 @@ func (p *Peers) HandleFrames(take func(from Identity, number uint64, frame []byt
 // inlet is where the frames of another node's lane come in. It outlives
 // connections.
 type inlet struct {
-	turn     chan struct{} // holds a token while a frame is handled, and guards:
-	instance relay.ID      // the start of the other node that numbers
-	window   window
-	admit    func(number uint64) freshness // of window
+	turn   chan struct{} // holds a token while a frame is handled, and guards:
+	lane   relay.ID      // that numbers
+	conn   *Conn         // on which it was begun last
+	window window
+	admit  func(number uint64) freshness // of window
 
-	frames, first, duplicates, ahead, early atomic.Uint64
+	frames, sooner, duplicates, ahead, early atomic.Uint64
 }
 
 // InletStats are the figures of what came on another node's lane.
 type InletStats struct {
 	Frames     uint64 // handed over
-	First      uint64 // of them those whose first copy was the datagram
+	Sooner     uint64 // of them those whose first copy was the datagram
 	Duplicates uint64 // second copies
 	Ahead      uint64 // datagrams too far ahead of the stream to be remembered
 	Early      uint64 // datagrams that came before the stream's beginning
@@ -48,48 +49,65 @@ func newInlet() *inlet {
 
 func (in *inlet) stats() InletStats {
 	return InletStats{
-		Frames: in.frames.Load(), First: in.first.Load(), Duplicates: in.duplicates.Load(),
+		Frames: in.frames.Load(), Sooner: in.sooner.Load(), Duplicates: in.duplicates.Load(),
 		Ahead: in.ahead.Load(), Early: in.early.Load(),
 	}
 }
 
-// begin takes note that a stream begins with the frame of that number.
-func (in *inlet) begin(instance relay.ID, base uint64) error {
+// begin takes note that the stream of a lane begins with the frame of that
+// number.
+func (in *inlet) begin(c *Conn, lane relay.ID, base uint64) error {
 	in.turn <- struct{}{}
 	defer func() { <-in.turn }()
 	switch {
 	case base == 0:
 		return relay.Errorf(relay.CodeProtocol, "A lane's frames are numbered from 1.")
-	case in.instance != instance:
-		in.instance = instance
+	case in.lane != lane:
+		in.lane = lane
 		in.window = window{next: base}
 	case base > in.window.next:
 		return relay.Errorf(relay.CodeProtocol, "A lane goes on with the frame %d where %d is missing.", base, in.window.next)
 	}
+	in.conn = c
 	return nil
 }
 
-// take hands a copy of a frame over if it is the first.
-func (in *inlet) take(p *Peers, c *Conn, number uint64, frame []byte, datagram bool) {
+// datagram takes a copy of a frame that came as a datagram.
+func (in *inlet) datagram(p *Peers, c *Conn, number uint64, frame []byte) {
 	in.turn <- struct{}{}
 	defer func() { <-in.turn }()
-	if in.instance != c.instance {
+	if in.conn != c {
 		in.early.Add(1)
 		return
 	}
+	if in.first(p, c, number, frame) {
+		in.sooner.Add(1)
+	}
+}
+
+// stream takes a copy of a frame that came on the stream of a lane.
+func (in *inlet) stream(p *Peers, c *Conn, lane relay.ID, number uint64, frame []byte) {
+	in.turn <- struct{}{}
+	defer func() { <-in.turn }()
+	if in.lane == lane {
+		in.first(p, c, number, frame)
+	}
+}
+
+// first hands a copy over if it is the first and reports whether it is. The
+// caller holds the turn.
+func (in *inlet) first(p *Peers, c *Conn, number uint64, frame []byte) bool {
 	switch in.admit(number) {
 	case duplicate:
 		in.duplicates.Add(1)
-		return
+		return false
 	case ahead:
 		in.ahead.Add(1)
-		return
+		return false
 	}
 	in.frames.Add(1)
-	if datagram {
-		in.first.Add(1)
-	}
 	p.frames(c.peer, number, frame)
+	return true
 }
 
 // complete returns the number up to which every frame is here.
@@ -117,7 +135,7 @@ func (p *Peers) laneDatagram(c *Conn, b []byte) {
 		return
 	}
 	if in := p.inletOf(c); in != nil {
-		in.take(p, c, number, b[n:], true)
+		in.datagram(p, c, number, b[n:])
 	}
 }
 
@@ -129,9 +147,9 @@ func (p *Peers) serveLane(ctx context.Context, c *Conn, s Stream) {
 		return
 	}
 	r := bufio.NewReaderSize(s, 4<<10)
-	number, err := binary.ReadUvarint(r)
+	lane, number, err := readLaneHead(r)
 	if err == nil {
-		err = in.begin(c.instance, number)
+		err = in.begin(c, lane, number)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	acks := acknowledger{in: in, to: s, came: make(chan struct{}, 1)}
@@ -143,7 +161,7 @@ func (p *Peers) serveLane(ctx context.Context, c *Conn, s Stream) {
 	for ; err == nil; number++ {
 		var frame []byte
 		if frame, err = readLaneFrame(r); err == nil {
-			in.take(p, c, number, frame, false)
+			in.stream(p, c, lane, number, frame)
 			acks.note()
 		}
 	}
@@ -155,6 +173,15 @@ func (p *Peers) serveLane(ctx context.Context, c *Conn, s Stream) {
 	s.CancelWrite(0)
 	_ = s.Close()
 	<-done
+}
+
+// readLaneHead reads what a lane's stream begins with: which lane it is, and
+// the number of its first frame.
+func readLaneHead(r *bufio.Reader) (lane relay.ID, base uint64, err error) {
+	if _, err = io.ReadFull(r, lane[:]); err == nil {
+		base, err = binary.ReadUvarint(r)
+	}
+	return lane, base, err
 }
 
 // readLaneFrame reads one frame of a lane's stream: its length and its bytes.

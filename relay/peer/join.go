@@ -110,12 +110,13 @@ func joinAt(ctx context.Context, dial Dial, addr string, token Token, node, regi
 		return nil, nil, err
 	}
 	defer func() { _ = conn.CloseWithError(0, "") }()
-	answer, err := ask(ctx, conn, joinRequest{token.Role, token.Secret[:], node, region, csr}.marshal())
+	stream, err := conn.OpenStreamSync(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	if answer.code != "" {
-		return nil, nil, &relay.Error{Code: answer.code, Text: answer.text}
+	answer, err := ask(ctx, stream, joinRequest{token.Role, token.Secret[:], node, region, csr}.marshal())
+	if err != nil {
+		return nil, nil, err
 	}
 	cert, err := x509.ParseCertificate(answer.cert)
 	if err != nil {
@@ -128,12 +129,8 @@ func joinAt(ctx context.Context, dial Dial, addr string, token Token, node, regi
 	return c, answer.extra, nil
 }
 
-// ask sends a request and reads the answer, each a whole stream.
-func ask(ctx context.Context, conn *quic.Conn, request []byte) (joinAnswer, error) {
-	stream, err := conn.OpenStreamSync(ctx)
-	if err != nil {
-		return joinAnswer{}, err
-	}
+// ask sends a request as the whole of a stream and reads the answer.
+func ask(ctx context.Context, stream *quic.Stream, request []byte) (joinAnswer, error) {
 	stop := context.AfterFunc(ctx, func() { _ = stream.SetDeadline(time.Now()) })
 	defer stop()
 	if _, err := stream.Write(request); err != nil {
@@ -146,7 +143,11 @@ func ask(ctx context.Context, conn *quic.Conn, request []byte) (joinAnswer, erro
 	if err != nil {
 		return joinAnswer{}, err
 	}
-	return parseJoinAnswer(b)
+	answer, err := parseJoinAnswer(b)
+	if err == nil && answer.code != "" {
+		err = &relay.Error{Code: answer.code, Text: answer.text}
+	}
+	return answer, err
 }
 
 // joinHost proves to a newcomer that it speaks to a core node of the cluster

@@ -185,11 +185,7 @@ func (t *tries) turn(now time.Time) {
 
 // prefix returns whom an address stands for.
 func prefix(addr net.Addr) netip.Prefix {
-	a, ok := addr.(*net.UDPAddr)
-	if !ok {
-		return netip.Prefix{}
-	}
-	ip := a.AddrPort().Addr().Unmap().WithZone("")
+	ip := addrPort(addr).Addr().WithZone("")
 	bits := 64
 	if ip.Is4() {
 		bits = 32

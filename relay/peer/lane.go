@@ -34,14 +34,15 @@ const (
 // A lane keeps its pair connected. Several goroutines may send.
 type Lane struct {
 	peers  *Peers
-	id     string
+	node   string          // at the other end
+	id     relay.ID        // of this lane, by which the other node tells it from an earlier one
 	ctx    context.Context // ends with the lane
 	cancel context.CancelFunc
 	wake   chan struct{} // of one: there is something to write
-	stats  LaneStats     // its counters are guarded by mu
 
 	mu      sync.Mutex // guards what follows; not held during I/O
-	base    uint64     // number of frames[0]
+	stats   LaneStats
+	base    uint64 // number of frames[0]
 	frames  []laneFrame
 	bytes   int    // what frames cost
 	written int    // so many frames are on the stream of conn
@@ -82,7 +83,7 @@ func (p *Peers) Lane(id string) (*Lane, error) {
 	}
 	link := p.link(id)
 	if link.lane == nil {
-		l := &Lane{peers: p, id: id, wake: make(chan struct{}, 1), base: 1}
+		l := &Lane{peers: p, node: id, id: relay.NewID(), wake: make(chan struct{}, 1), base: 1}
 		l.ctx, l.cancel = context.WithCancel(p.ctx)
 		link.lane = l
 		p.running.Go(l.run)
@@ -150,7 +151,7 @@ func (l *Lane) rouse() {
 func (l *Lane) Stats() LaneStats {
 	l.peers.mu.Lock()
 	var received InletStats
-	if link := l.peers.links[l.id]; link != nil {
+	if link := l.peers.links[l.node]; link != nil {
 		received = link.inlet.stats()
 	}
 	l.peers.mu.Unlock()
@@ -192,9 +193,15 @@ func (l *Lane) end(err error) {
 // run keeps the pair connected and the stream written.
 func (l *Lane) run() {
 	for l.ctx.Err() == nil {
-		conn, err := l.peers.Conn(l.ctx, l.id)
-		if err == nil {
-			l.serve(conn)
+		conn, err := l.peers.Conn(l.ctx, l.node)
+		if err != nil {
+			continue // what failed delays the next try
+		}
+		l.serve(conn)
+		select {
+		case <-conn.Done():
+		case <-time.After(firstBackoff): // the other node ended the stream alone
+		case <-l.ctx.Done():
 		}
 	}
 }
@@ -223,7 +230,7 @@ func (l *Lane) serve(conn *Conn) {
 }
 
 // attach makes conn the one whose stream is written, and returns what the
-// stream begins with: the number of its first frame.
+// stream begins with: the lane's id and the number of its first frame.
 func (l *Lane) attach(conn *Conn) []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -232,7 +239,7 @@ func (l *Lane) attach(conn *Conn) []byte {
 	}
 	l.stats.Streams++
 	l.conn, l.written = conn, 0
-	return binary.AppendUvarint(nil, l.base)
+	return binary.AppendUvarint(l.id[:len(l.id):len(l.id)], l.base)
 }
 
 func (l *Lane) detach() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -27,12 +28,14 @@ type link struct {
 	peers    *Peers
 	id       string
 	current  *Conn
-	try      *try          // nil: nobody waits for a connection
-	dialling bool          // the try has begun to dial
-	changed  chan struct{} // closed and replaced when current or dialling changes
-	failures int           // tries in a row
-	since    time.Time     // of the last failure
-	lane     *Lane         // nil until it is asked for
+	try      *try           // nil: nobody waits for a connection
+	dialling bool           // the try has begun to dial
+	changed  chan struct{}  // closed and replaced when current or dialling changes
+	failures int            // tries in a row
+	since    time.Time      // of the last failure
+	err      error          // why there is no connection
+	remote   netip.AddrPort // of the last connection
+	lane     *Lane          // nil until it is asked for
 	inlet    *inlet
 }
 
@@ -67,7 +70,8 @@ func (l *link) adopt(c *Conn) {
 		l.peers.events.add(Event{Peer: old.peer, Conn: old, Err: errReplaced})
 		old.close(closeReplaced, "another connection is used")
 	}
-	l.current, l.failures = c, 0
+	l.current, l.failures, l.err = c, 0, nil
+	l.remote = addrPort(c.quic.RemoteAddr())
 	l.finish(c, nil)
 	l.change()
 	l.peers.events.add(Event{Peer: c.peer, Conn: c, Up: true})
@@ -83,7 +87,7 @@ func (l *link) lost(c *Conn) {
 	defer l.peers.mu.Unlock()
 	if l.current == c {
 		l.peers.events.add(Event{Peer: c.peer, Conn: c, Err: err})
-		l.current = nil
+		l.current, l.err = nil, err
 		l.change()
 	}
 }
@@ -153,7 +157,7 @@ func (l *link) connect(t *try, wait time.Duration) {
 		l.change()
 	case err != nil:
 		l.failures++
-		l.since = time.Now()
+		l.since, l.err = time.Now(), err
 		l.finish(nil, err)
 		l.change()
 		p.log.Debug("a node cannot be reached", "node", l.id, "addr", node.Addr, "tries", l.failures, "err", err)

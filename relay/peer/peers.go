@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -38,6 +36,7 @@ type Config struct {
 	// every Set. Nil: members may, others may not. A member whose certificate
 	// states another role than its membership may not in any case.
 	Allow func(Identity) error
+	CA    *CA          // core nodes: renews the certificates of those that are connected
 	Log   *slog.Logger // nil: none
 }
 
@@ -79,6 +78,7 @@ func New(c Config) *Peers {
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.streams[kindLane] = p.serveLane
+	p.streams[kindRenew] = p.serveRenew
 	p.datagrams[kindLane] = p.laneDatagram
 	p.running.Go(func() { p.events.tell(p.ctx) })
 	return p
@@ -195,7 +195,7 @@ func (p *Peers) connOrTry(id string) (*Conn, *try, error) {
 	if p.closed {
 		return nil, nil, ErrClosed
 	}
-	if l := p.links[id]; l != nil && l.current != nil {
+	if l := p.links[id]; l != nil && l.current != nil && l.current.quic.Context().Err() == nil {
 		return l.current, nil, nil
 	}
 	if _, is := p.members[id]; !is || id == p.self.Node {
@@ -208,19 +208,6 @@ func (p *Peers) connOrTry(id string) (*Conn, *try, error) {
 	return nil, l.try, nil
 }
 
-// Up returns the connections that are up.
-func (p *Peers) Up() []*Conn {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var up []*Conn
-	for _, id := range slices.Sorted(maps.Keys(p.links)) {
-		if c := p.links[id].current; c != nil {
-			up = append(up, c)
-		}
-	}
-	return up
-}
-
 // Serve takes a connection that another node dialled and returns when it has
 // ended. The listener need not have completed the handshake.
 func (p *Peers) Serve(conn *quic.Conn) {
@@ -230,6 +217,9 @@ func (p *Peers) Serve(conn *quic.Conn) {
 		return
 	}
 	c, hello, err := p.greet(conn)
+	if conn.Context().Err() != nil {
+		return // the other side has found a better one
+	}
 	if err != nil {
 		p.log.Warn("a node was refused", "remote", conn.RemoteAddr().String(), "err", err)
 		_ = conn.CloseWithError(closeRefused, relay.AsError(err).Text)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -61,6 +62,17 @@ func (n *node) stop() {
 func (n *node) kill() {
 	n.port.close()
 	n.Peers.Close()
+}
+
+// Up returns the connections that are up.
+func (n *node) Up() []*Conn {
+	var up []*Conn
+	for _, l := range n.Links() {
+		if l.Conn != nil {
+			up = append(up, l.Conn)
+		}
+	}
+	return up
 }
 
 // know makes nodes members of one cluster.
@@ -408,6 +420,29 @@ func TestADeadNodeIsNoticedWithinTwoSeconds(t *testing.T) {
 	t.Logf("noticed within %v", worst)
 }
 
+func TestAPoorPathIsNotTakenForADeadNode(t *testing.T) {
+	for _, c := range []struct {
+		delay time.Duration
+		loss  float64
+	}{{0, 0.1}, {10 * time.Millisecond, 0.1}, {75 * time.Millisecond, 0.02}, {150 * time.Millisecond, 0.02}, {400 * time.Millisecond, 0}} {
+		t.Run(fmt.Sprintf("%v %v", c.delay, c.loss), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newMemNet(c.delay, c.loss)
+				a, b := pair(t, n)
+				if _, err := a.Peers.Conn(t.Context(), "b"); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(10 * time.Minute)
+				if events := len(a.ups); events != 1 {
+					t.Errorf("%d events in ten idle minutes: %v", events, a.Links()[0].Err)
+				}
+				a.stop()
+				b.stop()
+			})
+		})
+	}
+}
+
 func TestARestartedNodeIsNoticedAtOnce(t *testing.T) {
 	key := &quic.StatelessResetKey{1}
 	for _, c := range []struct {
@@ -503,6 +538,59 @@ func TestTriesAreSharedAndBackOff(t *testing.T) {
 		if _, err := a.Conn(t.Context(), "b"); err != ErrClosed {
 			t.Errorf("%v", err)
 		}
+	})
+}
+
+func TestAnOperatorSeesHowNodesStand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newMemNet(10*time.Millisecond, 0)
+		a, b := pair(t, n)
+		members := []Node{a.member(), b.member(), {ID: "c", Addr: "10.0.0.9:1", Role: RoleEdge}, {ID: "d", Addr: "node.example:1", Role: RoleEdge}}
+		a.Set(members)
+		mustLane(t, a, "b")
+		if _, err := a.Peers.Conn(t.Context(), "c"); err == nil {
+			t.Error("nobody is at c")
+		}
+		links := a.Links()
+		if len(links) != 3 || links[0].Conn == nil || links[0].Lane == nil || links[0].Conn.RTT() < 20*time.Millisecond ||
+			links[1].Conn != nil || links[1].Err == nil || links[1].Failures != 1 || links[2].Err != nil || links[2].Addr != "node.example:1" {
+			t.Errorf("%+v", links)
+		}
+		for addr, known := range map[string]bool{b.addr(): true, "10.0.0.9:1": true, "10.0.0.9:2": false, "10.0.0.8:1": false} {
+			if have := a.Known(netip.MustParseAddrPort(addr)); (have != nil) != known {
+				t.Errorf("%s is known: %v", addr, have != nil)
+			}
+		}
+		a.Set([]Node{a.member(), {ID: "b", Addr: "b.example:1", Role: RoleCore}})
+		if a.Known(netip.MustParseAddrPort(b.addr())) == nil {
+			t.Error("a connected member that is listed by name is not known")
+		}
+		a.stop()
+		b.stop()
+	})
+}
+
+func TestANodeRenewsItsCertificateAtACoreNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ca := newCA(t)
+		n := newMemNet(time.Millisecond, 0)
+		core := openNode(t, n.listen(), issue(t, ca, "core", RoleCore), func(c *Config) { c.CA = ca })
+		edge := openNode(t, n.listen(), issue(t, ca, "edge", RoleEdge), nil)
+		know(core, edge)
+		time.Sleep(nodeLife * 7 / 10)
+		before := edge.creds.Certificate()
+		if err := edge.Renew(t.Context(), "core"); err != nil {
+			t.Fatal(err)
+		}
+		after := edge.creds.Certificate()
+		if edge.creds.Due(time.Now()) || after.NotAfter.Sub(before.NotAfter) < nodeLife*6/10 || edge.creds.Identity().Role != RoleEdge {
+			t.Errorf("valid until %v, before until %v", after.NotAfter, before.NotAfter)
+		}
+		if err := core.Renew(t.Context(), "edge"); relay.CodeOf(err) != relay.CodeForbidden {
+			t.Errorf("at an edge: %v", err)
+		}
+		core.stop()
+		edge.stop()
 	})
 }
 

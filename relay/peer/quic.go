@@ -12,16 +12,20 @@ const (
 	closeRefused                                   // the node is not, or no longer, allowed
 	closeReplaced                                  // another connection of the pair is used
 	closeProtocol                                  // the other side breaks the protocol
+	closeSilent                                    // nothing was heard
 )
 
-// A dead node is noticed within 2 s. A connection that hears nothing ends after
-// idleTimeout, counted from the last packet heard or from the first packet sent
-// after it: 1.8 s at most, unless three probe timeouts of the path are longer
-// (round trips over about 200 ms). An idle pair exchanges a ping and its
-// acknowledgement, about 60 bytes together, every keepAlive.
+// A dead node is noticed within 2 s: a connection on which nothing came for
+// silence, or keepAlive and five round trips if that is longer (from 110 ms on),
+// is closed within a silenceTick of it. An idle pair exchanges a ping and its
+// acknowledgement, about 60 bytes together, every keepAlive. QUIC's own idle
+// timeout is the backstop only: quic-go takes none below 5 s from the other
+// side, and starts it anew with what is sent.
 const (
-	idleTimeout = 900 * time.Millisecond
 	keepAlive   = 350 * time.Millisecond
+	silence     = 900 * time.Millisecond
+	silenceTick = 200 * time.Millisecond
+	idleTimeout = 5 * time.Second
 )
 
 // What a member may open and send before we read it. A member is trusted with
@@ -36,8 +40,8 @@ const (
 
 // QUIC returns the settings of a connection between nodes, for those who dial
 // and for those who accept. A listener that cannot tell them from strangers may
-// accept with smaller windows and fewer streams; idleTimeout and keepAlive hold
-// if one side has them.
+// accept with smaller windows and fewer streams; keepAlive holds if one side has
+// it.
 func QUIC() *quic.Config {
 	return &quic.Config{
 		EnableDatagrams: true, MaxIncomingStreams: maxStreams, MaxIncomingUniStreams: -1,
