@@ -30,8 +30,8 @@ func openClusterNode(t *testing.T, ca *peer.CA, name string, role peer.Role, tok
 	n.Peers = peer.New(peer.Config{Credentials: creds, CA: ca, Dial: func(ctx context.Context, addr string, tls *tlsConfig, q *quic.Config) (*quic.Conn, error) {
 		return n.port.Dial(ctx, addr, tls, q)
 	}})
-	n.HandleFrames(func(from peer.Identity, number uint64, frame []byte) {
-		n.frames <- from.Node + " " + strconv.FormatUint(number, 10) + " " + string(frame)
+	n.HandleFrames(func(f peer.Frame) {
+		n.frames <- f.From.Node + " " + strconv.FormatUint(f.Number, 10) + " " + string(f.Body)
 	})
 	join := peer.NewJoinServer(peer.JoinConfig{CA: ca, Credentials: creds, Tokens: tokens})
 	config := Config{

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"sync/atomic"
 	"time"
 
@@ -73,6 +74,8 @@ func (c *Conn) Peer() Identity { return c.peer }
 
 // Context ends with the connection.
 func (c *Conn) Context() context.Context { return c.quic.Context() }
+// RemoteAddr returns the other node's address as this one sees it.
+func (c *Conn) RemoteAddr() net.Addr { return c.quic.RemoteAddr() }
 
 // Done is closed when the connection has ended.
 func (c *Conn) Done() <-chan struct{} { return c.quic.Context().Done() }

@@ -14,17 +14,26 @@ import (
 // seenAhead bounds how many numbers above the first missing one are remembered.
 const seenAhead = 1024
 
+// Frame is what came on another node's lane.
+type Frame struct {
+	From   Identity
+	Lane   relay.ID // another one after the sender's restart: its numbers begin anew
+	First  uint64   // the number with which this lane began here: 1, or after this node's restart the first that its former life did not acknowledge
+	Number uint64   // its place: every number from First on comes once
+	Body   []byte   // belongs to who takes the frame
+}
+
 // HandleFrames registers what takes the frames of the other nodes' lanes. A
 // node's come one call at a time, in the order in which their first copies
-// came: a frame may overtake others, and number, from 1 without gaps, says its
-// place. The frame belongs to take, which must not wait long.
-func (p *Peers) HandleFrames(take func(from Identity, number uint64, frame []byte)) { p.frames = take }
+// came: a frame may overtake others. take must not wait long.
+func (p *Peers) HandleFrames(take func(Frame)) { p.frames = take }
 
 // inlet is where the frames of another node's lane come in. It outlives
 // connections.
 type inlet struct {
 	turn   chan struct{} // holds a token while a frame is handled, and guards:
 	lane   relay.ID      // that numbers
+	base   uint64        // the number with which it began
 	conn   *Conn         // on which it was begun last
 	window window
 	admit  func(number uint64) freshness // of window
@@ -63,7 +72,7 @@ func (in *inlet) begin(c *Conn, lane relay.ID, base uint64) error {
 	case base == 0:
 		return relay.Errorf(relay.CodeProtocol, "A lane's frames are numbered from 1.")
 	case in.lane != lane:
-		in.lane = lane
+		in.lane, in.base = lane, base
 		in.window = window{next: base}
 	case base > in.window.next:
 		return relay.Errorf(relay.CodeProtocol, "A lane goes on with the frame %d where %d is missing.", base, in.window.next)
@@ -106,7 +115,7 @@ func (in *inlet) first(p *Peers, c *Conn, number uint64, frame []byte) bool {
 		return false
 	}
 	in.frames.Add(1)
-	p.frames(c.peer, number, frame)
+	p.frames(Frame{From: c.peer, Lane: in.lane, First: in.base, Number: number, Body: frame})
 	return true
 }
 

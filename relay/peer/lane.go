@@ -27,7 +27,7 @@ const (
 // Lane carries small frames to one node, reliably and soon: each goes as a
 // datagram at once and on one long stream 2 ms later (DESIGN 2: the gap keeps
 // one lost packet from taking both), and the other node hands the first copy
-// over. Frames are numbered from 1; numbers go on, and what was not
+// over (Frame). Frames are numbered from 1; numbers go on, and what was not
 // acknowledged is sent again, when the connection is lost. A node that
 // restarted may see again what its former life did not acknowledge.
 //

@@ -20,23 +20,20 @@ import (
 type heard struct {
 	mu     sync.Mutex
 	times  map[uint64]int // copies of a number
+	firsts map[uint64]bool
 	took   []time.Duration
 	wrong  int // frames that are not what was sent under their number
-	inTurn int // frames that came in the order of their numbers
-	last   uint64
 }
 
 // hear listens to a node's lanes. Frames are made by said.
 func hear(n *node) *heard {
-	h := &heard{times: map[uint64]int{}}
-	n.HandleFrames(func(_ Identity, number uint64, frame []byte) {
+	h := &heard{times: map[uint64]int{}, firsts: map[uint64]bool{}}
+	n.HandleFrames(func(f Frame) {
+		number, frame := f.Number, f.Body
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.times[number]++
-		if number == h.last+1 {
-			h.inTurn++
-		}
-		h.last = number
+		h.firsts[f.First] = true
 		if binary.BigEndian.Uint64(frame) != number {
 			h.wrong++
 		}
@@ -236,7 +233,7 @@ func TestAFrameCrossesInOnePacket(t *testing.T) {
 		n := newMemNet(10*time.Millisecond, 0)
 		a, b := pair(t, n)
 		arrived := make(chan int, 1)
-		b.HandleFrames(func(Identity, uint64, []byte) { arrived <- n.packets() })
+		b.HandleFrames(func(Frame) { arrived <- n.packets() })
 		lane := mustLane(t, a, "b")
 		time.Sleep(5 * time.Second)
 		for i := range 20 {
@@ -335,6 +332,9 @@ func TestARestartedNodeHearsWhatItsFormerLifeDidNot(t *testing.T) {
 		if lost, doubled := second.count(200); lost != 100 || doubled != 0 || len(second.times) != 100 {
 			t.Errorf("second life: %d lost, %d doubled, %d in all", lost, doubled, len(second.times))
 		}
+		if len(first.firsts) != 1 || !first.firsts[1] || len(second.firsts) != 1 || !second.firsts[101] {
+			t.Errorf("the lives' lanes began with %v and %v", first.firsts, second.firsts)
+		}
 		if lost, doubled := back.count(100); lost != 0 || doubled != 50 {
 			t.Errorf("from both lives: %d lost, %d doubled", lost, doubled)
 		}
@@ -347,7 +347,7 @@ func TestALaneEndsWhenItsNodeLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := pair(t, newMemNet(time.Millisecond, 0))
 		var heard atomic.Int64
-		b.HandleFrames(func(Identity, uint64, []byte) { heard.Add(1) })
+		b.HandleFrames(func(Frame) { heard.Add(1) })
 		lane := mustLane(t, a, "b")
 		if _, err := lane.Send([]byte("x")); err != nil {
 			t.Fatal(err)
@@ -496,9 +496,9 @@ func BenchmarkLane(b *testing.B) {
 	defer x.stop()
 	defer y.stop()
 	var back *Lane
-	y.HandleFrames(func(_ Identity, _ uint64, frame []byte) { _, _ = back.Send(frame) })
+	y.HandleFrames(func(f Frame) { _, _ = back.Send(f.Body) })
 	echoed := make(chan struct{}, 1)
-	x.HandleFrames(func(Identity, uint64, []byte) { echoed <- struct{}{} })
+	x.HandleFrames(func(Frame) { echoed <- struct{}{} })
 	know(x, y)
 	there := mustLane(b, x, "y")
 	back = mustLane(b, y, "x")

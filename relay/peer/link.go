@@ -68,7 +68,7 @@ func (l *link) free(instance relay.ID) bool {
 func (l *link) adopt(c *Conn) {
 	if old := l.current; old != nil {
 		l.peers.events.add(Event{Peer: old.peer, Conn: old, Err: errReplaced})
-		old.close(closeReplaced, "another connection is used")
+		l.drop(old, closeReplaced)
 	}
 	l.current, l.failures, l.err = c, 0, nil
 	l.remote = addrPort(c.quic.RemoteAddr())
@@ -114,8 +114,13 @@ func (l *link) end(err error, code quic.ApplicationErrorCode) {
 		l.lane.end(err)
 	}
 	if l.current != nil {
-		l.current.close(code, "")
+		l.drop(l.current, code)
 	}
+}
+
+// drop closes a connection, which may wait for quic-go, without the caller's mu.
+func (l *link) drop(c *Conn, code quic.ApplicationErrorCode) {
+	l.peers.running.Go(func() { c.close(code, "") })
 }
 
 // begin starts a try.
@@ -177,7 +182,9 @@ func (l *link) connect(t *try, wait time.Duration) {
 func (p *Peers) dial(ctx context.Context, node Node) (*Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
-	conn, err := p.config.Dial(ctx, node.Addr, p.config.Credentials.ClientTLS(ALPN, node.ID), QUIC())
+	config := QUIC()
+	config.KeepAlivePeriod = keepAlive
+	conn, err := p.config.Dial(ctx, node.Addr, p.config.Credentials.ClientTLS(ALPN, node.ID), config)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s at %s: %w", node.ID, node.Addr, err)
 	}

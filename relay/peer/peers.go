@@ -56,7 +56,7 @@ type Peers struct {
 
 	streams   map[Kind]func(context.Context, *Conn, Stream) // not changed after the first Serve or Conn
 	datagrams map[Kind]func(*Conn, []byte)                  // likewise
-	frames    func(from Identity, number uint64, frame []byte)
+	frames    func(Frame)                                   // likewise
 
 	mu      sync.Mutex // guards what follows and what the links say it guards
 	closed  bool
@@ -74,7 +74,7 @@ func New(c Config) *Peers {
 		config: c, self: c.Credentials.Identity(), instance: relay.NewID(), log: c.Log,
 		events: events{wake: make(chan struct{}, 1)}, members: map[string]Node{}, links: map[string]*link{},
 		streams: map[Kind]func(context.Context, *Conn, Stream){}, datagrams: map[Kind]func(*Conn, []byte){},
-		frames: func(Identity, uint64, []byte) {},
+		frames: func(Frame) {},
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.streams[kindLane] = p.serveLane
@@ -88,7 +88,8 @@ func New(c Config) *Peers {
 func (p *Peers) TLS() *tls.Config { return p.config.Credentials.ServerTLS(ALPN) }
 
 // Handle registers what serves the streams of a kind from other nodes, each in
-// a goroutine of its own that Close waits for. ctx ends with the connection.
+// a goroutine of its own that Close waits for; serve, or whom it gives the
+// stream to, closes it. ctx ends with the connection.
 func (p *Peers) Handle(kind Kind, serve func(ctx context.Context, c *Conn, s Stream)) {
 	p.streams[kind] = serve
 }

@@ -154,7 +154,7 @@ func TestNodesTalkOverOneConnection(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	s := conns[0].Stats()
-	if !s.Dialled || s.RTT == 0 || conns[0].RTT() == 0 || s.BytesIn < 900_000 || s.StreamsOut != 1 || s.StreamsIn != 1 || s.DatagramsOut != 1 {
+	if !s.Dialled || s.RTT == 0 || conns[0].RTT() == 0 || s.BytesIn < 900_000 || s.StreamsOut != 1 || s.StreamsIn != 1 || s.DatagramsIn != 1 {
 		t.Errorf("%+v", s)
 	}
 	if _, err := a.Conn(t.Context(), "c"); relay.CodeOf(err) != relay.CodeNotFound {
@@ -630,7 +630,7 @@ func TestAnIdlePairCostsNextToNothing(t *testing.T) {
 		time.Sleep(time.Minute)
 		packets := float64(n.packets()-before) / 60
 		rate := float64(c.Stats().BytesIn+c.Stats().BytesOut-bytes) / 60
-		if packets > 12 { // a ping and its acknowledgement each, every keepAlive
+		if packets > 7 { // a ping and its acknowledgement every keepAlive
 			t.Errorf("%.1f packets a second", packets)
 		}
 		t.Logf("%.1f packets and %.0f bytes a second", packets, rate)

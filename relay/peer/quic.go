@@ -17,8 +17,8 @@ const (
 
 // A dead node is noticed within 2 s: a connection on which nothing came for
 // silence, or keepAlive and five round trips if that is longer (from 110 ms on),
-// is closed within a silenceTick of it. An idle pair exchanges a ping and its
-// acknowledgement, about 60 bytes together, every keepAlive. QUIC's own idle
+// is closed within a silenceTick of it. On an idle pair the node that dialled
+// sends a ping every keepAlive, which is acknowledged: about 60 bytes together. QUIC's own idle
 // timeout is the backstop only: quic-go takes none below 5 s from the other
 // side, and starts it anew with what is sent.
 const (
@@ -40,13 +40,12 @@ const (
 
 // QUIC returns the settings of a connection between nodes, for those who dial
 // and for those who accept. A listener that cannot tell them from strangers may
-// accept with smaller windows and fewer streams; keepAlive holds if one side has
-// it.
+// accept with smaller windows and fewer streams.
 func QUIC() *quic.Config {
 	return &quic.Config{
 		EnableDatagrams: true, MaxIncomingStreams: maxStreams, MaxIncomingUniStreams: -1,
 		InitialStreamReceiveWindow: streamWindow, MaxStreamReceiveWindow: streamWindowMax,
 		InitialConnectionReceiveWindow: connWindow, MaxConnectionReceiveWindow: connWindowMax,
-		HandshakeIdleTimeout: 2 * time.Second, MaxIdleTimeout: idleTimeout, KeepAlivePeriod: keepAlive,
+		HandshakeIdleTimeout: 2 * time.Second, MaxIdleTimeout: idleTimeout,
 	}
 }
