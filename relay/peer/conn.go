@@ -160,26 +160,32 @@ func (c *Conn) start(lost func()) {
 	})
 }
 
-// listen closes the connection when nothing is heard any more, and returns when
-// it has ended.
+// listen probes the other node when nothing is heard, closes the connection
+// when still nothing is, and returns when it has ended.
 func (c *Conn) listen() {
-	tick := time.NewTicker(silenceTick)
-	defer tick.Stop()
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	probe := append([]byte{byte(kindHello)}, make([]byte, probeSize)...)
 	var packets uint64
 	heard := time.Now()
 	for looked := heard; ; {
 		select {
-		case <-tick.C:
+		case <-ticker.C:
 		case <-c.Done():
 			return
 		}
 		now, s := time.Now(), c.quic.ConnectionStats()
-		if s.PacketsReceived != packets || now.Sub(looked) > 2*silenceTick { // or it is this node that slept
-			packets, heard = s.PacketsReceived, now
+		if now.Sub(looked) > 2*tick { // it is this node that slept
+			heard = now
 		}
 		looked = now
-		if now.Sub(heard) >= max(silence, keepAlive+5*s.SmoothedRTT) {
+		switch {
+		case s.PacketsReceived != packets:
+			packets, heard = s.PacketsReceived, now
+		case now.Sub(heard) >= max(silence, 2*tick+5*s.SmoothedRTT):
 			c.close(closeSilent, "nothing was heard")
+		case c.dialled || now.Sub(heard) > 2*tick:
+			_ = c.send(probe) // where it finds no room, what waits does as well
 		}
 	}
 }

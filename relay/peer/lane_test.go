@@ -137,8 +137,10 @@ func faults(t *testing.T, frames uint64, doubles bool) (lost, doubled int) {
 	senders.Wait()
 	close(over)
 	breaker.Wait()
-	for i, lane := range lanes {
+	for _, lane := range lanes {
 		drain(t, lane)
+	}
+	for i, lane := range lanes {
 		l, d := heards[1-i].count(frames)
 		lost, doubled = lost+l, doubled+d
 		if heards[i].wrong > 0 {
@@ -233,20 +235,22 @@ func TestAFrameCrossesInOnePacket(t *testing.T) {
 		n := newMemNet(10*time.Millisecond, 0)
 		a, b := pair(t, n)
 		arrived := make(chan int, 1)
-		b.HandleFrames(func(Frame) { arrived <- n.packets() })
+		b.HandleFrames(func(Frame) { arrived <- n.largePackets() })
 		lane := mustLane(t, a, "b")
 		time.Sleep(5 * time.Second)
 		for i := range 20 {
-			time.Sleep(keepAlive/2 + time.Duration(i)*time.Millisecond)
-			before := n.packets()
+			time.Sleep(tick + time.Duration(i)*time.Millisecond)
+			before := n.largePackets()
 			if _, err := lane.Send(make([]byte, 200)); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Millisecond) // before the copy
-			if sent := n.packets() - before; sent != 1 {
+			if sent := n.largePackets() - before; sent != 1 {
 				t.Errorf("%d packets were sent", sent)
 			}
-			<-arrived
+			if sent := <-arrived - before; sent != 2 { // the copy
+				t.Errorf("%d packets were sent in all", sent)
+			}
 		}
 		a.stop()
 		b.stop()

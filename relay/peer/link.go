@@ -182,9 +182,7 @@ func (l *link) connect(t *try, wait time.Duration) {
 func (p *Peers) dial(ctx context.Context, node Node) (*Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
-	config := QUIC()
-	config.KeepAlivePeriod = keepAlive
-	conn, err := p.config.Dial(ctx, node.Addr, p.config.Credentials.ClientTLS(ALPN, node.ID), config)
+	conn, err := p.config.Dial(ctx, node.Addr, p.config.Credentials.ClientTLS(ALPN, node.ID), QUIC())
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s at %s: %w", node.ID, node.Addr, err)
 	}
@@ -194,6 +192,9 @@ func (p *Peers) dial(ctx context.Context, node Node) (*Conn, error) {
 		return nil, fmt.Errorf("connect to %s at %s: %w", node.ID, node.Addr, err)
 	}
 	id, err := provedBy(conn)
+	if err == nil {
+		err = p.judge(id)
+	}
 	if err != nil {
 		_ = conn.CloseWithError(closeRefused, "")
 		return nil, fmt.Errorf("connect to %s at %s: %w", node.ID, node.Addr, err)

@@ -454,7 +454,8 @@ func TestARestartedNodeIsNoticedAtOnce(t *testing.T) {
 		{"it dials", nil, true, false, 100 * time.Millisecond},
 		{"it has its reset key and is spoken to", key, false, true, 50 * time.Millisecond},
 		{"it has no key and is spoken to", nil, false, true, 2 * time.Second},
-		{"nobody says anything", key, false, false, 2 * time.Second},
+		{"nobody says anything", key, false, false, 3 * tick},
+		{"nobody says anything and it has no key", nil, false, false, 2 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -630,7 +631,7 @@ func TestAnIdlePairCostsNextToNothing(t *testing.T) {
 		time.Sleep(time.Minute)
 		packets := float64(n.packets()-before) / 60
 		rate := float64(c.Stats().BytesIn+c.Stats().BytesOut-bytes) / 60
-		if packets > 7 { // a ping and its acknowledgement every keepAlive
+		if packets > 7 { // a probe and its acknowledgement every 0.4 s
 			t.Errorf("%.1f packets a second", packets)
 		}
 		t.Logf("%.1f packets and %.0f bytes a second", packets, rate)
