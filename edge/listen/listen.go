@@ -1,6 +1,7 @@
-// Package listen is the node's one port number, UDP and TCP: HTTP on TCP,
-// QUIC on UDP with what the ALPN says, certificates, and the limits on those
-// who have not proved anything. DESIGN decision 4.
+// Package listen is the node's one port number, UDP and TCP: QUIC on UDP with
+// what the ALPN says, HTTP on TCP and beside it TLS with what the ALPN says,
+// dialling from the same port, certificates, and the limits on those who have
+// not proved anything. DESIGN decision 4.
 package listen
 
 import (

@@ -138,7 +138,7 @@ func TestADeadNodeIsNoticedThroughStrangersSettingsToo(t *testing.T) {
 	a.port.udp[0].Conn.Close() // as if the process were killed: nobody is told
 	began := time.Now()
 	<-there.Done()
-	if took := time.Since(began); took > 2*time.Second {
+	if took := time.Since(began); took > 3*time.Second { // 2 s, and what a busy machine takes; quic-go alone would take 5
 		t.Errorf("noticed after %v", took)
 	}
 	<-conn.Done()

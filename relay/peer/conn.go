@@ -175,8 +175,8 @@ func (c *Conn) listen() {
 			return
 		}
 		now, s := time.Now(), c.quic.ConnectionStats()
-		if now.Sub(looked) > 2*tick { // it is this node that slept
-			heard = now
+		if slept := now.Sub(looked) - 2*tick; slept > 0 { // this node's own pauses do not count
+			heard = heard.Add(slept)
 		}
 		looked = now
 		switch {

@@ -75,9 +75,9 @@ func parseJoinAnswer(b []byte) (joinAnswer, error) {
 // Join makes this machine the node of that name in the cluster that made the
 // token. It asks the token's addresses in turn until one answers. It returns
 // the node's credentials, which the caller saves, and what the cluster tells
-// newcomers of that role, at most 256 KiB. Errors: a *relay.Error where the
-// cluster refuses (CodeAuth: token unknown, spent or expired); else the reason
-// why no address could be reached.
+// newcomers of that role, at most 192 KiB. Errors: a *relay.Error where the
+// cluster refuses (CodeAuth: token unknown, spent or expired); else why no core
+// node of the cluster could be reached at any address.
 func Join(ctx context.Context, dial Dial, token Token, node, region string) (*Credentials, []byte, error) {
 	if err := token.validate(); err != nil {
 		return nil, nil, err
@@ -167,7 +167,7 @@ func (h *joinHost) tls() *tls.Config {
 
 func (h *joinHost) prove(s tls.ConnectionState) error {
 	if len(s.PeerCertificates) != 2 || sha256.Sum256(s.PeerCertificates[1].Raw) != h.fingerprint {
-		return relay.Errorf(relay.CodeAuth, "The node that answers is not of the cluster that made this token.")
+		return errors.New("the node that answers is not of the cluster that made this token")
 	}
 	ca := s.PeerCertificates[1]
 	verifier := &Credentials{ca: ca, pool: x509.NewCertPool()}
@@ -177,7 +177,7 @@ func (h *joinHost) prove(s tls.ConnectionState) error {
 		return err
 	}
 	if id.Role != RoleCore {
-		return relay.Errorf(relay.CodeAuth, "The node that answers, %s, is no core node.", id.Node)
+		return fmt.Errorf("the node that answers, %s, is no core node", id.Node)
 	}
 	h.ca = ca
 	return nil

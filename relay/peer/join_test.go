@@ -122,6 +122,12 @@ func TestANewcomerAsksOnlyItsOwnCluster(t *testing.T) {
 	if s.asked != 0 {
 		t.Errorf("the secret was told to the wrong node %d times", s.asked)
 	}
+	right := joinHostAt(t, udp(t), ca, RoleCore, s)
+	defer right.close()
+	token.Addrs = []string{foreign.addr(), edge.addr(), right.addr()}
+	if _, _, err := Join(t.Context(), me.dial, token, "edge-1", ""); err != nil {
+		t.Errorf("the right one comes last: %v", err)
+	}
 }
 
 func TestTheNextAddressIsAskedIfOneIsDead(t *testing.T) {

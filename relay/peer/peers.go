@@ -87,7 +87,7 @@ func New(c Config) *Peers {
 // TLS returns how the node answers other nodes: for the listener.
 func (p *Peers) TLS() *tls.Config { return p.config.Credentials.ServerTLS(ALPN) }
 
-// Handle registers what serves the streams of a kind from other nodes, each in
+// Handle registers what serves the streams of a kind, FirstKind or above, each in
 // a goroutine of its own that Close waits for; serve, or whom it gives the
 // stream to, closes it. ctx ends with the connection.
 func (p *Peers) Handle(kind Kind, serve func(ctx context.Context, c *Conn, s Stream)) {
@@ -296,6 +296,8 @@ func (p *Peers) claim(c *Conn) bool {
 		select {
 		case <-changed:
 		case <-c.Done():
+			return false
+		case <-p.ctx.Done():
 			return false
 		case <-giveUp.C:
 			return false
