@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"io"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -155,33 +156,38 @@ func (p *Peers) serveLane(ctx context.Context, c *Conn, s Stream) {
 		_ = s.Close()
 		return
 	}
-	r := bufio.NewReaderSize(s, 4<<10)
-	lane, number, err := readLaneHead(r)
-	if err == nil {
-		err = in.begin(c, lane, number)
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	acks := acknowledger{in: in, to: s, came: make(chan struct{}, 1)}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		acks.run(ctx)
-	}()
-	for ; err == nil; number++ {
-		var frame []byte
-		if frame, err = readLaneFrame(r); err == nil {
-			in.stream(p, c, lane, number, frame)
-			acks.note()
-		}
-	}
+	var acking sync.WaitGroup
+	acking.Go(func() { acks.run(ctx) })
+	err := p.readLane(c, in, bufio.NewReaderSize(s, 4<<10), acks.note)
 	cancel()
-	if relay.CodeOf(err) == relay.CodeProtocol || relay.CodeOf(err) == relay.CodeTooLarge {
+	if code := relay.CodeOf(err); code == relay.CodeProtocol || code == relay.CodeTooLarge {
 		p.log.Warn("a node breaks the protocol of lanes", "node", c.peer.Node, "err", err)
 		c.close(closeProtocol, relay.AsError(err).Text)
 	}
 	s.CancelWrite(0)
 	_ = s.Close()
-	<-done
+	acking.Wait()
+}
+
+// readLane hands the frames of a stream over until it ends.
+func (p *Peers) readLane(c *Conn, in *inlet, r *bufio.Reader, came func()) error {
+	lane, number, err := readLaneHead(r)
+	if err != nil {
+		return err
+	}
+	if err := in.begin(c, lane, number); err != nil {
+		return err
+	}
+	for ; ; number++ {
+		frame, err := readLaneFrame(r)
+		if err != nil {
+			return err
+		}
+		in.stream(p, c, lane, number, frame)
+		came()
+	}
 }
 
 // readLaneHead reads what a lane's stream begins with: which lane it is, and
