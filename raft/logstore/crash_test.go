@@ -17,7 +17,7 @@ import (
 // block by block, as rng has it.
 type powerCut struct {
 	mem   *vfs.MemFS
-	at    int64
+	at    atomic.Int64
 	rng   *rand.Rand
 	acked func() uint64
 
@@ -30,7 +30,7 @@ type powerCut struct {
 func (p *powerCut) String() string { return "power cut" }
 
 func (p *powerCut) MaybeError(op errorfs.Op) error {
-	if op.Kind.ReadOrWrite() == errorfs.OpIsWrite && p.ops.Add(1) == p.at {
+	if op.Kind.ReadOrWrite() == errorfs.OpIsWrite && p.ops.Add(1) == p.at.Load() {
 		p.cut()
 	}
 	return nil
@@ -83,11 +83,12 @@ func crashRun(t *testing.T, seed uint64, wrap func(vfs.FS) vfs.FS) error {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	mem := crashable(t)
 	var acked, cutTo atomic.Uint64
-	p := &powerCut{mem: mem, at: 30 + rng.Int64N(150), rng: rand.New(rand.NewPCG(seed, 9)), acked: acked.Load}
+	p := &powerCut{mem: mem, rng: rand.New(rand.NewPCG(seed, 9)), acked: acked.Load}
+	p.at.Store(30 + rng.Int64N(150))
 	d := open(t, errorfs.Wrap(wrap(mem), p))
 	s := newStore(t, d, "a/")
 	next := uint64(1)
-	for p.ops.Load() < p.at {
+	for p.ops.Load() < p.at.Load() {
 		n := rng.Uint64N(20) + 1
 		if err := s.StoreLogs(entries(next, next+n-1)); err != nil {
 			t.Fatal(err)

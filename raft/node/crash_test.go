@@ -71,7 +71,7 @@ type noSyncFile struct{ vfs.File }
 func (noSyncFile) SyncData() error { return nil }
 
 // emptyDisk is a crashable file system with the folder for the database.
-func emptyDisk(t *testing.T) *vfs.MemFS {
+func emptyDisk(t testing.TB) *vfs.MemFS {
 	t.Helper()
 	mem := vfs.NewCrashableMem()
 	if err := mem.MkdirAll("db", 0o755); err != nil {

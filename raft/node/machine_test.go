@@ -32,6 +32,7 @@ type counter struct {
 	deadline atomic.Int64 // ms; 0: none
 	stuck    atomic.Bool  // a Tick leaves the deadline as it is
 	ticked   chan int64
+	reloads  atomic.Uint64
 }
 
 const (
@@ -112,6 +113,7 @@ func (c *counter) Rows() (*pebble.Iterator, uint64, error) {
 }
 
 func (c *counter) Reload(ingest func() error) error {
+	c.reloads.Add(1)
 	if err := ingest(); err != nil {
 		return err
 	}

@@ -48,13 +48,18 @@ const pollMatch = 20 * time.Millisecond
 func (n *Node) Members() []Member {
 	_, leader := n.raft.LeaderWithID()
 	var list []Member
-	for _, s := range n.raft.GetConfiguration().Configuration().Servers {
+	for _, s := range n.servers() {
 		list = append(list, Member{
 			ID: string(s.ID), Address: string(s.Address), Voter: s.Suffrage == raft.Voter, Leader: s.ID == leader,
 		})
 	}
 	slices.SortFunc(list, func(a, b Member) int { return cmp.Compare(a.ID, b.ID) })
 	return list
+}
+
+// servers returns the members as Raft has them. Its own slice is shared.
+func (n *Node) servers() []raft.Server {
+	return slices.Clone(n.raft.GetConfiguration().Configuration().Servers)
 }
 
 // Leader returns who leads, as far as this node knows; "", "": nobody.
@@ -127,7 +132,7 @@ func (n *Node) handOver(ctx context.Context) error {
 
 // successors returns the other voters, who is most likely to take over first.
 func (n *Node) successors() []raft.Server {
-	list := slices.DeleteFunc(n.raft.GetConfiguration().Configuration().Servers, func(m raft.Server) bool {
+	list := slices.DeleteFunc(n.servers(), func(m raft.Server) bool {
 		return m.ID == n.id || m.Suffrage != raft.Voter || n.suspected(m.ID)
 	})
 	slices.SortFunc(list, func(a, b raft.Server) int {
@@ -194,7 +199,7 @@ func (n *Node) awaitMatch(ctx context.Context, id raft.ServerID, index uint64) e
 // settleAddress lets the cell know where this node is dialled now, if that is
 // news. It leads.
 func (n *Node) settleAddress() {
-	for _, m := range n.raft.GetConfiguration().Configuration().Servers {
+	for _, m := range n.servers() {
 		if m.ID == n.id && m.Address != n.wire.LocalAddr() {
 			// If it fails, the next election tries again.
 			_ = n.raft.AddVoter(m.ID, n.wire.LocalAddr(), 0, 0).Error()

@@ -299,7 +299,7 @@ func (n *Node) Err() error {
 	n.mu.Lock()
 	closed := n.closed
 	n.mu.Unlock()
-	members := n.raft.GetConfiguration().Configuration().Servers
+	members := n.servers()
 	_, leader := n.raft.LeaderWithID()
 	switch {
 	case closed:

@@ -73,7 +73,7 @@ func (n *Node) watch(ctx context.Context) {
 // follow tells of a new leader and of new members.
 func (w *watcher) follow() {
 	address, leader := w.raft.LeaderWithID()
-	members := w.raft.GetConfiguration().Configuration().Servers
+	members := w.servers()
 	moved := leader != w.leader
 	if changed := !slices.Equal(members, w.members); (changed || moved) && w.tell.members != nil {
 		w.tell.members()
@@ -199,22 +199,17 @@ func (n *Node) suspected(id raft.ServerID) bool {
 }
 
 // Admits returns nil if the core node called id may take part: if it is a
-// member. While this node knows no leader or is no voter itself, any is
-// admitted, because its own view of the members may be old or, before it has
-// caught up, empty; who may be a core node at all is for the certificates to say.
+// member. While this node knows no leader, any is admitted, because its own
+// view of the members may be old or, before it has joined, empty; who may be a
+// core node at all is for the certificates to say.
 func (n *Node) Admits(id string) error {
 	if _, leader := n.raft.LeaderWithID(); leader == "" {
 		return nil
 	}
-	voter := false
-	for _, m := range n.raft.GetConfiguration().Configuration().Servers {
+	for _, m := range n.servers() {
 		if m.ID == raft.ServerID(id) {
 			return nil
 		}
-		voter = voter || m.ID == n.id && m.Suffrage == raft.Voter
-	}
-	if !voter {
-		return nil
 	}
 	return errors.New(id + " is no member of the cell")
 }
