@@ -1,10 +1,22 @@
 package node
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+	"github.com/hashicorp/raft"
+
+	"kohe/raft/logstore"
 )
 
 func real(fs vfs.FS) vfs.FS { return fs }
@@ -25,15 +37,201 @@ func TestACellOfSeveralLosesNothingAcknowledged(t *testing.T) {
 	}
 }
 
-func TestStormNoticesDisksThatDoNotSync(t *testing.T) {
-	for seed := range uint64(10) {
-		var err error
-		synctest.Test(t, func(t *testing.T) {
-			err = storm(t, seed, 10, func(fs vfs.FS) vfs.FS { return noSync{fs} }, "a", "b", "c")
-		})
-		if err != nil {
-			return
-		}
+// cutAll writes to three members, cuts the power of all and says what is lost.
+func cutAll(t *testing.T, seed uint64, wrap func(vfs.FS) vfs.FS) (err error) {
+	ids := []string{"a", "b", "c"}
+	w := newWorld(t, seed, wrap, ids...)
+	stop := make(chan struct{})
+	var writers sync.WaitGroup
+	writers.Go(func() { w.write(0, stop) })
+	time.Sleep(10 * time.Second)
+	close(stop)
+	writers.Wait()
+	for id, mem := range w.crash(ids...) {
+		w.net.part(id, 0)
+		err = errors.Join(err, w.tryOpen(id, mem, true))
 	}
-	t.Error("a hundred faults on disks without sync went unnoticed")
+	if err == nil {
+		err = w.settle()
+	}
+	w.close()
+	return err
+}
+
+func TestAPowerCutOfAllMembersIsHarmlessOnlyIfDisksSync(t *testing.T) {
+	noticed := false
+	for seed := range uint64(10) {
+		synctest.Test(t, func(t *testing.T) {
+			if err := cutAll(t, seed, real); err != nil {
+				t.Error(err)
+			}
+			noticed = noticed || cutAll(t, seed, func(fs vfs.FS) vfs.FS { return noSync{fs} }) != nil
+		})
+	}
+	if !noticed {
+		t.Error("ten power cuts of disks that do not sync went unnoticed")
+	}
+}
+
+func TestMembersJoinAndLeaveAndMove(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, real, "a")
+		w.cut()
+		w.open("b", emptyDisk(t), true)
+		b := w.members["b"]
+		time.Sleep(time.Minute)
+		if err := b.Err(); !errors.Is(err, ErrNotMember) {
+			t.Errorf("before it is added: %v", err)
+		}
+		w.add("b")
+		<-b.Ready()
+		if id, address := b.Leader(); id != "a" || address != "a" || b.Err() != nil {
+			t.Errorf("b follows %s at %s, %v", id, address, b.Err())
+		}
+		_, err := b.Node.Apply([]byte("x"))
+		if led, ok := errors.AsType[*NotLeader](err); !ok || led.ID != "a" || !errors.Is(err, raft.ErrNotLeader) {
+			t.Errorf("a follower answers %v", err)
+		}
+		if err := b.Add(t.Context(), "c", "c"); !errors.Is(err, raft.ErrNotLeader) {
+			t.Errorf("a follower adds: %v", err)
+		}
+		if err := b.Admits("stranger"); err == nil || b.Admits("a") != nil {
+			t.Errorf("admitted a stranger (%v) or refused a member", err)
+		}
+
+		a := w.members["a"]
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		if err := a.Add(ctx, "nobody", "nobody"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("added one who is not there: %v", err)
+		}
+		if got := fmt.Sprint(a.Members()); got != "[{a a true true} {b b true false} {nobody nobody false false}]" {
+			t.Errorf("members %s", got)
+		}
+		if err := a.Remove(t.Context(), "nobody"); err != nil {
+			t.Error(err)
+		}
+
+		w.open("c", emptyDisk(t), true)
+		w.add("c")
+		mem := b.mem
+		w.stop("b")
+		w.at["b"] = "elsewhere"
+		w.open("b", mem, true)
+		if err := w.leader().Add(t.Context(), "b", "elsewhere"); err != nil {
+			t.Error(err)
+		}
+		if err := w.settle(); err != nil {
+			t.Error(err)
+		}
+		if got := fmt.Sprint(w.members["b"].Members()); got != "[{a a true true} {b elsewhere true false} {c c true false}]" {
+			t.Errorf("members %s", got)
+		}
+		w.close()
+	})
+}
+
+func TestALeaderHandsOverBeforeItStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, real, "a", "b", "c")
+		before := w.leader().id
+		if err := w.leader().Transfer(t.Context()); err != nil {
+			t.Error(err)
+		}
+		leader := w.leader()
+		if leader.id == before {
+			t.Error("the same leads on")
+		}
+		began := time.Now()
+		w.stop(leader.id)
+		w.leader()
+		if took := time.Since(began); took > 100*time.Millisecond {
+			t.Errorf("%v without a leader", took)
+		}
+		w.close()
+	})
+}
+
+func TestASilentLeaderThatIsSuspectedIsReplacedAfterTheLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, real, "a", "b", "c")
+		for round := range 10 {
+			leader := w.leader().id
+			for _, m := range w.list() {
+				m.Suspect(leader) // for nothing, as it is there
+			}
+			time.Sleep(5 * time.Second)
+			if now := w.leader().id; now != leader {
+				t.Fatalf("round %d: %s was replaced by %s without a reason", round, leader, now)
+			}
+			began := time.Now()
+			left := w.crash(leader)
+			for _, m := range w.list() {
+				m.Suspect(leader)
+			}
+			w.leader()
+			if took := time.Since(began); took > 200*time.Millisecond {
+				t.Errorf("round %d: %v until the next leader", round, took)
+			}
+			w.start(left)
+			for _, m := range w.list() {
+				m.Trust(leader)
+			}
+			time.Sleep(5 * time.Second)
+		}
+		w.close()
+	})
+}
+
+// full is a disk that can be full.
+type full struct {
+	mu    sync.Mutex // guards disks
+	disks []*atomic.Bool
+}
+
+func (f *full) wrap(fs vfs.FS) vfs.FS {
+	on := new(atomic.Bool)
+	f.mu.Lock()
+	f.disks = append(f.disks, on)
+	f.mu.Unlock()
+	return errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if on.Load() && (op.Kind == errorfs.OpFileWrite || op.Kind == errorfs.OpCreate) {
+			return syscall.ENOSPC
+		}
+		return nil
+	}))
+}
+
+func TestAMemberWithAFullDiskGivesLeadershipAwayAndComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ids := []string{"a", "b", "c"}
+		var disks full
+		w := newWorld(t, 1, disks.wrap, ids...)
+		stop := make(chan struct{})
+		var writers sync.WaitGroup
+		writers.Go(func() { w.write(0, stop) })
+		for range 3 {
+			leader := w.leader()
+			on := disks.disks[slices.Index(ids, leader.id)]
+			on.Store(true)
+			time.Sleep(3 * time.Second)
+			if err := leader.Err(); !errors.Is(err, logstore.ErrFull) {
+				t.Errorf("%s says %v", leader.id, err)
+			}
+			if now := w.leader(); now == leader {
+				t.Errorf("%s leads on", leader.id)
+			}
+			on.Store(false)
+			time.Sleep(5 * time.Second)
+			if err := leader.Err(); err != nil {
+				t.Errorf("with space again, %s says %v", leader.id, err)
+			}
+		}
+		close(stop)
+		writers.Wait()
+		if err := w.settle(); err != nil {
+			t.Error(err)
+		}
+		w.close()
+	})
 }

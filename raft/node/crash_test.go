@@ -113,7 +113,7 @@ func lives(t *testing.T, seed uint64, cuts int, wrap func(vfs.FS) vfs.FS) error 
 		var background sync.WaitGroup
 		background.Go(func() {
 			for p.on() { // truncate as much and as often as possible
-				if err := truncate(c); err != nil {
+				if err := truncate(c, 1); err != nil {
 					t.Error(err)
 					return
 				}
@@ -128,16 +128,18 @@ func lives(t *testing.T, seed uint64, cuts int, wrap func(vfs.FS) vfs.FS) error 
 	return nil
 }
 
-// truncate takes a snapshot and cuts the log up to it, without the slack that
-// a node leaves for slower members, and now and then flushes.
-func truncate(c *cell) error {
+// truncate takes a snapshot and cuts the log up to it, with less slack than a
+// node leaves for slower members, and flushes.
+func truncate(c *cell, slack uint64) error {
 	if err := c.Snapshot(); err != nil {
 		return err
 	}
 	if list, err := c.store.List(); err != nil || len(list) == 0 {
 		return err
-	} else if err := c.store.DeleteRange(1, list[0].Index-1); err != nil {
-		return err
+	} else if index := list[0].Index; index > slack {
+		if err := c.store.DeleteRange(1, index-slack); err != nil {
+			return err
+		}
 	}
 	_, err := c.disk.DB.AsyncFlush()
 	return err

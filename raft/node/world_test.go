@@ -1,7 +1,9 @@
 package node
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -33,6 +35,7 @@ type world struct {
 
 	mu      sync.Mutex // guards what follows
 	members map[string]*member
+	at      map[string]string // address, if it is not the id
 	acked   map[string]struct{}
 	fatal   []error
 	sent    uint64 // states that members were sent
@@ -41,7 +44,7 @@ type world struct {
 func newWorld(t testing.TB, seed uint64, wrap func(vfs.FS) vfs.FS, ids ...string) *world {
 	w := &world{
 		t: t, net: newMemNet(), rng: rand.New(rand.NewPCG(seed, 5)), wrap: wrap,
-		members: map[string]*member{}, acked: map[string]struct{}{},
+		members: map[string]*member{}, at: map[string]string{}, acked: map[string]struct{}{},
 	}
 	for i, id := range ids {
 		w.open(id, emptyDisk(t), i > 0)
@@ -55,8 +58,14 @@ func newWorld(t testing.TB, seed uint64, wrap func(vfs.FS) vfs.FS, ids ...string
 }
 
 // open starts the member on its disk.
-func (w *world) open(id string, mem *vfs.MemFS, join bool) *member {
+func (w *world) open(id string, mem *vfs.MemFS, join bool) {
 	w.t.Helper()
+	if err := w.tryOpen(id, mem, join); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) tryOpen(id string, mem *vfs.MemFS, join bool) error {
 	m := &member{id: id, mem: mem, fs: w.wrap(mem)}
 	disk, err := logstore.Open(logstore.Config{Dir: "db", FS: m.fs, Logger: quiet, Fatal: func(err error) {
 		w.mu.Lock()
@@ -64,20 +73,20 @@ func (w *world) open(id string, mem *vfs.MemFS, join bool) *member {
 		w.fatal = append(w.fatal, fmt.Errorf("%s: %w", id, err))
 	}})
 	if err != nil {
-		w.t.Fatal(err)
+		return err
 	}
 	m.cell = &cell{disk: disk, counter: openCounter(w.t, disk.DB)}
 	m.Node, err = Open(Config{
 		ID: id, Disk: disk, Prefix: []byte("raft/"), Machine: m.counter, Join: join, Logger: quiet,
-		Transport: NewTransport(w.net.listen(id), Timing{}, quiet),
+		Transport: NewTransport(w.net.listen(cmp.Or(w.at[id], id)), Timing{}, quiet),
 	})
 	if err != nil {
-		w.t.Fatal(err)
+		return errors.Join(err, disk.Close())
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.members[id] = m
-	return m
+	return nil
 }
 
 func (w *world) list() []*member {
@@ -231,9 +240,10 @@ func (w *world) close() {
 }
 
 // cut makes the leader take a snapshot and cut its log, so that who is behind
-// has to be sent the state.
+// has to be sent the state. The slack is more than the writers can have in an
+// old leader's log that nobody else has.
 func (w *world) cut() {
-	if err := truncate(w.leader().cell); err != nil {
+	if err := truncate(w.leader().cell, 20); err != nil {
 		w.t.Log(err) // it may have lost leadership meanwhile
 	}
 }
