@@ -180,7 +180,7 @@ func (w *world) write(writer int, stop <-chan struct{}) {
 			} else if err == nil {
 				w.t.Errorf("apply %s: %v", id, n)
 			}
-			if _, other := err.(*NotLeader); !other {
+			if !errors.Is(err, raft.ErrNotLeader) {
 				break // done, or nobody knows
 			}
 		}
