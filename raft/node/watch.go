@@ -2,7 +2,7 @@ package node
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -199,17 +199,19 @@ func (n *Node) suspected(id raft.ServerID) bool {
 }
 
 // Admits returns nil if the core node called id may take part: if it is a
-// member. While this node knows no leader, any is admitted, because its own
-// view of the members may be old or, before it has joined, empty; who may be a
-// core node at all is for the certificates to say.
+// member or leads. While this node knows no leader or does not find itself among
+// the members, any is admitted, because its own view of the members may be old
+// or, before it has joined, empty; who may be a core node at all is for the
+// certificates to say.
 func (n *Node) Admits(id string) error {
-	if _, leader := n.raft.LeaderWithID(); leader == "" {
-		return nil
-	}
+	_, leader := n.raft.LeaderWithID()
+	self, other := false, raft.ServerID(id) == leader
 	for _, m := range n.servers() {
-		if m.ID == raft.ServerID(id) {
-			return nil
-		}
+		self = self || m.ID == n.id
+		other = other || m.ID == raft.ServerID(id)
 	}
-	return errors.New(id + " is no member of the cell")
+	if leader != "" && self && !other {
+		return fmt.Errorf("%s is no member of the cell", id)
+	}
+	return nil
 }
