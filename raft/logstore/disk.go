@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -34,11 +35,19 @@ const (
 	reclaimAfter = 10 * time.Second
 )
 
-// DefaultSlow is how long a durable write may take before the process ends.
-const DefaultSlow = 10 * time.Second
+// DefaultSlow is how long a durable write may take before the process ends, and
+// stallAfter how long until Err says so.
+const (
+	DefaultSlow = 10 * time.Second
+	stallAfter  = time.Second
+)
 
-// ErrFull is the Err of a Disk on which writes wait for space.
-var ErrFull = errors.New("the disk is full: writes wait until there is space")
+// What Err says of a Disk that takes no writes for now.
+var (
+	ErrFull     = errors.New("the disk is full: writes wait until there is space")
+	ErrReadOnly = errors.New("the disk is read-only: writes wait until it is writable")
+	ErrStalled  = errors.New("the disk does not answer: a durable write takes long")
+)
 
 // Config says where a Disk is and whom it tells.
 type Config struct {
@@ -68,6 +77,7 @@ type Disk struct {
 	slow    time.Duration
 	fatal   func(error)
 	space   *spaceFS
+	stalled atomic.Int64 // durable writes under way for more than stallAfter
 
 	mu     sync.Mutex // guards err
 	err    error
@@ -127,14 +137,19 @@ func options(d *Disk, log *slog.Logger) *pebble.Options {
 	return o
 }
 
-// Err returns nil while writes work, ErrFull while they wait for space, and
-// after a failure its reason, for good.
+// Err returns nil while writes work, ErrFull, ErrReadOnly or ErrStalled while
+// they wait, and after a failure its reason, for good.
 func (d *Disk) Err() error {
 	if err := d.failure(); err != nil {
 		return err
 	}
-	if d.space.waiting.Load() > 0 {
+	switch {
+	case d.space.waiting.Load() > 0 && d.space.readOnly.Load():
+		return ErrReadOnly
+	case d.space.waiting.Load() > 0:
 		return ErrFull
+	case d.stalled.Load() > 0:
+		return ErrStalled
 	}
 	return nil
 }
@@ -190,13 +205,14 @@ func (d *Disk) commit(b *pebble.Batch, o *pebble.WriteOptions) error {
 	return d.failure()
 }
 
-// watch ends the process if the write that now begins takes longer than slow,
-// waiting for space aside.
+// watch says that the disk stalls if the write that now begins takes longer
+// than stallAfter, and ends the process if it takes longer than slow, waiting
+// for space aside.
 func (d *Disk) watch() *watch {
 	w := &watch{disk: d}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.timer = time.AfterFunc(d.slow, w.overdue)
+	w.timer = time.AfterFunc(min(stallAfter, d.slow), w.overdue)
 	return w
 }
 
@@ -206,6 +222,7 @@ type watch struct {
 	mu      sync.Mutex // guards what follows
 	timer   *time.Timer
 	stopped bool
+	stalled bool
 }
 
 func (w *watch) stop() {
@@ -213,6 +230,9 @@ func (w *watch) stop() {
 	defer w.mu.Unlock()
 	w.stopped = true
 	w.timer.Stop()
+	if w.stalled {
+		w.disk.stalled.Add(-1)
+	}
 }
 
 func (w *watch) overdue() {
@@ -221,17 +241,25 @@ func (w *watch) overdue() {
 	}
 }
 
+// hangs says whether the write has taken too long; if it may still take longer
+// it comes again.
 func (w *watch) hangs() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.stopped {
+	slow := w.disk.slow
+	switch {
+	case w.stopped:
+		return false
+	case !w.stalled && slow > stallAfter:
+		w.stalled = true
+		w.disk.stalled.Add(1)
+		w.timer.Reset(slow - stallAfter)
+		return false
+	case w.disk.space.excuses(slow):
+		w.timer.Reset(slow)
 		return false
 	}
-	excused := w.disk.space.excuses(w.disk.slow)
-	if excused {
-		w.timer.Reset(w.disk.slow)
-	}
-	return !excused
+	return true
 }
 
 // pebbleLog is Pebble's logger. Pebble ends the process in Fatalf; we do too,

@@ -42,11 +42,17 @@ func openFaulty(t *testing.T, inj errorfs.Injector) (*Disk, chan error) {
 }
 
 func TestAFullDiskMakesWritesWaitAndThenGoOn(t *testing.T) {
+	for reason, want := range map[syscall.Errno]error{syscall.ENOSPC: ErrFull, syscall.EROFS: ErrReadOnly} {
+		waitAndGoOn(t, reason, want)
+	}
+}
+
+func waitAndGoOn(t *testing.T, reason syscall.Errno, want error) {
 	synctest.Test(t, func(t *testing.T) {
 		var full atomic.Bool
 		d, fatal := openFaulty(t, onLog(func(op errorfs.Op) error {
 			if full.Load() && op.Kind == errorfs.OpFileWrite {
-				return syscall.ENOSPC
+				return reason
 			}
 			return nil
 		}))
@@ -60,7 +66,7 @@ func TestAFullDiskMakesWritesWaitAndThenGoOn(t *testing.T) {
 			t.Fatalf("answered %v on a full disk", err)
 		default:
 		}
-		if !errors.Is(d.Err(), ErrFull) {
+		if !errors.Is(d.Err(), want) {
 			t.Errorf("Err is %v", d.Err())
 		}
 		full.Store(false)
@@ -152,6 +158,10 @@ func TestAHangingDiskEndsTheProcess(t *testing.T) {
 		began := time.Now()
 		answered := make(chan error, 1)
 		go func() { answered <- s.StoreLogs(entries(1, 5)) }()
+		time.Sleep(2 * stallAfter)
+		if err := d.Err(); !errors.Is(err, ErrStalled) {
+			t.Errorf("while it hangs, Err is %v", err)
+		}
 		if err := <-fatal; !strings.Contains(err.Error(), "hangs") || time.Since(began) != DefaultSlow {
 			t.Errorf("after %v: %v", time.Since(began), err)
 		}

@@ -13,10 +13,10 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// spaceRetry is how often a write that found the disk full is tried again.
+// spaceRetry is how often a write that found no space is tried again.
 const spaceRetry = time.Second
 
-// spaceFS makes writes wait while the disk is full instead of failing, so that
+// spaceFS makes writes wait while the disk is full or read-only instead of failing, so that
 // a full disk costs time and not the process: Pebble would give up at the
 // first failed write. It also reports the first error on a file of the
 // write-ahead log, which Pebble only notices at its next durable write.
@@ -25,10 +25,11 @@ const spaceRetry = time.Second
 // may have dropped what it could not write, and the second sync would lie.
 type spaceFS struct {
 	vfs.FS
-	log     *slog.Logger
-	fail    func(error)
-	waiting atomic.Int64              // writes waiting for space
-	had     atomic.Pointer[time.Time] // when the last of them went on; nil: none ever waited
+	log      *slog.Logger
+	fail     func(error)
+	waiting  atomic.Int64              // writes waiting for space
+	readOnly atomic.Bool               // what they wait for is a writable disk
+	had      atomic.Pointer[time.Time] // when the last of them went on; nil: none ever waited
 
 	closeOnce sync.Once
 	closing   chan struct{}
@@ -48,13 +49,14 @@ func (s *spaceFS) retry(op func() error) error {
 		return err
 	}
 	if s.waiting.Add(1) == 1 {
-		s.log.Error("the disk is full: nothing can be stored until there is space", "error", err)
+		s.readOnly.Store(errors.Is(err, syscall.EROFS))
+		s.log.Error("the disk takes no writes: nothing can be stored until it does", "error", err)
 	}
 	defer func() {
 		now := time.Now()
 		s.had.Store(&now)
 		if s.waiting.Add(-1) == 0 {
-			s.log.Info("the disk has space again")
+			s.log.Info("the disk takes writes again")
 		}
 	}()
 	tick := time.NewTicker(spaceRetry)
@@ -78,7 +80,7 @@ func (s *spaceFS) excuses(limit time.Duration) bool {
 }
 
 func noSpace(err error) bool {
-	return err != nil && (vfs.IsNoSpaceError(err) || errors.Is(err, syscall.EDQUOT))
+	return err != nil && (vfs.IsNoSpaceError(err) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EROFS))
 }
 
 func (s *spaceFS) open(name string, open func() (vfs.File, error)) (vfs.File, error) {

@@ -248,3 +248,50 @@ func TestAMemberWithAFullDiskGivesLeadershipAwayAndComesBack(t *testing.T) {
 		w.close()
 	})
 }
+
+func TestALeaderWhoseDiskHangsIsReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var hung atomic.Bool
+		release := make(chan struct{})
+		first := true
+		w := newWorld(t, 1, func(fs vfs.FS) vfs.FS {
+			if !first {
+				return fs
+			}
+			first = false
+			return errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
+				if hung.Load() && op.Kind == errorfs.OpFileSyncData {
+					<-release
+				}
+				return nil
+			}))
+		}, "a", "b", "c")
+		a := w.leader()
+		if a.id != "a" {
+			t.Fatalf("%s leads", a.id)
+		}
+		began := time.Now()
+		hung.Store(true)
+		answer := make(chan error, 1)
+		go func() {
+			_, err := a.Node.Apply([]byte("x"))
+			answer <- err
+		}()
+		for next := ""; next == "" || next == "a"; time.Sleep(10 * time.Millisecond) {
+			next, _ = w.members["b"].Leader()
+		}
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("replaced after %v", took)
+		}
+		if err := a.Err(); !errors.Is(err, logstore.ErrStalled) {
+			t.Errorf("it says %v", err)
+		}
+		hung.Store(false)
+		close(release) // later than logstore.DefaultSlow the process would have ended
+		<-answer
+		if err := w.settle(); err != nil {
+			t.Error(err)
+		}
+		w.close()
+	})
+}
