@@ -26,7 +26,7 @@ type watcher struct {
 	*Node
 	leader  raft.ServerID
 	members []raft.Server
-	target  uint64 // of Ready: what was committed when the first leader was heard; 0: not heard yet
+	target  uint64 // of Ready: what was committed when the first leader was heard; 0: not known yet
 	short   bool   // the timers are
 }
 
@@ -88,11 +88,25 @@ func (w *watcher) follow() {
 // it first heard from a leader.
 func (w *watcher) catchUp() {
 	if w.target == 0 && w.leader != "" && w.leader != w.id {
-		w.target = w.wire.heard.Load()
+		if heard := w.wire.heard.Load(); w.current(heard) {
+			w.target = heard
+		}
 	}
 	if w.target != 0 && w.holds(w.target) {
 		w.becomeReady()
 	}
+}
+
+// current says whether index is of an entry of this term. Until its leader has
+// committed one it does not know all that is committed (Raft §5.4.2).
+func (n *Node) current(index uint64) bool {
+	term := n.raft.CurrentTerm()
+	var entry raft.Log
+	if n.store.GetLog(index, &entry) == nil {
+		return entry.Term == term
+	}
+	snapshots, err := n.store.List()
+	return err == nil && len(snapshots) > 0 && snapshots[0].Index >= index && snapshots[0].Term == term
 }
 
 // holds says whether the state has every command up to index.
