@@ -34,9 +34,9 @@ const MaxHeld = 64
 type Config struct {
 	// Dial opens a link to a peer, whose end gives it to Hold.
 	Dial func(ctx context.Context, id, address string) (net.Conn, error)
-	// Lost is called when the process of a peer seems to have ended and Found
-	// when a link to it stands again after that. One goroutine a peer calls
-	// them; they must return soon and must not call the Flock.
+	// Lost is called when the process of a peer seems to have ended, and Found
+	// when the first link to it stands, or one after Lost. One goroutine a peer
+	// calls them; they must return soon and must not call the Flock.
 	Lost, Found func(id string)
 }
 
@@ -92,7 +92,7 @@ func (f *Flock) watch(ctx context.Context, id, address string) {
 	for ctx.Err() == nil {
 		conn, err := f.dial(ctx, id, address, limit)
 		if err == nil {
-			if suspect {
+			if suspect || !known {
 				f.config.Found(id)
 			}
 			known, suspect = true, false

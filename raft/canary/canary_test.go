@@ -89,6 +89,7 @@ func TestTheEndOfAProcessIsNoticedAndItsReturnToo(t *testing.T) {
 	defer a.close()
 	at := b.addr()
 	a.Watch(map[string]string{"b": at})
+	want(t, a, "found b")
 	linked(t, b, 1)
 	b.close()
 	if took := want(t, a, "lost b"); took > time.Second {
@@ -104,6 +105,7 @@ func TestABrokenLinkAloneIsNoSuspicion(t *testing.T) {
 	defer a.close()
 	defer b.close()
 	a.Watch(map[string]string{"b": b.addr()})
+	want(t, a, "found b")
 	for range 3 {
 		linked(t, b, 1)
 		b.mu.Lock()
