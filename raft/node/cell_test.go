@@ -144,6 +144,31 @@ func TestMembersJoinAndLeaveAndMove(t *testing.T) {
 	})
 }
 
+func TestAMemberIsAddedWhileRequestsArePipelined(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, real, "a")
+		w.stop("a")
+		w.inFlight = 8
+		w.open("a", emptyDisk(t), false)
+		stop := make(chan struct{})
+		var writers sync.WaitGroup
+		for i := range 8 {
+			writers.Go(func() { w.write(i, stop) })
+		}
+		for _, id := range []string{"b", "c"} {
+			time.Sleep(5 * time.Second)
+			w.open(id, emptyDisk(t), true)
+			w.add(id)
+		}
+		close(stop)
+		writers.Wait()
+		if err := w.settle(); err != nil {
+			t.Error(err)
+		}
+		w.close()
+	})
+}
+
 func TestALeaderHandsOverBeforeItStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1, real, "a", "b", "c")

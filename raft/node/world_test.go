@@ -33,6 +33,8 @@ type world struct {
 	rng  *rand.Rand
 	wrap func(vfs.FS) vfs.FS
 
+	inFlight int // requests without an answer; 0: the default
+
 	mu      sync.Mutex // guards what follows
 	members map[string]*member
 	at      map[string]string // address, if it is not the id
@@ -78,7 +80,7 @@ func (w *world) tryOpen(id string, mem *vfs.MemFS, join bool) error {
 	m.cell = &cell{disk: disk, counter: openCounter(w.t, disk.DB)}
 	m.Node, err = Open(Config{
 		ID: id, Disk: disk, Prefix: []byte("raft/"), Machine: m.counter, Join: join, Logger: quiet,
-		Transport: NewTransport(w.net.listen(cmp.Or(w.at[id], id)), Timing{}, quiet),
+		Transport: NewTransport(w.net.listen(cmp.Or(w.at[id], id)), Timing{InFlight: w.inFlight}, quiet),
 	})
 	if err != nil {
 		return errors.Join(err, disk.Close())
