@@ -38,7 +38,7 @@ func (r rows) Rows() (*pebble.Iterator, uint64, error) {
 		return nil, 0, err
 	}
 	applied := uint64(0)
-	if it.SeekGE(append(r.Span(), '!')) && string(it.Key()) == r.prefix+"!" {
+	if it.SeekGE(append(r.Span(), '!')) && string(it.Key()) == r.prefix+"!" && len(it.Value()) == 8 {
 		applied = binary.BigEndian.Uint64(it.Value())
 	}
 	return it, applied, nil
