@@ -10,7 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"net/netip"
+	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -23,6 +23,7 @@ import (
 	"kohe/edge/auth"
 	"kohe/edge/link"
 	"kohe/edge/listen"
+	"kohe/raft/canary"
 	"kohe/raft/client"
 	raftnode "kohe/raft/node"
 	"kohe/raft/quicnet"
@@ -65,6 +66,7 @@ type cluster struct {
 	key   *auth.Key
 	peers *peer.Peers
 	raft  *quicnet.Net
+	flock *canary.Flock
 	port  atomic.Pointer[listen.Listener]
 	cell  atomic.Pointer[client.Cell]
 	links atomic.Pointer[link.Server]
@@ -76,6 +78,7 @@ type cluster struct {
 	mu       sync.Mutex // guards what follows
 	carriers map[*peer.Conn]*link.Carrier
 	nodes    []state.Node
+	dead     map[string]bool // nodes whose process has ended
 }
 
 // openCluster returns the cluster that the node in a folder belongs to, nil if
@@ -87,7 +90,7 @@ func openCluster(data string, key *auth.Key, reach func() string, log *slog.Logg
 	} else if err != nil {
 		return nil, err
 	}
-	c := &cluster{data: data, log: log.With("part", "cluster"), own: own, key: key, reach: reach, carriers: map[*peer.Conn]*link.Carrier{}}
+	c := &cluster{data: data, log: log.With("part", "cluster"), own: own, key: key, reach: reach, carriers: map[*peer.Conn]*link.Carrier{}, dead: map[string]bool{}}
 	if c.creds, err = peer.LoadCredentials(clusterDir(data), time.Now()); err != nil {
 		return nil, err
 	}
@@ -105,6 +108,7 @@ func openCluster(data string, key *auth.Key, reach func() string, log *slog.Logg
 	c.peers.Handle(kindEnrol, c.serveEnrol)
 	c.peers.Watch(c.connected)
 	c.raft = quicnet.New(quicnet.Config{Addr: hashiraft.ServerAddress(own.Address), Dial: c.dialRaft, Allow: c.allowRaft, Logger: c.log})
+	c.flock = canary.New(canary.Config{Dial: c.dialCanary, Lost: c.died, Found: c.revived})
 	c.setNodes(own.Nodes)
 	return c, nil
 }
@@ -119,7 +123,10 @@ func (c *cluster) listening(l *listen.Config) error {
 	}
 	join := peer.NewJoinServer(peer.JoinConfig{CA: c.ca, Credentials: c.creds, Tokens: c, Answer: c.answer, Log: c.log})
 	l.ResetKey = reset
-	l.Known = c.known
+	l.Known = c.peers.Known
+	l.TCPProtocols = map[string]listen.TCPProtocol{
+		canaryALPN: {TLS: c.creds.ServerTLS(canaryALPN), Serve: func(conn *tls.Conn) { c.flock.Hold(conn) }},
+	}
 	l.Protocols = map[string]listen.Protocol{
 		peer.ALPN:     {TLS: c.peers.TLS(), Serve: c.peers.Serve},
 		quicnet.ALPN:  {TLS: c.creds.ServerTLS(quicnet.ALPN), Serve: c.raft.Serve},
@@ -173,6 +180,7 @@ func (c *cluster) close() error {
 		c.stop()
 	}
 	err := c.running.Wait()
+	err = errors.Join(err, c.flock.Close())
 	c.peers.Close()
 	return errors.Join(err, c.raft.Close())
 }
@@ -204,16 +212,46 @@ func (c *cluster) allowRaft(cert *x509.Certificate) error {
 	return nil
 }
 
-// known returns the QUIC settings for a member that calls from its port.
-func (c *cluster) known(from netip.AddrPort) *quic.Config {
+// canaryALPN names the links that are there to break (package canary).
+const canaryALPN = "kohe-canary/1"
+
+func (c *cluster) dialCanary(ctx context.Context, id, address string) (net.Conn, error) {
+	d := tls.Dialer{Config: c.creds.ClientTLS(canaryALPN, id)}
+	return d.DialContext(ctx, "tcp", address)
+}
+
+// died hears that another node's process has ended.
+func (c *cluster) died(id string) {
+	c.log.Warn("the process of a node has ended", "node", id)
+	c.mu.Lock()
+	c.dead[id] = true
+	c.mu.Unlock()
+	if cell := c.cell.Load(); cell != nil {
+		cell.Node().Suspect(id)
+	}
+	c.peers.Gone(id)
 	for _, n := range c.members() {
-		if at, err := netip.ParseAddrPort(n.Addr); err == nil && at == from {
-			q := quicnet.QUICConfig()
-			q.EnableDatagrams = true
-			return q
+		if n.ID == id {
+			c.raft.Gone(hashiraft.ServerAddress(n.Addr))
 		}
 	}
-	return nil
+}
+
+// revived hears that a process answers again.
+func (c *cluster) revived(id string) {
+	c.mu.Lock()
+	delete(c.dead, id)
+	c.mu.Unlock()
+	if cell := c.cell.Load(); cell != nil {
+		cell.Node().Trust(id)
+	}
+}
+
+// isDead reports whether a node's process is known to have ended.
+func (c *cluster) isDead(id string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.dead[id]
 }
 
 func (c *cluster) members() []state.Node {
@@ -244,6 +282,13 @@ func (c *cluster) setNodes(nodes []state.Node) {
 		list[i] = peer.Node{ID: n.ID, Addr: n.Addr, Role: peer.Role(n.Role), Region: n.Region}
 	}
 	c.peers.Set(list)
+	watched := map[string]string{}
+	for _, n := range nodes {
+		if n.ID != c.name() && n.Addr != "" {
+			watched[n.ID] = n.Addr
+		}
+	}
+	c.flock.Watch(watched)
 }
 
 // changed hears of the cell's changes.
@@ -362,8 +407,8 @@ func (c *cluster) lookAround(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		up := map[string]bool{c.name(): true}
-		for _, conn := range c.peers.Up() {
-			up[conn.Peer().Node] = true
+		for _, l := range c.peers.Links() {
+			up[l.Node] = l.Conn != nil
 		}
 		for _, n := range c.members() {
 			switch {
@@ -440,15 +485,20 @@ func (c *cluster) serveProposal(_ context.Context, conn *peer.Conn, s peer.Strea
 	cell.Serve(halfStream{s.Stream})
 }
 
+var errUnreached = relay.Errorf(relay.CodeUnavailable, "That server cannot be reached.")
+
 // Dial implements edge.Mesh.
 func (c *cluster) Dial(ctx context.Context, node string, hello wire.HelloPayload, deliver func(wire.Frame)) (*link.Client, error) {
+	if c.isDead(node) {
+		return nil, errUnreached
+	}
 	conn, err := c.peers.Conn(ctx, node)
 	if err != nil {
-		return nil, &relay.Error{Code: relay.CodeUnavailable, Text: "That server cannot be reached.", Err: err}
+		return nil, &relay.Error{Code: relay.CodeUnavailable, Text: errUnreached.Text, Err: err}
 	}
 	carrier := c.carrier(conn)
 	if carrier == nil {
-		return nil, relay.Errorf(relay.CodeUnavailable, "That server cannot be reached.")
+		return nil, errUnreached
 	}
 	return carrier.Dial(ctx, hello, deliver)
 }

@@ -89,8 +89,10 @@ func (c *cluster) status() clusterStatus {
 		voters[m.ID] = m.Voter
 	}
 	rtt := map[string]time.Duration{}
-	for _, conn := range c.peers.Up() {
-		rtt[conn.Peer().Node] = conn.RTT()
+	for _, l := range c.peers.Links() {
+		if l.Conn != nil {
+			rtt[l.Node] = l.Conn.RTT()
+		}
 	}
 	for _, n := range cell.Read().Nodes() {
 		self := n.ID == c.name()

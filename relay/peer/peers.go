@@ -209,6 +209,17 @@ func (p *Peers) connOrTry(id string) (*Conn, *try, error) {
 	return nil, l.try, nil
 }
 
+// Gone closes the connection to a node of which it is known that nobody is at
+// its other end: what waits for an answer fails at once and not at the idle
+// timeout. The next Conn dials anew.
+func (p *Peers) Gone(id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if l := p.links[id]; l != nil && l.current != nil {
+		l.drop(l.current, closeBye)
+	}
+}
+
 // Serve takes a connection that another node dialled and returns when it has
 // ended. The listener need not have completed the handshake.
 func (p *Peers) Serve(conn *quic.Conn) {
