@@ -98,6 +98,9 @@ func TestNodesMeetOnTheirPorts(t *testing.T) {
 			}
 		}
 		for _, l := range n.Links() {
+			if err := l.Lane.Drain(t.Context()); err != nil {
+				t.Error(err)
+			}
 			if at := l.Conn.Stats(); l.Conn.Peer().Node != l.Node || at.StreamsOut != 1 {
 				t.Errorf("%s to %s: %+v", members[i].ID, l.Node, at)
 			}
