@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"kohe/edge/api"
+	"kohe/edge/auth"
 	"kohe/edge/link"
 	"kohe/raft/state"
 	"kohe/relay"
@@ -25,7 +26,7 @@ var agentFrames = map[wire.Kind]func(*client, wire.Frame) error{
 }
 
 func (e *Edge) acceptAgent(ctx context.Context, peer link.Peer, hello wire.HelloPayload) (link.Handler, error) {
-	s, err := e.Tickets.Redeem(hello.Ticket, e.Now())
+	s, err := e.signedIn(hello)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +36,7 @@ func (e *Edge) acceptAgent(ctx context.Context, peer link.Peer, hello wire.Hello
 	}
 	c := e.newClient(peer, principalOf(row), hello)
 	view := api.AgentView(e.Store, row)
-	w := wire.WelcomePayload{Agent: &view}
+	w := wire.WelcomePayload{Agent: &view, Token: e.Key.SignPass(s)}
 	for _, s := range e.liveFor(c) {
 		w.Sessions = append(w.Sessions, s.ID)
 	}
@@ -61,6 +62,15 @@ func (e *Edge) acceptAgent(ctx context.Context, peer link.Peer, hello wire.Hello
 		c.offer(o)
 	}
 	return c, nil
+}
+
+// signedIn returns the console session that a hello proves: with a ticket of
+// this node, or with the pass that another edge's Welcome gave.
+func (e *Edge) signedIn(hello wire.HelloPayload) (auth.ConsoleSession, error) {
+	if hello.Ticket == "" && hello.Token != "" {
+		return e.Key.Pass(hello.Token, e.Now())
+	}
+	return e.Tickets.Redeem(hello.Ticket, e.Now())
 }
 
 // liveFor returns the live sessions that are on a console's list.

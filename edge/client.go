@@ -124,6 +124,7 @@ func (c *client) welcome(w wire.WelcomePayload) {
 	w.Version, w.Link, w.Key, w.Now, w.Node = wire.Version, c.peer.Link, c.peer.Key, c.edge.at(), c.edge.Node
 	w.PingMS = int(c.edge.Ping.Milliseconds())
 	w.WT, w.Hashes = c.edge.Reach()
+	w.Nodes = c.edge.Others()
 	c.push(wire.Welcome, w)
 }
 

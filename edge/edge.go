@@ -57,7 +57,7 @@ type Store interface {
 	AllSites() []state.Site
 }
 
-// Config is what an edge needs. All members but Mesh and Now are required.
+// Config is what an edge needs. All members but Mesh, Others and Now are required.
 type Config struct {
 	Node    string // this node's name
 	Cell    Cell
@@ -71,7 +71,10 @@ type Config struct {
 	// Reach returns this node's WebTransport address and the certificate hashes
 	// to accept, if it made its certificate itself.
 	Reach func() (wt string, hashes []string)
-	Ping  time.Duration // after how much silence a client pings
+	// Others returns the public addresses of the other edges, in the order in
+	// which a client should try them; nil: there are none.
+	Others func() []string
+	Ping   time.Duration // after how much silence a client pings
 	// OpensPerMinute bounds how many sessions one address may open a minute.
 	OpensPerMinute int
 	// AsksPerSecond bounds the control frames of one connection, besides the
@@ -122,6 +125,9 @@ type Edge struct {
 func Open(ctx context.Context, c Config) (*Edge, error) {
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Others == nil {
+		c.Others = func() []string { return nil }
 	}
 	e := &Edge{
 		Config: c, hub: hub.New(),

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"sync"
@@ -258,6 +259,23 @@ func (c *cluster) members() []state.Node {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.nodes
+}
+
+// others returns where else clients find an edge: in this region first, and in
+// no order within one, so that those of a dead node are spread.
+func (c *cluster) others() (public []string) {
+	nodes := slices.DeleteFunc(slices.Clone(c.members()), func(n state.Node) bool {
+		return n.ID == c.name() || n.Public == "" || c.isDead(n.ID)
+	})
+	rand.Shuffle(len(nodes), func(i, j int) { nodes[i], nodes[j] = nodes[j], nodes[i] })
+	for _, here := range []bool{true, false} {
+		for _, n := range nodes {
+			if (n.Region == c.own.Region) == here {
+				public = append(public, n.Public)
+			}
+		}
+	}
+	return public
 }
 
 func (c *cluster) nodeAt(addr string) string {

@@ -51,6 +51,7 @@ type ConsoleSession struct {
 const (
 	forVisitor = "kohe visitor 1"
 	forConsole = "kohe console 1"
+	forPass    = "kohe pass 1"
 )
 
 var errToken = relay.Errorf(relay.CodeAuth, "This sign-in is not valid here any more. Please load the page again.")
@@ -133,14 +134,28 @@ func (k *Key) SignConsole(agent string, generation uint64, now time.Time) string
 // Console checks a console session's signature and age. Its generation is for
 // the caller to compare with the agent's.
 func (k *Key) Console(token string, now time.Time) (ConsoleSession, error) {
+	return k.console(forConsole, token, now)
+}
+
+func (k *Key) console(purpose, token string, now time.Time) (ConsoleSession, error) {
 	var s ConsoleSession
-	if err := k.open(forConsole, token, &s); err != nil {
+	if err := k.open(purpose, token, &s); err != nil {
 		return s, err
 	}
 	if s.Agent == "" || expired(s.Issued, ConsoleSessionFor, now) {
 		return ConsoleSession{}, errToken
 	}
 	return s, nil
+}
+
+// SignPass returns a pass for a console session: with it a console that is
+// open already connects to another edge when its own has died. It is good for
+// as long as the session.
+func (k *Key) SignPass(s ConsoleSession) string { return k.sign(forPass, s) }
+
+// Pass checks a pass as Console checks a session.
+func (k *Key) Pass(token string, now time.Time) (ConsoleSession, error) {
+	return k.console(forPass, token, now)
 }
 
 func expired(issued int64, span time.Duration, now time.Time) bool {

@@ -74,6 +74,7 @@ func (c *Conn) Peer() Identity { return c.peer }
 
 // Context ends with the connection.
 func (c *Conn) Context() context.Context { return c.quic.Context() }
+
 // RemoteAddr returns the other node's address as this one sees it.
 func (c *Conn) RemoteAddr() net.Addr { return c.quic.RemoteAddr() }
 

@@ -18,7 +18,7 @@ type (
 		Role    relay.Role   `json:"role"`
 		Quiet   bool         `json:"quiet,omitempty"` // before the click: button state only
 		Site    string       `json:"site,omitempty"`
-		Token   string       `json:"token,omitempty"`
+		Token   string       `json:"token,omitempty"` // a Welcome's
 		Ticket  string       `json:"ticket,omitempty"`
 		Tab     string       `json:"tab,omitempty"` // the client's own, one a tab
 		Lang    string       `json:"lang,omitempty"`
@@ -48,9 +48,10 @@ type (
 		Key      string         `json:"key,omitempty"` // proves it, for Attach on a second socket
 		Now      int64          `json:"now"`
 		PingMS   int            `json:"ping_ms"`            // send a ping when nothing was sent for so long
-		Token    string         `json:"token,omitempty"`    // visitors: keep it
+		Token    string         `json:"token,omitempty"`    // visitors: keep it; agents: for a hello to another node, in place of a ticket
 		Visitor  relay.ID       `json:"visitor,omitzero"`   // visitors
 		Node     string         `json:"node,omitempty"`     // which edge this is
+		Nodes    []string       `json:"nodes,omitempty"`    // the other edges' addresses, in the order to try them
 		WT       string         `json:"wt,omitempty"`       // WebTransport address, "" if there is none
 		Hashes   []string       `json:"hashes,omitempty"`   // base64 SHA-256 of certificates to accept (development)
 		Site     *SiteView      `json:"site,omitempty"`     // visitors
