@@ -20,7 +20,7 @@ export interface Edge {
 
 export interface EdgeOptions {
   node: string;
-  hello: () => Promise<Hello>;
+  hello: (node: string) => Promise<Hello>;
   wt?: { url: string; hashes: string[] };
 }
 

@@ -57,6 +57,7 @@ function welcomed(store: Store, welcome: Welcome): void {
     if (welcome.agent) store.me.value = welcome.agent;
     store.skew.value = welcome.now - Date.now();
     store.node.value = welcome.node ?? '';
+    store.pass = welcome.token ?? store.pass;
     store.sessions.value = sessions;
     store.offers.value = []; // those that still stand come again
     store.mirrors.value = new Map();

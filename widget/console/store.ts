@@ -60,6 +60,8 @@ export class Store {
   readonly link: Signal<LinkView> = signal({ state: 'closed', transport: null, rtt: null, retryAt: null });
   readonly opened = signal(0); // counts welcomes: what was asked of an older connection is asked again
   readonly node = signal('');
+  /** Proves this console to another edge when its own has died; kept in memory only. */
+  pass = '';
   readonly desk: Signal<Payloads['Desk'] | null> = signal(null);
   readonly sessions: Signal<Sessions> = signal(new Map());
   readonly offers: Signal<readonly Offer[]> = signal([]);
@@ -155,14 +157,15 @@ export class Store {
   private async enter(agent: AgentView): Promise<void> {
     let first: Ticket | null = await this.parts.api.ticket();
     this.me.value = agent;
-    const hello = async (): Promise<Hello> => {
-      const { ticket } = first ?? (await this.freshTicket());
-      first = null; // a ticket is for one connection
+    const hello = async (node: string): Promise<Hello> => {
+      const away = node !== location.origin; // tickets are this node's; another takes the pass
+      const proof = away ? { token: this.pass } : { ticket: (first ?? (await this.freshTicket())).ticket };
+      if (!away) first = null; // a ticket is for one connection
       const language = this.parts.settings.language.value;
       return {
         v: 1,
         role: 'agent',
-        ticket,
+        ...proof,
         lang: language,
         resume: [...this.talks.values()].map((talk) => talk.resume()),
       };

@@ -32,7 +32,13 @@ export class Connection {
   #splitters = { control: new Splitter(), page: new Splitter() };
   #events: ConnectionEvents;
 
-  constructor(open: OpenCarrier, url: string, hashes: readonly string[], events: ConnectionEvents) {
+  constructor(
+    open: OpenCarrier,
+    url: string,
+    hashes: readonly string[],
+    readonly node: string, // whose address it is
+    events: ConnectionEvents,
+  ) {
     this.#events = events;
     const carrierEvents: CarrierEvents = {
       opened: () => events.opened(),

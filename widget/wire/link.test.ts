@@ -351,6 +351,76 @@ test('the edge says when to come back', async () => {
   assert.equal(of('websocket').length, 3);
 });
 
+const nodes = ['http://b', 'http://c'];
+
+test('when an edge dies the next is tried at once, then the one after it, and pauses grow only after all', async () => {
+  const random = mock.method(Math, 'random', () => 0.999);
+  const asked: string[] = [];
+  const l = link({ hello: (node) => (asked.push(node), { v: 1, role: 'visitor' }) });
+  await welcomed(last('websocket'), { nodes });
+  for (const [node, wait] of [
+    ['b', 100],
+    ['c', 100],
+    ['node', 500],
+    ['b', 1000],
+  ] as const) {
+    last('websocket').events.ended('lost');
+    assert.equal(Math.round(((l.retryAt as number) - Date.now()) / 0.999), wait);
+    mock.timers.tick(wait);
+    assert.equal(last('websocket').url, `ws://${node}/kohe/ws`);
+  }
+  await welcomed(last('websocket'), { nodes: ['http://c'] });
+  assert.deepEqual(asked, ['http://node', 'http://b']);
+  mock.timers.tick(1);
+  last('websocket').says('Pong', { t: Date.now() - 1 });
+  mock.timers.tick(5001);
+  last('websocket').events.ended('lost');
+  mock.timers.tick(100);
+  assert.equal(last('websocket').url, 'ws://c/kohe/ws');
+  random.mock.restore();
+});
+
+test('an edge that is silent after a message is left for the next, once that serves', async () => {
+  const l = link();
+  await welcomed(last('websocket'), { nodes });
+  const first = last('websocket');
+  mock.timers.tick(20);
+  first.says('Pong', { t: Date.now() - 20 });
+  const say = () => l.send('Say', { session, id: 'm', text: 'hello' });
+  say();
+  mock.timers.tick(200);
+  first.says('Ping', { t: 1 });
+  mock.timers.tick(1000);
+  assert.equal(of('websocket').length, 1, 'it has been heard since');
+  say();
+  mock.timers.tick(299);
+  assert.equal(of('websocket').length, 1);
+  mock.timers.tick(2);
+  assert.equal(last('websocket').url, 'ws://b/kohe/ws');
+  assert.equal(l.state, 'open');
+  assert.equal(first.closed, false, 'until the other serves');
+  await welcomed(last('websocket'), { nodes });
+  assert.equal(first.closed, true);
+  assert.equal(l.state, 'open');
+});
+
+test('an edge that goes away is left without a break', async () => {
+  const l = link();
+  await welcomed(last('websocket'), { nodes });
+  const first = last('websocket');
+  first.says('GoAway', { code: 'draining', text: 'drain', retry_ms: 100 });
+  mock.timers.tick(100);
+  const second = last('websocket');
+  assert.equal(second.url, 'ws://b/kohe/ws');
+  assert.equal(first.closed, false);
+  l.send('Say', { session, id: 'm', text: 'hello' });
+  assert.ok(first.kinds.includes(Kind.Say));
+  await welcomed(second, { nodes });
+  assert.equal(first.closed, true);
+  l.send('Say', { session, id: 'n', text: 'hello' });
+  assert.ok(second.kinds.includes(Kind.Say));
+});
+
 test('an error that coming back cannot mend closes the link, others do not', async () => {
   const table: [code: string, ref: number | undefined, before: boolean, state: string][] = [
     ['auth', undefined, true, 'closed'],

@@ -1,6 +1,7 @@
-// Link keeps one connection to the edge up: it races the transports, remembers
-// the winner, watches for stalls and comes back after a loss. What was sent
-// while it was not open is dropped; the models above it say it again.
+// Link keeps one connection to an edge up: it races the transports, remembers
+// the winner, watches for stalls and comes back after a loss, to the next edge
+// where there are several. What was sent while it was not open is dropped; the
+// models above it say it again.
 import { backoff } from './backoff.ts';
 import type { OpenCarrier } from './carrier.ts';
 import { Connection } from './connection.ts';
@@ -15,6 +16,8 @@ const patience = 3000; // ms for a pong, or for the page lane to take something
 const welcomeWithin = 10_000; // ms from connecting to welcome
 const steadyAfter = 5000; // ms open after which a loss is no longer the last one's successor
 const watchEvery = 1000; // ms
+const hurry = 100; // ms that the clients of a dead edge are spread over where there is another
+const answerWithin = 300; // ms for something to be heard after a message, or four round trips
 
 export interface WebTransportAddress {
   url: string;
@@ -22,8 +25,8 @@ export interface WebTransportAddress {
 }
 
 export interface LinkOptions {
-  node: string; // "http://localhost:8080"
-  hello: () => Hello | Promise<Hello>; // asked for each attempt, because a ticket serves once
+  node: string; // "http://localhost:8080"; the Welcome names others
+  hello: (node: string) => Hello | Promise<Hello>; // asked for each attempt, because a ticket serves once, at one node
   quiet?: boolean; // one WebSocket, nothing else
   wt?: WebTransportAddress; // if known beforehand; later Welcomes replace it
 }
@@ -83,7 +86,8 @@ export class Link {
   retryAt: number | null = null; // ms since 1970, when waiting
   #options: LinkOptions;
   #open: Transports;
-  #wt: WebTransportAddress | undefined;
+  #nodes: string[]; // the first is where the link is, or is tried next
+  #wt = new Map<string, WebTransportAddress>(); // by node
   #racing = new Set<Connection>(); // not welcomed yet
   #connection: Connection | null = null; // the welcomed one
   #welcome: Welcome | null = null;
@@ -91,6 +95,7 @@ export class Link {
   #triedWT = false; // in this attempt
   #attempt = 0;
   #avoid: TransportName | null = null; // the one that just stalled: not tried until another has won
+  #expecting = false; // something is to be heard soon
   #pingAt = 0; // when the ping that waits for its pong was sent, 0 if none does
   #progress = { taken: 0, at: 0 };
   #timers = new Set<ReturnType<typeof setTimeout>>(); // of this attempt
@@ -102,7 +107,8 @@ export class Link {
 
   constructor(options: LinkOptions, transports?: Transports) {
     this.#options = options;
-    this.#wt = options.wt;
+    this.#nodes = [options.node];
+    if (options.wt) this.#wt.set(options.node, options.wt);
     this.#open = transports ?? {
       webtransport: hasWebTransport() ? openWebTransport : null,
       websocket: openWebSocket,
@@ -131,7 +137,9 @@ export class Link {
   send<K extends ControlKind>(kind: K, payload: Payloads[K]): number {
     const bytes = toBytes(payload);
     if (bytes.length > Limit.control) throw new RangeError(`A ${kind} of ${bytes.length} bytes is over its limit.`);
-    return this.#connection?.send(Kind[kind], bytes) ?? 0;
+    const seq = this.#connection?.send(Kind[kind], bytes) ?? 0;
+    if (seq && kind === 'Say') this.#expect();
+    return seq;
   }
 
   sendPage(session: string, message: Uint8Array): void {
@@ -202,17 +210,49 @@ export class Link {
     this.#connection?.close();
     this.#connection = this.#welcome = this.transport = this.retryAt = null;
     this.#pingAt = 0;
+    this.#expecting = false;
   }
 
   #connect(): void {
     this.#drop();
     this.#become('connecting');
     this.#after(welcomeWithin, () => this.#retry());
-    const wt = this.#options.quiet ? undefined : this.#wt;
+    this.#try();
+  }
+
+  /** Opens a connection to the next edge, and leaves the one that is there once that serves. */
+  #move(): void {
+    if (this.#racing.size > 0) return;
+    this.#next();
+    this.#try();
+  }
+
+  #next(): void {
+    this.#nodes.push(this.#nodes.shift() as string);
+  }
+
+  /** A message should be answered soon; an edge that says nothing at all is left for another. */
+  #expect(): void {
+    const connection = this.#connection;
+    const asked = Date.now();
+    if (this.#nodes.length < 2 || this.#expecting) return;
+    this.#expecting = true;
+    this.#after(Math.max(answerWithin, 4 * (this.rtt ?? answerWithin)), () => {
+      // What has arrived meanwhile, while the page was busy, is heard first.
+      this.#after(0, () => {
+        this.#expecting = false;
+        if (connection === this.#connection && connection && connection.heardAt < asked) this.#move();
+      });
+    });
+  }
+
+  #try(): void {
+    const node = this.#nodes[0] as string;
+    const wt = this.#options.quiet ? undefined : this.#wt.get(node);
     this.#triedWT = false;
     const useWT =
       wt && this.#open.webtransport && this.#avoid !== 'webtransport' && preferredTransport() !== 'websocket';
-    const webSocket = () => this.#race('websocket', this.#open.websocket, webSocketURL(this.#options.node), []);
+    const webSocket = () => this.#race('websocket', this.#open.websocket, webSocketURL(node), [], node);
     if (!useWT || !this.#open.webtransport) {
       webSocket();
       return;
@@ -220,15 +260,22 @@ export class Link {
     this.#triedWT = true;
     let started = false;
     const fallBack = () => {
-      if (started || this.state !== 'connecting') return;
+      if (started || this.#connection?.node === node) return;
       started = true;
       webSocket();
     };
     this.#after(headStart, fallBack);
-    this.#race('webtransport', this.#open.webtransport, wt.url, wt.hashes, fallBack);
+    this.#race('webtransport', this.#open.webtransport, wt.url, wt.hashes, node, fallBack);
   }
 
-  #race(transport: TransportName, open: OpenCarrier, url: string, hashes: string[], failed?: () => void): void {
+  #race(
+    transport: TransportName,
+    open: OpenCarrier,
+    url: string,
+    hashes: string[],
+    node: string,
+    failed?: () => void,
+  ): void {
     let connection: Connection;
     const lost = () => {
       if (connection === this.#connection) {
@@ -241,7 +288,7 @@ export class Link {
     };
     const hello = async () => {
       try {
-        const payload = await this.#options.hello();
+        const payload = await this.#options.hello(node);
         if (this.#racing.has(connection)) connection.send(Kind.Hello, toBytes(payload));
       } catch {
         connection.close();
@@ -249,7 +296,7 @@ export class Link {
       }
     };
     try {
-      connection = new Connection(open, url, hashes, {
+      connection = new Connection(open, url, hashes, node, {
         opened: () => void hello(),
         control: (frame) => this.#control(connection, transport, frame),
         page: (payload) => this.#bytes(this.#pageListeners, payload),
@@ -276,6 +323,7 @@ export class Link {
       if (kind === 'Error') {
         this.#racing.delete(connection);
         connection.close();
+        if (this.#connection) return; // the one that is there goes on
       } else if (kind !== 'Welcome') {
         throw new WireFault('protocol', `A ${kind} came before the welcome.`);
       } else this.#won(connection, transport, payload as Welcome);
@@ -299,7 +347,9 @@ export class Link {
         this.#failed(payload as WireError, before);
         break;
       case 'GoAway':
-        this.#after((payload as WireError).retry_ms ?? 0, () => this.#connect());
+        this.#after((payload as WireError).retry_ms ?? 0, () =>
+          this.#nodes.length > 1 ? this.#move() : this.#connect(),
+        );
     }
   }
 
@@ -309,14 +359,20 @@ export class Link {
     this.#racing.delete(connection);
     for (const other of this.#racing) other.close();
     this.#racing.clear();
+    clearInterval(this.#watch);
+    this.#connection?.close();
+    this.#expecting = false;
+    this.#pingAt = 0;
     this.#connection = connection;
+    this.#nodes = [...new Set([connection.node, ...(welcome.nodes ?? []), this.#options.node])];
     this.#avoid = null;
     this.#welcome = welcome;
     this.transport = transport;
     this.#openedAt = Date.now();
-    const stale = String(this.#wt?.hashes ?? []) !== String(welcome.hashes ?? []); // a lost race proves nothing then
+    const before = this.#wt.get(connection.node);
+    const stale = String(before?.hashes ?? []) !== String(welcome.hashes ?? []); // a lost race proves nothing then
     if (transport === 'webtransport' || (this.#triedWT && !stale)) rememberTransport(transport);
-    if (welcome.wt) this.#wt = { url: welcome.wt, hashes: welcome.hashes ?? [] };
+    if (welcome.wt) this.#wt.set(connection.node, { url: welcome.wt, hashes: welcome.hashes ?? [] });
     this.#progress = { taken: 0, at: Date.now() };
     this.#watch = setInterval(() => this.#look(welcome.ping_ms), Math.min(watchEvery, welcome.ping_ms));
     if (!this.#options.quiet) this.#ping();
@@ -368,7 +424,11 @@ export class Link {
     if (this.#openedAt && Date.now() - this.#openedAt > steadyAfter) this.#attempt = 0;
     this.#openedAt = 0;
     this.#drop();
-    const wait = retryMs || backoff(this.#attempt++);
+    const elsewhere = this.#attempt < this.#nodes.length - 1; // each of the others once, without a pause
+    if (this.#nodes.length > 1) this.#next();
+    const pause = () => retryMs || backoff(this.#attempt - this.#nodes.length + 1);
+    const wait = elsewhere ? Math.random() * hurry : pause();
+    this.#attempt++;
     this.retryAt = Date.now() + wait;
     this.#become('waiting');
     this.#after(wait, () => this.#connect());

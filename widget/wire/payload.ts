@@ -195,6 +195,7 @@ export interface Welcome {
   token?: string;
   visitor?: string;
   node?: string;
+  nodes?: string[];
   wt?: string;
   hashes?: string[];
   site?: SiteView;

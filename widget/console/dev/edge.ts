@@ -40,7 +40,7 @@ export class ScriptedEdge implements Edge {
   }
 
   start(): void {
-    void this.options.hello().then(() => this.open());
+    void this.options.hello('').then(() => this.open());
   }
   close(): void {
     this.become('closed');
