@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openNetwork } from './network.mjs';
 
-const binary = new URL('../../../bin/kohe', import.meta.url).pathname;
+export const binary = new URL('../../../bin/kohe', import.meta.url).pathname;
 
-async function freePort() {
+export async function freePort() {
   const server = net.createServer();
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address();

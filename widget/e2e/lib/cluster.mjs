@@ -1,0 +1,102 @@
+// Core nodes as one cluster, each a process with a data folder of its own, and a
+// page of somebody else's with the snippet of the first on it.
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { binary, freePort } from './node.mjs';
+
+const password = 'welcome-aboard';
+
+/** Runs a command of kohe's and returns what it printed. */
+function kohe(...args) {
+  return execFileSync(binary, args, { input: `${password}\n`, encoding: 'utf8', timeout: 30_000 }).trim();
+}
+
+export async function startCluster(names) {
+  const folder = mkdtempSync(join(tmpdir(), 'kohe-e2e-'));
+  const nodes = [];
+  const site = createServer((_, answer) => {
+    answer.setHeader('Content-Type', 'text/html; charset=utf-8');
+    answer.end(`<!doctype html><title>A page</title><h1>A page</h1><label>Field <input></label>
+<script async src="${nodes[0].base}/kohe.js" data-site="shop"></script>`);
+  });
+  await new Promise((done) => site.listen(0, '127.0.0.1', done));
+  const shop = `http://127.0.0.1:${site.address().port}/`;
+  for (const name of names) {
+    const port = await freePort();
+    const data = join(folder, name);
+    // In regions of their own, so that a busy machine is not taken for a dead node.
+    const where = ['--data', data, '--node', name, '--address', `127.0.0.1:${port}`, '--region', name];
+    if (nodes.length === 0) kohe('cluster', 'init', ...where);
+    else kohe('cluster', 'join', kohe('cluster', 'token', '--data', nodes[0].data), ...where);
+    const node = newNode(name, data, port, shop);
+    nodes.push(node);
+    await node.start();
+    await settled(nodes);
+  }
+  kohe('site', 'add', 'shop', '--name', 'Shop', '--origin', new URL(shop).origin, '--data', nodes[0].data);
+  kohe('agent', 'add', 'agent', '--name', 'Mari Tamm', '--data', nodes[0].data);
+  return {
+    nodes,
+    settled: () => settled(nodes),
+    async stop() {
+      for (const node of nodes) await node.kill();
+      site.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function newNode(name, data, port, shop) {
+  const base = `http://localhost:${port}`;
+  let child = null;
+  const node = {
+    name,
+    data,
+    base,
+    shop,
+    console: `${base}/console/`,
+    log: '',
+    status: () => kohe('cluster', 'status', '--data', data),
+    async start() {
+      child = spawn(binary, ['serve', '--data', data, '--listen', String(port), '--drain', '300ms'], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      const started = child;
+      await new Promise((ready, failed) => {
+        started.stdout.on('data', (text) => String(text).includes('Kohe is ready') && ready());
+        started.once('exit', (code) => failed(new Error(`${name} ended with ${code}:\n${node.log}`)));
+        started.stderr.on('data', (text) => {
+          node.log += text;
+        });
+      });
+    },
+    /** Kills the node as a power cut would, or asks it to go. */
+    async kill(signal = 'SIGKILL') {
+      if (!child) return;
+      const gone = new Promise((done) => child.once('exit', done));
+      child.kill(signal);
+      child = null;
+      await gone;
+    },
+    /** How many visitors have their full connection here. */
+    async visitors() {
+      const text = child ? await (await fetch(`${base}/metrics`)).text() : '';
+      return Number(/^kohe_visitors(?:\{\})? (\d+)/m.exec(text)?.[1] ?? 0);
+    },
+  };
+  return node;
+}
+
+/** Waits until every node sees all the others up. */
+async function settled(nodes) {
+  for (let tries = 0; ; tries++) {
+    const all = nodes.map((node) => node.status());
+    const fine = all.every((s) => s.split('\n').length === nodes.length + 1 && !/catching up|cannot be/.test(s));
+    if (fine && all.every((s) => s.includes('leads'))) return;
+    if (tries > 150) throw new Error(`the cluster does not settle:\n${all.join('\n')}`);
+    await new Promise((done) => setTimeout(done, 100));
+  }
+}
