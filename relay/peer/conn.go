@@ -20,7 +20,6 @@ type Kind byte
 // The kinds below FirstKind are this package's.
 const (
 	kindHello Kind = iota
-	kindLane
 	kindRenew
 	FirstKind Kind = 16
 )

@@ -1,7 +1,6 @@
 // Package peer is how the nodes of a cluster know and reach each other: the
 // cluster's CA and the certificates it signs, joining by token, and one QUIC
-// connection per pair of nodes with streams, datagrams and a lane on which
-// small frames are sent twice. DESIGN decisions 2 and 4.
+// connection per pair of nodes with streams and datagrams. DESIGN decision 4.
 //
 // What it promises: whoever is at the other end has proved, with a certificate
 // of this cluster's CA, the Identity that Conn.Peer returns; there is one

@@ -35,8 +35,6 @@ type link struct {
 	since    time.Time      // of the last failure
 	err      error          // why there is no connection
 	remote   netip.AddrPort // of the last connection
-	lane     *Lane          // nil until it is asked for
-	inlet    *inlet
 }
 
 // try is one attempt to connect, which several callers may wait for.
@@ -52,7 +50,7 @@ type try struct {
 func (p *Peers) link(id string) *link {
 	l := p.links[id]
 	if l == nil {
-		l = &link{peers: p, id: id, changed: make(chan struct{}), inlet: newInlet()}
+		l = &link{peers: p, id: id, changed: make(chan struct{})}
 		p.links[id] = l
 	}
 	return l
@@ -110,9 +108,6 @@ func (l *link) finish(c *Conn, err error) {
 // end closes what there is; the link is not used again.
 func (l *link) end(err error, code quic.ApplicationErrorCode) {
 	l.finish(nil, err)
-	if l.lane != nil {
-		l.lane.end(err)
-	}
 	if l.current != nil {
 		l.drop(l.current, code)
 	}

@@ -43,7 +43,7 @@ type Config struct {
 // Peers holds one connection to each other node that is talked to. Its
 // goroutines: one that tells events; for each connection four (accepting
 // streams, datagrams in, datagrams out, waiting for its end), one a stream that
-// came in, one a dial under way, two a Lane.
+// came in, one a dial under way.
 type Peers struct {
 	config   Config
 	self     Identity
@@ -56,7 +56,6 @@ type Peers struct {
 
 	streams   map[Kind]func(context.Context, *Conn, Stream) // not changed after the first Serve or Conn
 	datagrams map[Kind]func(*Conn, []byte)                  // likewise
-	frames    func(Frame)                                   // likewise
 
 	mu      sync.Mutex // guards what follows and what the links say it guards
 	closed  bool
@@ -65,7 +64,7 @@ type Peers struct {
 }
 
 // New returns the Peers of a node. Handlers are registered before the first
-// Serve, Conn or Lane. Close ends it.
+// Serve or Conn. Close ends it.
 func New(c Config) *Peers {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -74,12 +73,9 @@ func New(c Config) *Peers {
 		config: c, self: c.Credentials.Identity(), instance: relay.NewID(), log: c.Log,
 		events: events{wake: make(chan struct{}, 1)}, members: map[string]Node{}, links: map[string]*link{},
 		streams: map[Kind]func(context.Context, *Conn, Stream){}, datagrams: map[Kind]func(*Conn, []byte){},
-		frames: func(Frame) {},
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
-	p.streams[kindLane] = p.serveLane
 	p.streams[kindRenew] = p.serveRenew
-	p.datagrams[kindLane] = p.laneDatagram
 	p.running.Go(func() { p.events.tell(p.ctx) })
 	return p
 }

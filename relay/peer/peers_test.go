@@ -548,12 +548,14 @@ func TestAnOperatorSeesHowNodesStand(t *testing.T) {
 		a, b := pair(t, n)
 		members := []Node{a.member(), b.member(), {ID: "c", Addr: "10.0.0.9:1", Role: RoleEdge}, {ID: "d", Addr: "node.example:1", Role: RoleEdge}}
 		a.Set(members)
-		mustLane(t, a, "b")
+		if _, err := a.Conn(t.Context(), "b"); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := a.Peers.Conn(t.Context(), "c"); err == nil {
 			t.Error("nobody is at c")
 		}
 		links := a.Links()
-		if len(links) != 3 || links[0].Conn == nil || links[0].Lane == nil || links[0].Conn.RTT() < 20*time.Millisecond ||
+		if len(links) != 3 || links[0].Conn == nil || links[0].Conn.RTT() < 20*time.Millisecond ||
 			links[1].Conn != nil || links[1].Err == nil || links[1].Failures != 1 || links[2].Err != nil || links[2].Addr != "node.example:1" {
 			t.Errorf("%+v", links)
 		}

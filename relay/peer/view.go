@@ -16,7 +16,6 @@ type LinkState struct {
 	Conn     *Conn  // nil: not connected
 	Failures int    // tries in a row
 	Err      error  // why it is not connected; nil if nobody tried
-	Lane     *Lane  // nil: never asked for
 }
 
 // Links returns how the node stands with every member, and with every other
@@ -31,7 +30,7 @@ func (p *Peers) Links() []LinkState {
 		}
 	}
 	for id, l := range p.links {
-		states[id] = LinkState{Node: id, Addr: p.members[id].Addr, Conn: l.current, Failures: l.failures, Err: l.err, Lane: l.lane}
+		states[id] = LinkState{Node: id, Addr: p.members[id].Addr, Conn: l.current, Failures: l.failures, Err: l.err}
 	}
 	var all []LinkState
 	for _, id := range slices.Sorted(maps.Keys(states)) {
