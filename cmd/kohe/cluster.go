@@ -49,6 +49,7 @@ const (
 	enrolAgain   = 300 * time.Millisecond // until a node is a member
 	enrolFor     = 30 * time.Second       // for a core node to catch up
 	lookAround   = time.Second            // how often absent nodes are tried
+	renewCheck   = time.Hour              // how often the certificate's age is looked at
 	lostAfter    = 5 * time.Second        // without a connection until a node's clients count as gone
 	joinTokenFor = time.Hour
 )
@@ -98,7 +99,7 @@ func openCluster(data string, key *auth.Key, reach func() string, log *slog.Logg
 	if c.ca, err = peer.LoadCA(clusterDir(data)); err != nil {
 		return nil, err
 	}
-	c.peers = peer.New(peer.Config{Credentials: c.creds, Log: c.log, Dial: c.dial})
+	c.peers = peer.New(peer.Config{Credentials: c.creds, CA: c.ca, Log: c.log, Dial: c.dial})
 	c.peers.Handle(kindLink, c.serveLink)
 	c.peers.HandleDatagrams(kindLink, func(conn *peer.Conn, b []byte) {
 		if carrier := c.carrier(conn); carrier != nil {
@@ -173,6 +174,7 @@ func (c *cluster) begin(cell *client.Cell) {
 	context.AfterFunc(ctx, unwatch)
 	c.running.Go(func() error { c.enrol(ctx); return nil })
 	c.running.Go(func() error { c.lookAround(ctx); return nil })
+	c.running.Go(func() error { c.keepCertificate(ctx); return nil })
 }
 
 // close ends what begin and openCluster started. The cell is closed before.
@@ -447,6 +449,40 @@ func (c *cluster) lookAround(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// keepCertificate has another core node renew this one's certificate before its
+// last third.
+func (c *cluster) keepCertificate(ctx context.Context) {
+	tick := time.NewTicker(renewCheck)
+	defer tick.Stop()
+	for {
+		if c.creds.Due(time.Now()) {
+			if err := c.renew(ctx); err != nil {
+				c.log.Error("the node's certificate is not renewed; it is good until "+c.creds.Certificate().NotAfter.Format(time.DateOnly), "err", err)
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (c *cluster) renew(ctx context.Context) error {
+	errs := []error{errors.New("no other core node can be reached")}
+	for _, n := range c.members() {
+		if n.ID == c.name() || n.Role != state.CoreNode {
+			continue
+		}
+		err := c.peers.Renew(ctx, n.ID)
+		if err == nil {
+			return c.creds.Save(clusterDir(c.data))
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 // try connects to a node that is absent, unless it is being tried already.
