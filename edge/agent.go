@@ -35,6 +35,7 @@ func (e *Edge) acceptAgent(ctx context.Context, peer link.Peer, hello wire.Hello
 		return nil, relay.Errorf(relay.CodeRevoked, "You are signed out. Please sign in again.")
 	}
 	c := e.newClient(peer, principalOf(row), hello)
+	c.generation = row.Generation
 	view := api.AgentView(e.Store, row)
 	w := wire.WelcomePayload{Agent: &view, Token: e.Key.SignPass(s)}
 	for _, s := range e.liveFor(c) {
@@ -208,8 +209,12 @@ func (e *Edge) offerChanged(o state.Offer) {
 // revoke cuts the connections of an agent whose sign-ins are void.
 func (e *Edge) revoke(agent string) {
 	for _, c := range e.clientsOf(agent) {
-		c.queue.Close(relay.Errorf(relay.CodeRevoked, "You are signed out. Please sign in again."))
+		c.revoke()
 	}
+}
+
+func (c *client) revoke() {
+	c.queue.Close(relay.Errorf(relay.CodeRevoked, "You are signed out. Please sign in again."))
 }
 
 // blocked cuts the connections of a visitor who was blocked.

@@ -20,15 +20,16 @@ const asksBurst = 3
 // client is one authenticated connection: a tab of a visitor or a console of
 // an agent. It handles the link's frames.
 type client struct {
-	edge    *Edge
-	peer    link.Peer
-	who     relay.Principal
-	queue   *hub.Queue
-	tab     string
-	quiet   bool
-	carried bool          // by another node
-	asks    *rate.Limiter // used by the control lane only
-	lang    string
+	edge       *Edge
+	peer       link.Peer
+	who        relay.Principal
+	queue      *hub.Queue
+	tab        string
+	quiet      bool
+	carried    bool          // by another node
+	generation uint64        // agents: of the sign-in
+	asks       *rate.Limiter // used by the control lane only
+	lang       string
 
 	left  func()        // unregisters; called once by Closed
 	ended chan struct{} // closed by Closed

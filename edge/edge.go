@@ -241,6 +241,8 @@ func (e *Edge) Accept(ctx context.Context, peer link.Peer, hello wire.HelloPaylo
 func (e *Edge) changed(changes []state.Change) {
 	for _, c := range changes {
 		switch {
+		case c.Reloaded:
+			e.reloaded(c.Index)
 		case c.Session != nil:
 			e.sessionChanged(*c.Session)
 		case c.Stored != nil:
@@ -261,6 +263,41 @@ func (e *Edge) changed(changes []state.Change) {
 		for _, d := range c.Queues {
 			e.desk.touchQueue(d)
 		}
+	}
+}
+
+// reloaded makes up for changes that this node's cell was sent in one piece, so
+// that nobody heard of them one by one.
+func (e *Edge) reloaded(index uint64) {
+	e.mu.Lock()
+	lives := slices.Collect(maps.Values(e.lives))
+	agents := slices.Collect(maps.Keys(e.agents))
+	e.mu.Unlock()
+	for _, l := range lives {
+		if l.isReady() {
+			l.catchUp(index)
+		}
+		if row, ok := e.Store.Session(l.id); ok {
+			e.sessionChanged(row)
+		}
+	}
+	for _, row := range e.Store.Live() {
+		e.sessionChanged(row)
+	}
+	for _, id := range agents {
+		row, ok := e.Store.Agent(id)
+		for _, c := range e.clientsOf(id) {
+			if !ok || row.Disabled || row.Generation != c.generation {
+				c.revoke()
+			}
+		}
+		for _, o := range e.Store.Offers(id) {
+			e.offerChanged(o)
+		}
+		e.desk.touchAgent(id)
+	}
+	for _, site := range e.Store.AllSites() {
+		e.desk.touchSite(site.ID)
 	}
 }
 

@@ -291,3 +291,46 @@ func TestTheAgentsEdgeTakesOverWhenTheVisitorsDiedAndNobodyCame(t *testing.T) {
 	again.say(id, "v2", "yes")
 	await(agent, wire.Message, text("yes"))
 }
+
+func TestWhatWasMissedBecauseTheCellWasSentWholeIsMadeUpFor(t *testing.T) {
+	w := newWorld(t)
+	ann := w.agent("ann")
+	visitor, id := w.talk(ann)
+	visitor.say(id, "m1", "before")
+	await(ann, wire.Stored, func(s wire.StoredPayload) bool { return s.Index > 0 })
+	w.edge.unwatch() // what happens now nobody here is told
+	w.edge.unwatch = func() {}
+	visitor.say(id, "m2", "unheard of")
+	w.sent(visitor, "m2")
+	visitor.send(wire.Consent, wire.ConsentPayload{Session: id, On: true})
+	await(visitor, wire.OK, whatever[wire.OKPayload])
+	w.edge.changed([]state.Change{{Index: w.cell.Applied(), Reloaded: true}})
+	await(ann, wire.Session, func(s relay.Session) bool { return s.Consent })
+	await(visitor, wire.Stored, func(s wire.StoredPayload) bool { return s.Seq >= 3 && s.Index > 0 })
+	if _, err := w.cell.Propose(context.Background(), state.SetPassword{Agent: "ann", Password: "new", At: 1}); err != nil {
+		t.Fatal(err)
+	}
+	w.edge.changed([]state.Change{{Reloaded: true}})
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	for {
+		if _, err := ann.Recv(ctx); err != nil {
+			if relay.CodeOf(err) != relay.CodeRevoked {
+				t.Errorf("signed out elsewhere: %v", err)
+			}
+			return
+		}
+	}
+}
+
+// sent waits until a message has its place in the transcript.
+func (w *world) sent(p *person, msg string) {
+	w.t.Helper()
+	s := await(p, wire.Sent, func(s wire.SentPayload) bool { return s.ID == msg })
+	for until := time.Now().Add(wait); time.Now().Before(until); time.Sleep(time.Millisecond) {
+		if row, _ := w.cell.Read().Session(s.Session); row.Stored >= s.Seq {
+			return
+		}
+	}
+	w.t.Fatalf("%s is not stored", msg)
+}

@@ -210,6 +210,29 @@ func (l *live) stored(index uint64, s state.Stored) {
 	l.tellMarks()
 }
 
+// catchUp takes what was stored while the log was not heard.
+func (l *live) catchUp(index uint64) {
+	row, ok := l.edge.Store.Session(l.id)
+	if !ok {
+		return
+	}
+	l.mu.Lock()
+	epoch, have := l.core.Stored()
+	if row.Stored <= have {
+		l.publish(wire.Stored, wire.StoredPayload{Session: l.id, Epoch: epoch, Seq: have, Index: index})
+	}
+	l.mu.Unlock()
+	if row.Stored <= have {
+		return
+	}
+	messages, err := l.edge.transcript(l.id, have, row.Stored)
+	if err != nil || len(messages) == 0 {
+		l.edge.Log.Error("transcript cannot be read", "session", l.id.String(), "err", err)
+		return
+	}
+	l.stored(index, state.Stored{Session: l.id, Epoch: row.Epoch, Messages: messages})
+}
+
 func (c *client) mark(p wire.MarkPayload, _ uint64) error {
 	l, err := c.edge.sessionOf(c, p.Session)
 	if err != nil {
