@@ -57,7 +57,7 @@ type Store interface {
 	AllSites() []state.Site
 }
 
-// Config is what an edge needs. All members but Mesh, Others and Now are required.
+// Config is what an edge needs. All members but Mesh, Others, Health and Now are required.
 type Config struct {
 	Node    string // this node's name
 	Cell    Cell
@@ -74,6 +74,9 @@ type Config struct {
 	// Others returns the public addresses of the other edges, in the order in
 	// which a client should try them; nil: there are none.
 	Others func() []string
+	// Health returns nil while the cell can settle commands for this node, or
+	// why it cannot; nil: it always can.
+	Health func() error
 	Ping   time.Duration // after how much silence a client pings
 	// OpensPerMinute bounds how many sessions one address may open a minute.
 	OpensPerMinute int
@@ -90,6 +93,8 @@ const (
 	proposeFor   = 5 * time.Second  // how long a person waits for the cell
 	lingerLive   = time.Minute      // a session without clients stays loaded
 	lingerMirror = 30 * time.Second // capture goes on without viewers: a console reloads
+	cutOffAfter  = time.Second      // without the cell until clients are sent away
+	cutOffSpread = 500 * time.Millisecond
 )
 
 // Bounds of what one node holds.
@@ -129,6 +134,9 @@ func Open(ctx context.Context, c Config) (*Edge, error) {
 	if c.Others == nil {
 		c.Others = func() []string { return nil }
 	}
+	if c.Health == nil {
+		c.Health = func() error { return nil }
+	}
 	e := &Edge{
 		Config: c, hub: hub.New(),
 		opens:    auth.NewLimiter(time.Minute/time.Duration(c.OpensPerMinute), c.OpensPerMinute),
@@ -143,6 +151,7 @@ func Open(ctx context.Context, c Config) (*Edge, error) {
 	run, stop := context.WithCancel(context.Background())
 	e.stop, e.closing, e.desk = stop, run.Done(), newDesk(e)
 	e.running.Go(func() { e.desk.run(run) })
+	e.running.Go(func() { e.watchCell(run) })
 	e.unwatch = c.Cell.Watch(e.changed)
 	return e, nil
 }
@@ -151,6 +160,13 @@ func Open(ctx context.Context, c Config) (*Edge, error) {
 func (e *Edge) Drain(over time.Duration) {
 	e.mu.Lock()
 	e.draining = true
+	e.mu.Unlock()
+	e.sendAway(over, "This server is being restarted.")
+}
+
+// sendAway tells every client to connect elsewhere, spread over a time.
+func (e *Edge) sendAway(over time.Duration, why string) {
+	e.mu.Lock()
 	var all []*client
 	for _, set := range e.visitors {
 		all = slices.AppendSeq(all, maps.Keys(set))
@@ -161,7 +177,34 @@ func (e *Edge) Drain(over time.Duration) {
 	e.mu.Unlock()
 	for i, c := range all {
 		retry := over * time.Duration(i) / time.Duration(len(all))
-		c.push(wire.GoAway, wire.ErrorPayload{Code: relay.CodeDraining, Text: "This server is being restarted.", RetryMS: retry.Milliseconds()})
+		c.push(wire.GoAway, wire.ErrorPayload{Code: relay.CodeDraining, Text: why, RetryMS: retry.Milliseconds()})
+	}
+}
+
+// watchCell sends the clients of an edge that is cut off from the cell away,
+// once each time: what they say here is relayed and cannot be stored.
+func (e *Edge) watchCell(ctx context.Context) {
+	tick := time.NewTicker(cutOffAfter / 4)
+	defer tick.Stop()
+	var since time.Time
+	told := false
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		err := e.Health()
+		switch {
+		case err == nil:
+			since, told = time.Time{}, false
+		case since.IsZero():
+			since = time.Now()
+		case time.Since(since) > cutOffAfter && !told && len(e.Others()) > 0:
+			told = true
+			e.Log.Warn("nothing can be stored here; clients are sent to other nodes", "err", err)
+			e.sendAway(cutOffSpread, "This server is cut off.")
+		}
 	}
 }
 

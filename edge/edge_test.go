@@ -2,11 +2,13 @@ package edge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,7 +36,8 @@ type world struct {
 	edge    *Edge
 	links   *link.Server
 	tickets *auth.Tickets
-	guest   bool // the cell is another world's
+	guest   bool        // the cell is another world's
+	sick    atomic.Bool // the cell cannot be reached
 }
 
 func newWorld(t *testing.T) *world {
@@ -82,6 +85,18 @@ func (w *world) startEdge(node string, mesh Mesh) {
 	w.tickets = &auth.Tickets{}
 	if w.edge, err = Open(context.Background(), Config{
 		Node: node, Cell: w.cell, Store: w.cell.Read(), Key: key, Tickets: w.tickets, Log: testLog, Pages: page.New(0, nil), Mesh: mesh,
+		Others: func() []string {
+			if mesh == nil {
+				return nil
+			}
+			return []string{"https://other.example"}
+		},
+		Health: func() error {
+			if w.sick.Load() {
+				return errors.New("the cell has no leader")
+			}
+			return nil
+		},
 		Ping: link.DefaultPing, OpensPerMinute: 1_000_000, AsksPerSecond: 10_000, Reach: func() (string, []string) { return "", nil },
 	}); err != nil {
 		w.t.Fatal(err)

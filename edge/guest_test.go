@@ -334,3 +334,16 @@ func (w *world) sent(p *person, msg string) {
 	}
 	w.t.Fatalf("%s is not stored", msg)
 }
+
+func TestAnEdgeThatIsCutOffSendsItsClientsAwayOnce(t *testing.T) {
+	ts := newTowns(t, 2, link.Path{})
+	visitor, agent, id := ts.across("n1", "n2")
+	ts.sick.Store(true)
+	began := time.Now()
+	away := await(visitor, wire.GoAway, whatever[wire.ErrorPayload])
+	if took := time.Since(began); took > 2*time.Second || away.RetryMS > cutOffSpread.Milliseconds() {
+		t.Errorf("told after %v to go within %d ms", took, away.RetryMS)
+	}
+	visitor.say(id, "m", "still relayed")
+	await(agent, wire.Message, text("still relayed"))
+}

@@ -60,19 +60,20 @@ const maxEnrol = 4 << 10
 // cluster is this node among the others: who they are, one connection to each,
 // and what goes through it.
 type cluster struct {
-	data  string
-	log   *slog.Logger
-	own   membership
-	creds *peer.Credentials
-	ca    *peer.CA
-	key   *auth.Key
-	peers *peer.Peers
-	raft  *quicnet.Net
-	flock *canary.Flock
-	port  atomic.Pointer[listen.Listener]
-	cell  atomic.Pointer[client.Cell]
-	links atomic.Pointer[link.Server]
-	reach func() string // this node's public address
+	data    string
+	log     *slog.Logger
+	own     membership
+	started raftnode.Timing // what the cell's member was started with
+	creds   *peer.Credentials
+	ca      *peer.CA
+	key     *auth.Key
+	peers   *peer.Peers
+	raft    *quicnet.Net
+	flock   *canary.Flock
+	port    atomic.Pointer[listen.Listener]
+	cell    atomic.Pointer[client.Cell]
+	links   atomic.Pointer[link.Server]
+	reach   func() string // this node's public address
 
 	stop    context.CancelFunc
 	running errgroup.Group
@@ -139,7 +140,8 @@ func (c *cluster) listening(l *listen.Config) error {
 
 // member makes the cell's member here one of many.
 func (c *cluster) member(config *client.Config) {
-	config.Timing = c.timing()
+	c.started = c.timing()
+	config.Timing = c.started
 	config.Transport = raftnode.NewTransport(c.raft.Group(firstCell), config.Timing, c.log)
 	config.Join = c.own.Joined
 	config.Forward = c.forward
@@ -154,7 +156,7 @@ func (c *cluster) member(config *client.Config) {
 }
 
 // timing is how fast failures are noticed: within one region, or across several.
-// It is chosen at the start.
+// It is chosen at the start, because Raft cannot change its lease later.
 func (c *cluster) timing() raftnode.Timing {
 	for _, n := range c.members() {
 		if n.Role == state.CoreNode && n.Region != c.own.Region {
@@ -315,6 +317,9 @@ func (c *cluster) setNodes(nodes []state.Node) {
 func (c *cluster) changed(changes []state.Change) {
 	if slices.ContainsFunc(changes, func(ch state.Change) bool { return ch.Node != "" || ch.Reloaded }) {
 		c.setNodes(c.cell.Load().Read().Nodes())
+		if c.timing() != c.started {
+			c.log.Warn("core nodes are in several regions now; restart this one, so that it is as patient as that needs")
+		}
 	}
 }
 

@@ -95,7 +95,7 @@ func openNode(ctx context.Context, c config, demo bool, logTo io.Writer) (_ *nod
 		Pages: page.New(0, page.NewMetrics(n.registry)), Ping: ping, OpensPerMinute: c.Opens, AsksPerSecond: edge.DefaultAsks,
 	}
 	if n.cluster != nil {
-		config.Mesh, config.Others = n.cluster, n.cluster.others
+		config.Mesh, config.Others, config.Health = n.cluster, n.cluster.others, n.cell.Err
 	}
 	if n.edge, err = edge.Open(ctx, config); err != nil {
 		return nil, err
