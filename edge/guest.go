@@ -325,6 +325,9 @@ var aboutSession = map[wire.Kind]bool{
 // be lost until there is one.
 // ok is false when the session is here now.
 func (g *guest) forward(f wire.Frame) (ok bool, err error) {
+	if f.Kind.Lane() != relay.Control {
+		return g.pass(f), nil
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.over {
@@ -352,12 +355,23 @@ func (g *guest) forward(f wire.Frame) (ok bool, err error) {
 		}
 		return true, nil
 	}
-	seq, err := g.link.Send(f.Kind, f.Payload)
-	if err == nil && f.Kind.Lane() == relay.Control {
+	if seq, err := g.link.Send(f.Kind, f.Payload); err == nil { // a link that ends is followed by another
 		g.refs[g.asked%keptRefs] = ref{f.Seq, seq}
 		g.asked++
 	}
-	return true, nil // a link that ends is followed by another
+	return true, nil
+}
+
+// pass sends a page or pointer frame on, if there is an origin: a new one asks
+// for the whole page. What is said does not wait for it.
+func (g *guest) pass(f wire.Frame) (ok bool) {
+	g.mu.Lock()
+	l, over := g.link, g.over
+	g.mu.Unlock()
+	if l != nil && !over {
+		_, _ = l.Send(f.Kind, f.Payload)
+	}
+	return !over
 }
 
 // keep remembers what was said. mu is held.
@@ -380,8 +394,7 @@ func (g *guest) deliver(f wire.Frame) {
 		g.client.queue.PushPage(out, g.client.ended)
 		return
 	case wire.GoAway:
-		g.end() // what follows is said elsewhere
-		return
+		return // the link ends soon, or the origin moves
 	case wire.OK, wire.Error:
 		out.Payload = g.answered(f)
 	case wire.Sent, wire.Message:
