@@ -55,7 +55,7 @@ func (e *Edge) acceptAgent(ctx context.Context, peer link.Peer, hello wire.Hello
 	}
 	c.push(wire.Desk, e.desk.of(row.ID))
 	for _, s := range e.liveFor(c) {
-		if err := e.enter(ctx, c, resumeOf(hello.Resume, s.ID)); err != nil {
+		if err := e.enter(ctx, c, resumeOf(hello.Resume, s.ID), false); err != nil {
 			e.Log.Warn("session cannot be loaded", "session", s.ID.String(), "err", err)
 		}
 	}

@@ -35,11 +35,12 @@ const (
 // carries the client's link there for that session, and goes where the origin
 // goes. What the client said and is not stored goes along.
 type guest struct {
-	edge   *Edge
-	client *client
-	id     relay.ID
-	stop   context.CancelFunc
-	moved  chan struct{} // of one: the origin may be another one
+	edge    *Edge
+	client  *client
+	id      relay.ID
+	stop    context.CancelFunc
+	moved   chan struct{} // of one: the origin may be another one
+	arrives bool          // see enter
 
 	mu     sync.Mutex // guards what follows
 	link   *link.Client
@@ -67,7 +68,11 @@ const keptRefs = 32
 
 // enter makes a client part of a session, wherever its origin is. An error
 // says that the client can never be.
-func (e *Edge) enter(ctx context.Context, c *client, r wire.Resume) error {
+//
+// arrives says that a visitor has just connected: then their session comes to
+// this edge too, so that their page is held near them. While it cannot, they are
+// a guest where it is.
+func (e *Edge) enter(ctx context.Context, c *client, r wire.Resume, arrives bool) error {
 	origin, _, ok := e.Store.Origin(r.Session)
 	if e.Mesh == nil || !ok || origin == e.Node {
 		l, err := e.live(ctx, r.Session)
@@ -77,7 +82,7 @@ func (e *Edge) enter(ctx context.Context, c *client, r wire.Resume) error {
 		l.join(c, r)
 		return nil
 	}
-	e.visit(c, &guest{resume: r})
+	e.visit(c, &guest{resume: r, arrives: arrives})
 	return nil
 }
 
@@ -143,6 +148,9 @@ func (c *client) allGuests() (list []*guest) {
 // run is at the origin, wherever that is, until the client leaves, the session
 // is over for it, or this edge is the origin.
 func (g *guest) run(ctx context.Context) {
+	if _, epoch, ok := g.edge.Store.Origin(g.id); ok && g.arrives {
+		_ = g.edge.takeOver(ctx, g.id, epoch)
+	}
 	var since time.Time // the origin cannot be reached
 	for ctx.Err() == nil {
 		origin, epoch, ok := g.edge.Store.Origin(g.id)
@@ -195,7 +203,7 @@ func (g *guest) mayClaim(unreached time.Duration) bool {
 // takeOver makes this edge the origin of a session, unless another became that
 // since the epoch.
 func (e *Edge) takeOver(ctx context.Context, id relay.ID, since uint32) error {
-	ctx, cancel := context.WithTimeout(ctx, proposeFor)
+	ctx, cancel := context.WithTimeout(ctx, visitFor)
 	defer cancel()
 	_, err := e.liveSince(ctx, id, since)
 	return err

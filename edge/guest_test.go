@@ -347,3 +347,22 @@ func TestAnEdgeThatIsCutOffSendsItsClientsAwayOnce(t *testing.T) {
 	visitor.say(id, "m", "still relayed")
 	await(agent, wire.Message, text("still relayed"))
 }
+
+func TestAVisitorWhoArrivesElsewhereBringsTheSessionAlong(t *testing.T) {
+	ts := newTowns(t, 3, link.Path{})
+	visitor, agent, id := ts.across("n1", "n2")
+	visitor.say(id, "v1", "from one edge")
+	m := await(agent, wire.Message, text("from one edge"))
+	again := ts.edges["n3"].visitor(visitor.Welcome().Token, wire.Resume{Session: id, Epoch: m.Epoch, Seq: m.Seq})
+	ts.origin(id, func(node string, _ uint32) bool { return node == "n3" })
+	again.say(id, "v2", "from another")
+	await(agent, wire.Message, text("from another"))
+	agent.say(id, "a1", "to both")
+	await(again, wire.Message, text("to both"))
+	await(visitor, wire.Message, text("to both")) // the first tab goes on as a guest
+	visitor.say(id, "v3", "still here")
+	await(agent, wire.Message, text("still here"))
+	if node, _, _ := ts.cell.Read().Origin(id); node != "n3" {
+		t.Errorf("the origin went back to %s", node)
+	}
+}

@@ -361,7 +361,7 @@ func (e *Edge) welcomeMembers(row relay.Session) {
 		case g != nil:
 			g.changed(row, c.who.Role == relay.RoleVisitor || c.sees(row))
 		case row.State == relay.Active && (c.who.Role == relay.RoleVisitor || c.sees(row)):
-			e.presence(func() error { return e.enter(context.Background(), c, wire.Resume{Session: row.ID}) })
+			e.presence(func() error { return e.enter(context.Background(), c, wire.Resume{Session: row.ID}, false) })
 		}
 	}
 }

@@ -110,7 +110,7 @@ func (e *Edge) joinVisitor(ctx context.Context, c *client, hello wire.HelloPaylo
 		e.lastSession(c, hello.Resume)
 		return nil
 	}
-	if err := e.enter(ctx, c, resumeOf(hello.Resume, row.ID)); err != nil {
+	if err := e.enter(ctx, c, resumeOf(hello.Resume, row.ID), true); err != nil {
 		c.left()
 		return err
 	}
