@@ -48,6 +48,7 @@ const firstCell = 1
 const (
 	enrolAgain   = 300 * time.Millisecond // until a node is a member
 	enrolFor     = 30 * time.Second       // for a core node to catch up
+	connectFor   = 500 * time.Millisecond // for a connection that is not there yet
 	lookAround   = time.Second            // how often absent nodes are tried
 	renewCheck   = time.Hour              // how often the certificate's age is looked at
 	lostAfter    = 5 * time.Second        // without a connection until a node's clients count as gone
@@ -513,12 +514,26 @@ func (c *cluster) lost(ctx context.Context, id string) bool {
 
 // open opens a stream to another node.
 func (c *cluster) open(ctx context.Context, node string, kind peer.Kind) (halfStream, error) {
-	conn, err := c.peers.Conn(ctx, node)
+	conn, err := c.conn(ctx, node)
 	if err != nil {
 		return halfStream{}, err
 	}
 	s, err := conn.Open(ctx, kind)
 	return halfStream{s.Stream}, err
+}
+
+// conn returns the connection to a node, or says soon that there is none.
+func (c *cluster) conn(ctx context.Context, node string) (*peer.Conn, error) {
+	if c.isDead(node) {
+		return nil, errUnreached
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectFor)
+	defer cancel()
+	conn, err := c.peers.Conn(ctx, node)
+	if err != nil {
+		return nil, &relay.Error{Code: relay.CodeUnavailable, Text: errUnreached.Text, Err: err}
+	}
+	return conn, nil
 }
 
 // halfStream is a stream whose Close ends the writing only.
@@ -548,12 +563,9 @@ var errUnreached = relay.Errorf(relay.CodeUnavailable, "That server cannot be re
 
 // Dial implements edge.Mesh.
 func (c *cluster) Dial(ctx context.Context, node string, hello wire.HelloPayload, deliver func(wire.Frame)) (*link.Client, error) {
-	if c.isDead(node) {
-		return nil, errUnreached
-	}
-	conn, err := c.peers.Conn(ctx, node)
+	conn, err := c.conn(ctx, node)
 	if err != nil {
-		return nil, &relay.Error{Code: relay.CodeUnavailable, Text: errUnreached.Text, Err: err}
+		return nil, err
 	}
 	carrier := c.carrier(conn)
 	if carrier == nil {
