@@ -14,7 +14,7 @@ describe('a cluster of three', { timeout: 180_000 }, () => {
     cluster = await startCluster(['n1', 'n2', 'n3']);
     browser = await launchChromium();
     agent = await openAgent(browser, cluster.nodes[1]);
-    await agent.transport('WebTransport');
+    await agent.page.getByRole('button', { name: /round trip/ }).waitFor();
     await agent.serve();
     visitor = await openVisitor(browser, cluster.nodes[0]);
   });
