@@ -19,7 +19,7 @@ func TestWatchersAreToldOfAStateThatWasSent(t *testing.T) {
 			told <- change
 		}
 	})()
-	if err := (machine{c.state, c.disk, c.feed}).Reload(func() error { return nil }); err != nil {
+	if err := (machine{c.state, c.disk, c.feed, c.mark}).Reload(func() error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	for change := range told {
