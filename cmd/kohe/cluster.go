@@ -58,6 +58,12 @@ const (
 // maxEnrol bounds what a node says when it enrols, in bytes.
 const maxEnrol = 4 << 10
 
+// network reaches the other nodes from this one's port; *listen.Listener is one.
+type network interface {
+	Dial(ctx context.Context, addr string, t *tls.Config, q *quic.Config) (*quic.Conn, error)
+	DialTCP(ctx context.Context, addr string) (net.Conn, error)
+}
+
 // cluster is this node among the others: who they are, one connection to each,
 // and what goes through it.
 type cluster struct {
@@ -71,7 +77,7 @@ type cluster struct {
 	peers   *peer.Peers
 	raft    *quicnet.Net
 	flock   *canary.Flock
-	port    atomic.Pointer[listen.Listener]
+	port    atomic.Pointer[network]
 	cell    atomic.Pointer[client.Cell]
 	links   atomic.Pointer[link.Server]
 	reach   func() string // this node's public address
@@ -191,12 +197,17 @@ func (c *cluster) close() error {
 	return errors.Join(err, c.raft.Close())
 }
 
+// listens takes the port through which the other nodes are reached.
+func (c *cluster) listens(port network) { c.port.Store(&port) }
+
+var errNoPort = errors.New("the port is not open yet")
+
 func (c *cluster) dial(ctx context.Context, addr string, t *tls.Config, q *quic.Config) (*quic.Conn, error) {
 	port := c.port.Load()
 	if port == nil {
-		return nil, errors.New("the port is not open yet")
+		return nil, errNoPort
 	}
-	return port.Dial(ctx, addr, t, q)
+	return (*port).Dial(ctx, addr, t, q)
 }
 
 func (c *cluster) dialRaft(ctx context.Context, addr hashiraft.ServerAddress) (*quic.Conn, error) {
@@ -222,8 +233,19 @@ func (c *cluster) allowRaft(cert *x509.Certificate) error {
 const canaryALPN = "kohe-canary/1"
 
 func (c *cluster) dialCanary(ctx context.Context, id, address string) (net.Conn, error) {
-	d := tls.Dialer{Config: c.creds.ClientTLS(canaryALPN, id)}
-	return d.DialContext(ctx, "tcp", address)
+	port := c.port.Load()
+	if port == nil {
+		return nil, errNoPort
+	}
+	raw, err := (*port).DialTCP(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	conn := tls.Client(raw, c.creds.ClientTLS(canaryALPN, id))
+	if err := conn.HandshakeContext(ctx); err != nil {
+		return nil, errors.Join(err, raw.Close())
+	}
+	return conn, nil
 }
 
 // died hears that another node's process has ended.

@@ -133,13 +133,6 @@ func joinCluster(ctx context.Context, data, name, address, region, text string) 
 	if _, err := os.Stat(filepath.Join(data, "cell")); err == nil {
 		return fmt.Errorf("the folder %s holds a node's data already; a node joins with an empty folder", data)
 	}
-	token, err := peer.ParseToken(text)
-	if err != nil {
-		return err
-	}
-	if token.Role != peer.RoleCore {
-		return errors.New("this version runs core nodes only; make a token with: kohe cluster token --role core")
-	}
 	socket, err := net.ListenUDP("udp", nil)
 	if err != nil {
 		return err
@@ -152,6 +145,18 @@ func joinCluster(ctx context.Context, data, name, address, region, text string) 
 			return nil, err
 		}
 		return transport.Dial(ctx, to, t, q)
+	}
+	return redeem(ctx, dial, data, name, address, region, text)
+}
+
+// redeem spends a join token for a folder.
+func redeem(ctx context.Context, dial peer.Dial, data, name, address, region, text string) error {
+	token, err := peer.ParseToken(text)
+	if err != nil {
+		return err
+	}
+	if token.Role != peer.RoleCore {
+		return errors.New("this version runs core nodes only; make a token with: kohe cluster token --role core")
 	}
 	credentials, extra, err := peer.Join(ctx, dial, token, name, region)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/quic-go/webtransport-go"
 	"golang.org/x/sync/errgroup"
@@ -35,15 +36,29 @@ import (
 // given up after 2.5 of them, 20 s, when an agent counts as gone (PRODUCT A2).
 const ping = 8 * time.Second
 
+// port is where a node listens, and dials other nodes from; *listen.Listener
+// is one.
+type port interface {
+	network
+	Port() int
+	Hashes() []string // of the certificates that the node made itself
+	Close(ctx context.Context) error
+}
+
 // node is a whole Kohe node: core and edge in one process.
 type node struct {
 	config   config
 	log      *slog.Logger
+	fs       vfs.FS      // of the cell's database
+	fatal    func(error) // ends the process where going on would be a lie
+	trailing uint64      // see raftnode.Config; 0: its default
+	key      *auth.Key
 	cluster  *cluster // nil: the node is alone
 	cell     *client.Cell
 	links    *link.Server
 	edge     *edge.Edge
-	port     *listen.Listener
+	tickets  *auth.Tickets
+	port     port
 	local    *http.Server
 	localErr errgroup.Group
 	public   string
@@ -52,9 +67,16 @@ type node struct {
 	registry *prometheus.Registry
 }
 
+func newNode(c config, log *slog.Logger) *node {
+	return &node{
+		config: c, log: log, fs: vfs.Default, fatal: func(error) { os.Exit(2) },
+		tickets: &auth.Tickets{}, registry: prometheus.NewRegistry(),
+	}
+}
+
 // openNode starts a node. The caller closes it.
 func openNode(ctx context.Context, c config, demo bool, logTo io.Writer) (_ *node, err error) {
-	n := &node{config: c, log: c.logger(logTo), registry: prometheus.NewRegistry()}
+	n := newNode(c, c.logger(logTo))
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.close(context.Background()))
@@ -67,19 +89,8 @@ func openNode(ctx context.Context, c config, demo bool, logTo io.Writer) (_ *nod
 	if err != nil {
 		return nil, err
 	}
-	key, err := auth.OpenKey(c.Data)
-	if err != nil {
+	if err := n.openCluster(); err != nil {
 		return nil, err
-	}
-	if n.cluster, err = openCluster(c.Data, key, func() string { return n.public }, n.log); err != nil {
-		return nil, err
-	}
-	if n.cluster != nil {
-		if c.Node != defaults().Node && c.Node != n.cluster.name() {
-			return nil, fmt.Errorf("the node in %s is called %q in its cluster, not %q", c.Data, n.cluster.name(), c.Node)
-		}
-		c.Node = n.cluster.name()
-		n.config = c
 	}
 	mux := http.NewServeMux()
 	if err := n.openPort(mux); err != nil {
@@ -88,31 +99,19 @@ func openNode(ctx context.Context, c config, demo bool, logTo io.Writer) (_ *nod
 	if err := n.openCell(ctx); err != nil {
 		return nil, err
 	}
-	tickets := &auth.Tickets{}
-	store := n.cell.Read()
-	config := edge.Config{
-		Node: c.Node, Cell: n.cell, Store: store, Key: key, Tickets: tickets, Log: n.log, Reach: n.reach,
-		Pages: page.New(0, page.NewMetrics(n.registry)), Ping: ping, OpensPerMinute: c.Opens, AsksPerSecond: edge.DefaultAsks,
-	}
-	if n.cluster != nil {
-		config.Mesh, config.Others, config.Health = n.cluster, n.cluster.others, n.cell.Err
-	}
-	if n.edge, err = edge.Open(ctx, config); err != nil {
+	if err := n.openEdge(ctx); err != nil {
 		return nil, err
 	}
-	n.links = link.NewServer(link.Config{Accept: n.edge.Accept, Carried: n.edge.Carried, Ping: ping, Metrics: &n.metrics})
-	if n.cluster != nil {
-		n.cluster.links.Store(n.links)
-	}
+	store := n.cell.Read()
 	mux.Handle("/kohe/ws", n.links)
 	mux.Handle("/api/", api.New(api.Config{
-		Key: key, Tickets: tickets, Passwords: auth.NewPasswords(2), Store: store, Cell: n.cell,
-		Log: n.log, Secure: strings.HasPrefix(n.public, "https:"), Node: c.Node, Reach: n.reach,
+		Key: n.key, Tickets: n.tickets, Passwords: auth.NewPasswords(2), Store: store, Cell: n.cell,
+		Log: n.log, Secure: strings.HasPrefix(n.public, "https:"), Node: n.config.Node, Reach: n.reach,
 	}))
 	(&edge.Web{Bundle: bundle, Site: store.Site, Public: n.public, Shop: demo}).Register(mux)
 	n.operations(mux)
 	commands := http.NewServeMux()
-	commands.Handle("/", api.NewLocal(store, n.cell, tickets, n.public))
+	commands.Handle("/", api.NewLocal(store, n.cell, n.tickets, n.public))
 	n.registerCluster(commands)
 	if err := n.openLocal(commands); err != nil {
 		return nil, err
@@ -121,20 +120,38 @@ func openNode(ctx context.Context, c config, demo bool, logTo io.Writer) (_ *nod
 	return n, nil
 }
 
+// openCluster reads the node's key and which cluster it belongs to.
+func (n *node) openCluster() (err error) {
+	if n.key, err = auth.OpenKey(n.config.Data); err != nil {
+		return err
+	}
+	if n.cluster, err = openCluster(n.config.Data, n.key, func() string { return n.public }, n.log); err != nil || n.cluster == nil {
+		return err
+	}
+	name := n.cluster.name()
+	if given := n.config.Node; given != defaults().Node && given != name {
+		return fmt.Errorf("the node in %s is called %q in its cluster, not %q", n.config.Data, name, given)
+	}
+	n.config.Node = name
+	return nil
+}
+
 // openPort listens. Nobody is let in before the node is ready.
-func (n *node) openPort(mux http.Handler) (err error) {
+func (n *node) openPort(mux http.Handler) error {
 	config := n.listening(mux)
 	if n.cluster != nil {
 		if err := n.cluster.listening(&config); err != nil {
 			return err
 		}
 	}
-	if n.port, err = listen.Open(config); err != nil {
+	l, err := listen.Open(config)
+	if err != nil {
 		return err
 	}
+	n.port = l
 	n.public = n.publicURL()
 	if n.cluster != nil {
-		n.cluster.port.Store(n.port)
+		n.cluster.listens(l)
 	}
 	return nil
 }
@@ -142,7 +159,13 @@ func (n *node) openPort(mux http.Handler) (err error) {
 // openCell starts the cell's member here and waits until it has all that was
 // ever acknowledged.
 func (n *node) openCell(ctx context.Context) (err error) {
-	config := client.Config{Dir: filepath.Join(n.config.Data, "cell"), NodeID: n.config.Node, Logger: n.log, Fatal: n.fatal}
+	config := client.Config{
+		Dir: filepath.Join(n.config.Data, "cell"), FS: n.fs, NodeID: n.config.Node, Logger: n.log, Trailing: n.trailing,
+		Fatal: func(err error) {
+			n.log.Error("the node ends itself", "err", err)
+			n.fatal(err)
+		},
+	}
 	if n.cluster != nil {
 		n.cluster.member(&config)
 	}
@@ -162,11 +185,23 @@ func (n *node) openCell(ctx context.Context) (err error) {
 	}
 }
 
-// fatal ends the process where going on would be a lie: a disk that hangs.
-// Another node, or the next start, goes on from what was stored.
-func (n *node) fatal(err error) {
-	n.log.Error("the node ends itself", "err", err)
-	os.Exit(2)
+// openEdge starts what faces people.
+func (n *node) openEdge(ctx context.Context) (err error) {
+	config := edge.Config{
+		Node: n.config.Node, Cell: n.cell, Store: n.cell.Read(), Key: n.key, Tickets: n.tickets, Log: n.log, Reach: n.reach,
+		Pages: page.New(0, page.NewMetrics(n.registry)), Ping: ping, OpensPerMinute: n.config.Opens, AsksPerSecond: edge.DefaultAsks,
+	}
+	if n.cluster != nil {
+		config.Mesh, config.Others, config.Health = n.cluster, n.cluster.others, n.cell.Err
+	}
+	if n.edge, err = edge.Open(ctx, config); err != nil {
+		return err
+	}
+	n.links = link.NewServer(link.Config{Accept: n.edge.Accept, Carried: n.edge.Carried, Ping: ping, Metrics: &n.metrics})
+	if n.cluster != nil {
+		n.cluster.links.Store(n.links)
+	}
+	return nil
 }
 
 // listening says what the port serves. Until the node is ready nobody gets in.

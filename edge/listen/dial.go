@@ -36,6 +36,12 @@ func (l *Listener) Dial(ctx context.Context, addr string, tls *tls.Config, confi
 	return nil, fmt.Errorf("dial %s: %w", addr, errors.Join(failed...))
 }
 
+// DialTCP opens a TCP connection to another node's port, from any of this
+// machine's.
+func (l *Listener) DialTCP(ctx context.Context, addr string) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, "tcp", addr)
+}
+
 func resolve(ctx context.Context, addr string) ([]netip.AddrPort, error) {
 	host, service, err := net.SplitHostPort(addr)
 	if err != nil {

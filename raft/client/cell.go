@@ -29,6 +29,7 @@ type Config struct {
 	Fatal     func(error)  // see logstore.Config; should end the process; nil panics
 	Logger    *slog.Logger // nil: slog.Default
 	FS        vfs.FS       // nil: the operating system's
+	Trailing  uint64       // see node.Config
 
 	// Forward reaches the leader where this member is none; nil for a cell of one.
 	Forward Forward
@@ -60,7 +61,7 @@ func Open(c Config) (*Cell, error) {
 	f, k := newFeed(), newMark(s.Applied)
 	n, err := node.Open(node.Config{
 		ID: c.NodeID, Disk: disk, Prefix: []byte(raftPrefix), Machine: machine{s, disk, f, k},
-		Transport: c.Transport, Join: c.Join, Timing: c.Timing, Logger: c.Logger,
+		Transport: c.Transport, Join: c.Join, Timing: c.Timing, Trailing: c.Trailing, Logger: c.Logger,
 		LeaderChanged: c.LeaderChanged, MembersChanged: c.MembersChanged,
 	})
 	if err != nil {

@@ -93,8 +93,8 @@ func (t Timing) orDefault() Timing {
 const (
 	snapshotEvery    = 30 * time.Second
 	snapshotEntries  = 16384
-	trailingLogs     = 16384
-	maxAppendEntries = 1024 // the most that hashicorp/raft takes; also the buffer of Apply
+	trailingLogs     = 16384 // Config.Trailing's default
+	maxAppendEntries = 1024  // the most that hashicorp/raft takes; also the buffer of Apply
 )
 
 // Config says what a node is made of.
@@ -106,6 +106,10 @@ type Config struct {
 	Transport Transport // nil: none, for a cell of one; the node closes it
 	Timing    Timing
 	Logger    *slog.Logger // nil: slog.Default
+
+	// Trailing is how many entries are kept behind a snapshot, for members that
+	// were away; 0: 16384.
+	Trailing uint64
 
 	// Join leaves an empty log empty: the node waits until a leader adds it.
 	// Otherwise it becomes the only member of a new cell.
@@ -186,7 +190,7 @@ func open(c Config) (*Node, error) {
 		return nil, err
 	}
 	machine := &fsm{n.disk, n.store, n.machine, n.wake, n.configured}
-	if n.raft, err = raft.NewRaft(n.config(c.Logger), machine, n.store, n.store, n.store, n.wire); err != nil {
+	if n.raft, err = raft.NewRaft(n.config(c), machine, n.store, n.store, n.store, n.wire); err != nil {
 		return nil, err
 	}
 	n.start()
@@ -234,7 +238,7 @@ func (n *Node) begin(join bool) error {
 	return n.store.Bootstrap(raft.Configuration{Servers: []raft.Server{self}})
 }
 
-func (n *Node) config(log *slog.Logger) *raft.Config {
+func (n *Node) config(c Config) *raft.Config {
 	r := raft.DefaultConfig()
 	r.LocalID = n.id
 	r.HeartbeatTimeout = n.timing.Heartbeat
@@ -244,13 +248,13 @@ func (n *Node) config(log *slog.Logger) *raft.Config {
 	r.BatchApplyCh = true
 	r.SnapshotInterval = snapshotEvery
 	r.SnapshotThreshold = snapshotEntries
-	r.TrailingLogs = trailingLogs
+	r.TrailingLogs = cmp.Or(c.Trailing, trailingLogs)
 	r.NoSnapshotRestoreOnStart = true // begin has seen to it
 	// Raft's own Shutdown leaves queued commands unanswered; only Close may
 	// call it, when none is left.
 	r.ShutdownOnRemove = false
 	r.NoLegacyTelemetry = true
-	r.Logger = raftLog(log)
+	r.Logger = raftLog(c.Logger)
 	return r
 }
 
