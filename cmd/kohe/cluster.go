@@ -181,6 +181,7 @@ func (c *cluster) begin(cell *client.Cell) {
 	c.stop = stop
 	unwatch := cell.Watch(c.changed)
 	context.AfterFunc(ctx, unwatch)
+	c.running.Go(func() error { c.catchUp(ctx); return nil })
 	c.running.Go(func() error { c.enrol(ctx); return nil })
 	c.running.Go(func() error { c.lookAround(ctx); return nil })
 	c.running.Go(func() error { c.keepCertificate(ctx); return nil })
@@ -336,14 +337,38 @@ func (c *cluster) setNodes(nodes []state.Node) {
 	c.flock.Watch(watched)
 }
 
-// changed hears of the cell's changes.
+// changed hears of the cell's changes. While the state catches up it names
+// members of the past: the node goes on with those it was told of.
 func (c *cluster) changed(changes []state.Change) {
-	if slices.ContainsFunc(changes, func(ch state.Change) bool { return ch.Node != "" || ch.Reloaded }) {
+	if c.ready() && slices.ContainsFunc(changes, func(ch state.Change) bool { return ch.Node != "" || ch.Reloaded }) {
 		c.setNodes(c.cell.Load().Read().Nodes())
 		if c.timing() != c.started {
 			c.log.Warn("core nodes are in several regions now; restart this one, so that it is as patient as that needs")
 		}
 	}
+}
+
+// catchUp takes the members once the state here has all of them.
+func (c *cluster) catchUp(ctx context.Context) {
+	cell := c.cell.Load()
+	select {
+	case <-cell.Ready():
+		c.setNodes(cell.Read().Nodes())
+	case <-ctx.Done():
+	}
+}
+
+// ready reports whether the state here holds what the cluster agreed on before
+// this node began.
+func (c *cluster) ready() bool {
+	if cell := c.cell.Load(); cell != nil {
+		select {
+		case <-cell.Ready():
+			return true
+		default:
+		}
+	}
+	return false
 }
 
 // enrol makes the node known to the cluster under its address, as a member of
@@ -373,11 +398,14 @@ func (c *cluster) enrolOnce(ctx context.Context, cell *client.Cell) error {
 	row := state.Node{ID: c.name(), Addr: c.own.Address, Role: state.CoreNode, Region: c.own.Region, Public: c.reach()}
 	select {
 	case <-cell.Ready():
-		if have, _ := cell.Read().Node(row.ID); have.Addr == row.Addr && have.Region == row.Region && have.Public == row.Public && have.Member() {
+		if have, _ := cell.Read().Node(row.ID); have.Addr != row.Addr || have.Region != row.Region || have.Public != row.Public || !have.Member() {
+			if _, err := cell.Propose(ctx, state.PutNode{Node: row, At: time.Now().UnixMilli()}); err != nil {
+				return err
+			}
+		}
+		if votes(cell, row) {
 			return nil
 		}
-		_, err := cell.Propose(ctx, state.PutNode{Node: row, At: time.Now().UnixMilli()})
-		return err
 	default:
 	}
 	var errs []error
@@ -387,7 +415,14 @@ func (c *cluster) enrolOnce(ctx context.Context, cell *client.Cell) error {
 		}
 		errs = append(errs, c.enrolAt(ctx, n.ID, row))
 	}
-	return errors.Join(append(errs, errors.New("the cell has not answered yet"))...)
+	return errors.Join(append(errs, errors.New("the cell has not made it a voter yet"))...)
+}
+
+// votes reports whether a node is a voter of the cell at its address.
+func votes(cell *client.Cell, n state.Node) bool {
+	return slices.ContainsFunc(cell.Node().Members(), func(m raftnode.Member) bool {
+		return m.ID == n.ID && m.Address == n.Addr && m.Voter
+	})
 }
 
 // enrolAt asks another core node to make this one a member.
@@ -656,13 +691,18 @@ func (c *cluster) connected(e peer.Event) {
 
 // Redeem implements peer.Tokens.
 func (c *cluster) Redeem(ctx context.Context, token peer.TokenHash, id peer.Identity) error {
-	cell := c.cell.Load()
-	if cell == nil {
+	if !c.ready() || !c.enrolled() { // a newcomer could not be told of this node
 		return relay.Errorf(relay.CodeUnavailable, "This node is not ready yet. Please try again in a moment.")
 	}
 	now := time.Now().UnixMilli()
-	_, err := cell.Propose(ctx, state.RedeemToken{Hash: token[:], Role: string(id.Role), Node: id.Node, Region: id.Region, At: now})
+	_, err := c.cell.Load().Propose(ctx, state.RedeemToken{Hash: token[:], Role: string(id.Role), Node: id.Node, Region: id.Region, At: now})
 	return err
+}
+
+// enrolled reports whether the cluster knows this node.
+func (c *cluster) enrolled() bool {
+	row, ok := c.cell.Load().Read().Node(c.name())
+	return ok && row.Member() && row.Addr == c.own.Address
 }
 
 // answer is what a newcomer is told.
