@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// The weather on good and bad days.
+var (
+	fair = weather{delay: 500 * time.Microsecond}
+	foul = weather{loss: 0.05, twice: 0.02, delay: 2 * time.Millisecond, jitter: 10 * time.Millisecond}
+)
+
+// keptFaults is how many faults are told when something is broken.
+const keptFaults = 12
+
+// harm is one kind of fault: it is done, and undone when the time it is told
+// to wait is over.
+type harm struct {
+	name   string
+	weight int
+	lone   bool // not while another is going on
+	do     func(s *simulation, v *server, wait func()) error
+}
+
+var harms = []harm{
+	{"power cut", 3, false, func(s *simulation, v *server, wait func()) error {
+		v.kill(nil, true)
+		wait()
+		v.start()
+		return nil
+	}},
+	{"power cut of all", 1, true, func(s *simulation, _ *server, wait func()) error {
+		for _, v := range s.all() {
+			v.kill(nil, true)
+		}
+		wait()
+		for _, v := range s.all() {
+			v.start()
+		}
+		return nil
+	}},
+	{"kill", 3, false, func(s *simulation, v *server, wait func()) error {
+		v.kill(nil, false)
+		wait()
+		v.start()
+		return nil
+	}},
+	{"restart", 2, false, func(s *simulation, v *server, wait func()) error {
+		v.shutDown(200 * time.Millisecond)
+		wait()
+		v.start()
+		return nil
+	}},
+	{"partition", 3, false, func(s *simulation, v *server, wait func()) error {
+		s.sever(v, true, true)
+		wait()
+		s.mend(v)
+		return nil
+	}},
+	{"one-way cut", 2, false, func(s *simulation, v *server, wait func()) error {
+		in := s.rng.IntN(2) == 0
+		s.sever(v, in, !in)
+		wait()
+		s.mend(v)
+		return nil
+	}},
+	{"loss, delay and duplication", 2, false, func(s *simulation, _ *server, wait func()) error {
+		s.net.setWeather(foul)
+		wait()
+		s.net.setWeather(fair)
+		return nil
+	}},
+	{"slow disk", 2, false, func(s *simulation, v *server, wait func()) error {
+		v.slow.Store(int64(time.Duration(1+s.rng.IntN(400)) * time.Millisecond))
+		wait()
+		v.slow.Store(0)
+		return nil
+	}},
+	{"transfer", 2, false, func(s *simulation, _ *server, _ func()) error {
+		if l := s.leader(); l != nil {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
+			_ = l.cluster.transfer(ctx) // who cannot goes on
+		}
+		return nil
+	}},
+	{"snapshots", 2, false, func(s *simulation, _ *server, _ func()) error {
+		for _, l := range s.up() {
+			_ = l.cell.Node().Snapshot() // one that is ending takes none
+		}
+		return nil
+	}},
+	{"replacement", 1, true, func(s *simulation, v *server, _ func()) error {
+		if err := s.leave(v); err != nil {
+			return fmt.Errorf("%s leaves: %w", v.name, err)
+		}
+		v.wipe()
+		return s.admit(v)
+	}},
+	{"join or leave", 1, true, func(s *simulation, v *server, _ func()) error {
+		if n := len(s.all()); n == founders || n < mostHere && s.rng.IntN(2) == 0 {
+			return s.grow()
+		}
+		s.mu.Lock()
+		delete(s.servers, v.name)
+		s.mu.Unlock()
+		return s.leave(v)
+	}},
+}
+
+// fault does one harm, perhaps with another within it, and undoes it.
+func (s *simulation) fault(within bool) (err error) {
+	servers := s.all()
+	v := servers[s.rng.IntN(len(servers))]
+	if l := s.leader(); l != nil && s.rng.IntN(4) == 0 {
+		v = l.server
+	}
+	h := s.pick(within)
+	s.faults++
+	s.tell("%d: %s, %s", s.faults, h.name, v.name)
+	return h.do(s, v, func() {
+		time.Sleep(time.Duration(s.rng.Int64N(int64(3 * time.Second))))
+		if !within && s.rng.IntN(3) == 0 {
+			err = s.fault(true)
+			time.Sleep(time.Duration(s.rng.Int64N(int64(time.Second))))
+		}
+	})
+}
+
+func (s *simulation) pick(within bool) harm {
+	for {
+		h := harms[s.rng.IntN(len(harms))]
+		if s.rng.IntN(3) < h.weight && !(within && h.lone) {
+			return h
+		}
+	}
+}
+
+func (s *simulation) tell(format string, args ...any) {
+	line := time.Now().Format("15:04:05.000 ") + fmt.Sprintf(format, args...)
+	s.log.Info("fault", "what", line)
+	s.last = append(s.last, line)
+	s.last = s.last[max(0, len(s.last)-keptFaults):]
+}
+
+// sever cuts a server off from all others, in and out.
+func (s *simulation) sever(v *server, in, out bool) {
+	for _, o := range s.all() {
+		if o != v {
+			s.net.setCut(o.addr, v.addr, in)
+			s.net.setCut(v.addr, o.addr, out)
+		}
+	}
+}
+
+// mend takes back what sever did.
+func (s *simulation) mend(v *server) { s.sever(v, false, false) }

@@ -1,0 +1,374 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"kohe/edge/listen"
+)
+
+// keptEntries stay in the log behind a snapshot, so that a member which was
+// away has to be sent the state.
+const keptEntries = 300
+
+// server is a machine: an address, a disk, and the process that runs there.
+type server struct {
+	sim   *simulation
+	name  string
+	addr  netip.AddrPort
+	slow  atomic.Int64 // how long the disk takes for a sync, ns
+	lives int          // folders that were used
+
+	// Guarded by sim.mu.
+	data string // folder of the membership, on the real disk
+	mem  *vfs.MemFS
+	life *life // nil: no process runs
+}
+
+// life is one process of a server, from its start to its end.
+type life struct {
+	*node
+	server *server
+	ctx    context.Context
+	stop   context.CancelFunc
+	opened chan struct{} // closed when open has returned
+	at     atomic.Pointer[memPort]
+	up     atomic.Bool // serves clients
+	gone   atomic.Bool // has ended, or is about to
+}
+
+// newDisk is a crashable file system with a node's folder.
+func newDisk(folder string) *vfs.MemFS {
+	mem := vfs.NewCrashableMem()
+	for at := range parents(folder) {
+		if err := errors.Join(mem.MkdirAll(at, 0o700), syncFolder(mem, filepath.Dir(at))); err != nil {
+			panic(err)
+		}
+	}
+	return mem
+}
+
+// parents yields a folder's ancestors from the root on, and the folder.
+func parents(folder string) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for i := 1; i < len(folder); i++ {
+			if folder[i] == filepath.Separator && !yield(folder[:i]) {
+				return
+			}
+		}
+		yield(folder)
+	}
+}
+
+func syncFolder(fs vfs.FS, path string) error {
+	dir, err := fs.OpenDir(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// disk is what Pebble sees of a server's file system: syncs of the write-ahead
+// log may be slow, or lies.
+type disk struct {
+	vfs.FS
+	slow *atomic.Int64
+	lies bool
+}
+
+func (d disk) file(name string, f vfs.File) vfs.File {
+	if f == nil || !strings.HasSuffix(name, ".log") {
+		return f
+	}
+	return diskFile{f, d}
+}
+
+func (d disk) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	f, err := d.FS.Create(name, c)
+	return d.file(name, f), err
+}
+
+func (d disk) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	f, err := d.FS.ReuseForWrite(old, name, c)
+	return d.file(name, f), err
+}
+
+type diskFile struct {
+	vfs.File
+	disk disk
+}
+
+func (f diskFile) SyncData() error {
+	if d := time.Duration(f.disk.slow.Load()); d > 0 {
+		time.Sleep(d)
+	}
+	if f.disk.lies {
+		return nil
+	}
+	return f.File.SyncData()
+}
+
+// newServer is a machine with an empty disk.
+func (s *simulation) newServer(name string) *server {
+	s.hosts++
+	v := &server{sim: s, name: name, addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(s.hosts)}), 1)}
+	v.wipe()
+	return v
+}
+
+// wipe gives the machine an empty disk.
+func (v *server) wipe() {
+	v.lives++
+	v.data = filepath.Join(v.sim.folder, fmt.Sprint(v.name, "-", v.lives))
+	if err := os.MkdirAll(v.data, 0o700); err != nil {
+		v.sim.t.Fatal(err)
+	}
+	v.mem = newDisk(v.data)
+}
+
+// start starts a process. One that cannot begin is started again, as whatever
+// supervises processes does.
+func (v *server) start() {
+	s := v.sim
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v.startLocked()
+}
+
+func (v *server) startLocked() {
+	s := v.sim
+	if v.life != nil || s.closing {
+		return
+	}
+	c := defaults()
+	c.Data, c.Opens = v.data, 1_000_000
+	l := &life{node: newNode(c, s.log.With("at", v.name)), server: v, opened: make(chan struct{})}
+	l.ctx, l.stop = context.WithCancel(context.Background())
+	l.fs = disk{v.mem, &v.slow, s.lies}
+	l.trailing = keptEntries
+	l.fatal = func(err error) { s.running.Go(func() { l.exit(err) }) }
+	v.life = l
+	s.running.Go(l.run)
+}
+
+// restartAfter is what a supervisor of processes waits before it starts one anew.
+const restartAfter = 200 * time.Millisecond
+
+func (l *life) run() {
+	err := l.open()
+	close(l.opened)
+	if err == nil {
+		l.up.Store(!l.gone.Load())
+		return
+	}
+	if !l.gone.Load() {
+		l.log.Warn("cannot begin", "err", err)
+		l.exit(nil)
+	}
+}
+
+// exit ends the process by itself; it is started again.
+func (l *life) exit(why error) {
+	if why != nil && l.server.slow.Load() == 0 {
+		l.server.sim.violated("%s ended itself: %v", l.server.name, why)
+	}
+	if l.server.kill(l, false) {
+		time.Sleep(restartAfter)
+		l.server.start()
+	}
+}
+
+// open makes the node as openNode does, on the network and disk of the bubble
+// and without HTTP.
+func (l *life) open() (err error) {
+	if err := l.openCluster(); err != nil {
+		return err
+	}
+	var config listen.Config
+	if err := l.cluster.listening(&config); err != nil {
+		return err
+	}
+	p, err := openMemPort(l.server.sim.net, l.server.addr, config)
+	if err != nil {
+		return err
+	}
+	l.port = p
+	l.at.Store(p)
+	if l.gone.Load() { // killed meanwhile
+		p.host.vanish(false)
+		return errKilled
+	}
+	l.cluster.listens(p)
+	if err := l.openCell(l.ctx); err != nil {
+		return err
+	}
+	l.server.sim.audit(l)
+	return l.openEdge(l.ctx)
+}
+
+var errKilled = errors.New("killed")
+
+// kill ends a process without a word, by taking its power or only by a signal,
+// if it is still l (nil: whichever runs). What it had on its disk stays.
+func (v *server) kill(l *life, power bool) bool {
+	s := v.sim
+	s.mu.Lock()
+	now := v.life
+	s.mu.Unlock()
+	if now == nil || l != nil && now != l || now.gone.Swap(true) {
+		return false
+	}
+	l = now
+	l.up.Store(false)
+	if p := l.at.Load(); p != nil {
+		p.host.vanish(power)
+	}
+	dice := s.dice()
+	kept := 100
+	if power {
+		kept = dice.IntN(101)
+	}
+	s.mu.Lock()
+	v.mem = v.mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: kept, RNG: dice})
+	v.life = nil
+	s.mu.Unlock()
+	l.stop()
+	s.running.Go(func() { // what is left of it can reach nobody
+		<-l.opened
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = l.close(ctx)
+	})
+	return true
+}
+
+// shutDown ends a process as SIGTERM does.
+func (v *server) shutDown(drain time.Duration) {
+	s := v.sim
+	s.mu.Lock()
+	l := v.life
+	s.mu.Unlock()
+	if l == nil {
+		return
+	}
+	if l.up.Swap(false) {
+		l.edge.Drain(drain)
+		l.edge.WaitEmpty(context.Background(), drain)
+	}
+	if l.gone.Swap(true) {
+		return // it ended by itself meanwhile
+	}
+	l.stop()
+	<-l.opened
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := l.close(ctx); err != nil {
+		l.log.Warn("closed", "err", err)
+	}
+	s.mu.Lock()
+	v.life = nil
+	s.mu.Unlock()
+}
+
+// serving returns the process of the server, if it serves.
+func (v *server) serving() *life {
+	v.sim.mu.Lock()
+	defer v.sim.mu.Unlock()
+	if v.life == nil || !v.life.up.Load() {
+		return nil
+	}
+	return v.life
+}
+
+// all returns the servers in the order of their names.
+func (s *simulation) all() []*server {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []*server
+	for _, v := range s.servers {
+		list = append(list, v)
+	}
+	slices.SortFunc(list, func(a, b *server) int { return cmp.Compare(a.name, b.name) })
+	return list
+}
+
+// up returns the processes that serve.
+func (s *simulation) up() (list []*life) {
+	for _, v := range s.all() {
+		if l := v.serving(); l != nil {
+			list = append(list, l)
+		}
+	}
+	return list
+}
+
+// leader returns the process that leads the cell, nil if none does.
+func (s *simulation) leader() *life {
+	for _, l := range s.up() {
+		if id, _ := l.cell.Node().Leader(); id == l.server.name {
+			return l
+		}
+	}
+	return nil
+}
+
+// within tries until it is done, or a while of the bubble's time is over.
+func within(most time.Duration, try func() error) (err error) {
+	for until := time.Now().Add(most); time.Now().Before(until); time.Sleep(100 * time.Millisecond) {
+		if err = try(); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// join makes a machine a member of the cluster.
+func (s *simulation) join(v *server) error {
+	return within(2*time.Minute, func() error {
+		up := s.up()
+		if len(up) == 0 {
+			return errors.New("no node is up")
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		token, err := up[s.rng.IntN(len(up))].cluster.token(ctx, "core")
+		if err != nil {
+			return err
+		}
+		p, err := openMemPort(s.net, v.addr, listen.Config{})
+		if err != nil {
+			return err
+		}
+		err = redeem(ctx, p.Dial, v.data, v.name, v.addr.String(), "here", token)
+		return errors.Join(err, p.Close(ctx))
+	})
+}
+
+// leave takes a server out of the cluster and ends it.
+func (s *simulation) leave(v *server) error {
+	err := within(2*time.Minute, func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		l := s.leader()
+		switch {
+		case l == nil:
+			return errors.New("nobody leads")
+		case l.server == v:
+			return cmp.Or(l.cluster.transfer(ctx), errors.New("it handed over"))
+		}
+		return l.cluster.remove(ctx, v.name)
+	})
+	v.kill(nil, false)
+	return err
+}

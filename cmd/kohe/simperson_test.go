@@ -1,0 +1,391 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"kohe/edge/auth"
+	"kohe/edge/link"
+	"kohe/relay"
+	"kohe/relay/wire"
+)
+
+// What people do in a simulation, and when.
+const (
+	actEvery     = 300 * time.Millisecond // on average
+	impatience   = time.Second            // with a message that is not stored, and up to half as long again
+	longTalk     = 150                    // stored messages after which a visitor leaves
+	away         = 25 * time.Second       // of an agent now and then: their sessions go to others
+	maxUnstored  = 20                     // messages that one keeps trying to say
+	dialPatience = 3 * time.Second
+)
+
+// someone is a visitor or an agent with a browser that never forgets. One
+// goroutine owns all of it.
+type someone struct {
+	sim   *simulation
+	me    relay.Author // visitors: once they are known
+	rng   *rand.Rand
+	token string // visitors
+	talks map[relay.ID]*chat
+	at    relay.ID              // visitors: the session that is open, or asked for
+	mine  map[relay.ID]bool     // agents: their active sessions
+	said  int                   // messages
+	asked map[uint64]relay.ID   // by sequence: sessions that something was said in, on this link
+	tried map[string]time.Time  // when a message was said on this link, by identity
+	late  []wire.AnswerPayload  // offers that are answered late
+	when  []time.Time           // and when
+	check chan func(s *someone) // functions that may look at it
+}
+
+func (s *simulation) newSomeone(me relay.Author) *someone {
+	return &someone{
+		sim: s, me: me, rng: s.dice(), talks: map[relay.ID]*chat{}, mine: map[relay.ID]bool{}, check: make(chan func(*someone)),
+	}
+}
+
+func (p *someone) visitor() bool { return p.me.Role == relay.RoleVisitor }
+
+// live goes from one node to another until ctx ends.
+func (p *someone) live(ctx context.Context) {
+	for ctx.Err() == nil {
+		if err := p.visit(ctx); err != nil {
+			p.pause(ctx, 100*time.Millisecond)
+		}
+		if !p.visitor() && p.rng.IntN(100) == 0 && !p.sim.quiet.Load() {
+			p.pause(ctx, away)
+		}
+		p.pause(ctx, time.Duration(p.rng.Int64N(int64(200*time.Millisecond))))
+	}
+}
+
+func (p *someone) pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+			return
+		case <-ctx.Done():
+			return
+		case f := <-p.check:
+			f(p)
+		}
+	}
+}
+
+// hello is what the browser says first.
+func (p *someone) hello(l *life) (wire.HelloPayload, error) {
+	h := wire.HelloPayload{Version: wire.Version, Role: p.me.Role}
+	if p.visitor() {
+		h.Site, h.Token, h.Tab = "shop", p.token, "t1"
+		if t := p.talks[p.at]; t != nil {
+			h.Resume = []wire.Resume{t.resume()}
+		}
+		return h, nil
+	}
+	for _, t := range p.talks {
+		h.Resume = append(h.Resume, t.resume())
+	}
+	var err error
+	h.Ticket, err = l.tickets.Issue(auth.ConsoleSession{ID: relay.NewID(), Agent: p.me.ID, Generation: 1}, time.Now())
+	return h, err
+}
+
+// visit is with one node until the link ends, or is not good enough.
+func (p *someone) visit(ctx context.Context) error {
+	up := p.sim.up()
+	if len(up) == 0 {
+		return errKilled
+	}
+	l := up[p.rng.IntN(len(up))]
+	hello, err := p.hello(l)
+	if err != nil {
+		return err
+	}
+	dialling, cancel := context.WithTimeout(ctx, dialPatience)
+	defer cancel()
+	d := link.Dialer{Origin: shopOrigin}
+	c, err := d.Memory(dialling, l.links, link.Path{Latency: 5 * time.Millisecond, Loss: 0.01, Seed: p.rng.Uint64()}, hello)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	p.asked, p.tried = map[uint64]relay.ID{}, map[string]time.Time{}
+	p.welcomed(c)
+	return p.attend(ctx, l, c)
+}
+
+func (p *someone) welcomed(c *link.Client) {
+	if !p.visitor() {
+		p.send(c, wire.State, wire.StatePayload{State: relay.Service, Departments: []string{"help"}})
+		clear(p.mine)
+		for _, id := range c.Welcome().Sessions {
+			p.mine[id] = true
+		}
+		for _, t := range p.talks {
+			p.sayAgain(c, t)
+		}
+		return
+	}
+	w := c.Welcome()
+	if p.token == "" {
+		p.token, p.me.ID = w.Token, w.Visitor.String()
+	}
+	if t := p.talks[p.at]; t != nil && t.row.State == "" {
+		p.open(c)
+	} else if t != nil {
+		p.sayAgain(c, t)
+	}
+}
+
+func (p *someone) send(c *link.Client, k wire.Kind, payload any) uint64 {
+	seq, _ := c.Send(k, payload) // a link that ends is followed by another
+	return seq
+}
+
+func (p *someone) open(c *link.Client) {
+	p.send(c, wire.Open, wire.OpenPayload{Session: p.at, Name: p.me.Name})
+}
+
+func (p *someone) sayAgain(c *link.Client, t *chat) {
+	for _, say := range t.pending() {
+		p.put(c, t, say)
+	}
+}
+
+func (p *someone) put(c *link.Client, t *chat, say wire.SayPayload) {
+	key := lineOf(p.me, say.ID)
+	if p.tried[key].IsZero() {
+		p.tried[key] = time.Now()
+	}
+	p.asked[p.send(c, wire.Say, say)] = t.id
+}
+
+// attend hears and acts.
+func (p *someone) attend(ctx context.Context, l *life, c *link.Client) error {
+	frames := make(chan wire.Frame)
+	hearing, deaf := context.WithCancel(ctx)
+	defer deaf()
+	go func() {
+		defer close(frames)
+		for {
+			f, err := c.Recv(hearing)
+			if err != nil {
+				return
+			}
+			select {
+			case frames <- f:
+			case <-hearing.Done():
+				return
+			}
+		}
+	}()
+	next := time.NewTimer(0)
+	defer next.Stop()
+	for {
+		select {
+		case f, ok := <-frames:
+			if !ok {
+				return nil
+			}
+			if l.gone.Load() {
+				continue // from a process that has ended
+			}
+			if !p.hear(c, f) {
+				return nil
+			}
+		case <-next.C:
+			if l.gone.Load() || p.overdue() || p.rng.IntN(300) == 0 {
+				return nil
+			}
+			p.act(c)
+			next.Reset(actEvery/2 + time.Duration(p.rng.Int64N(int64(actEvery))))
+		case f := <-p.check:
+			f(p)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// overdue reports whether a message was said on this link and is not stored.
+func (p *someone) overdue() bool {
+	limit := impatience + time.Duration(p.rng.Int64N(int64(impatience/2)))
+	for _, t := range p.talks {
+		if t.row.State == relay.Ended || !p.visitor() && !p.mine[t.id] {
+			continue
+		}
+		for _, say := range t.pending() {
+			if at := p.tried[lineOf(p.me, say.ID)]; !at.IsZero() && time.Since(at) > limit {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// act does what a person does now and then.
+func (p *someone) act(c *link.Client) {
+	if p.visitor() {
+		p.actVisitor(c)
+	} else {
+		p.actAgent(c)
+	}
+	for _, t := range p.talks {
+		if drawn := uint64(len(t.prefix())); t.row.State != relay.Ended && drawn > t.marked {
+			t.marked = drawn
+			p.send(c, wire.Mark, wire.MarkPayload{Session: t.id, Delivered: drawn})
+		}
+	}
+}
+
+func (p *someone) actVisitor(c *link.Client) {
+	t := p.talks[p.at]
+	over := t == nil || t.row.State == relay.Ended
+	switch {
+	case p.sim.quiet.Load():
+	case over:
+		p.at = p.sim.newID()
+		p.talks[p.at] = newChat(p.at, p.me)
+		p.open(c)
+	case t.row.State == "":
+	case t.row.State == relay.Active && p.rng.IntN(80) == 0, t.stored > longTalk:
+		p.send(c, wire.End, wire.SessionRef{Session: t.id})
+	default:
+		p.say(c, t)
+	}
+}
+
+func (p *someone) actAgent(c *link.Client) {
+	for i, when := range p.when {
+		if time.Now().After(when) {
+			p.send(c, wire.Answer, p.late[i])
+			p.late, p.when = slices.Delete(p.late, i, i+1), slices.Delete(p.when, i, i+1)
+			break
+		}
+	}
+	if len(p.mine) == 0 || p.sim.quiet.Load() {
+		return
+	}
+	all := slices.SortedFunc(maps.Keys(p.mine), func(a, b relay.ID) int { return strings.Compare(a.String(), b.String()) })
+	t := p.talks[all[p.rng.IntN(len(all))]]
+	switch {
+	case t == nil || t.row.State != relay.Active:
+	case p.rng.IntN(100) == 0:
+		p.send(c, wire.End, wire.SessionRef{Session: t.id})
+	default:
+		p.say(c, t)
+	}
+}
+
+func (p *someone) say(c *link.Client, t *chat) {
+	if len(t.pending()) >= maxUnstored {
+		return
+	}
+	p.said++
+	id := fmt.Sprint(p.me.Name, "-", p.said)
+	text := id + strings.Repeat(" word", p.rng.IntN(20))
+	p.sim.note(func(o *oracle) { o.said[id] = text })
+	p.put(c, t, t.say(id, text))
+}
+
+// hear takes a frame; false: the link is of no more use.
+func (p *someone) hear(c *link.Client, f wire.Frame) bool {
+	switch f.Kind {
+	case wire.GoAway:
+		return false
+	case wire.Session:
+		with(f, func(row relay.Session) { p.session(c, row) })
+	case wire.Message:
+		with(f, func(m relay.Message) {
+			p.sim.placed(m, p.me)
+			p.in(m.Session, func(t *chat) { t.place(m) })
+		})
+	case wire.Sent:
+		with(f, func(s wire.SentPayload) {
+			p.sim.placed(relay.Message{Session: s.Session, Epoch: s.Epoch, Seq: s.Seq, ID: s.ID, Author: p.me, Kind: relay.KindText}, p.me)
+			p.in(s.Session, func(t *chat) { t.sent(s) })
+		})
+	case wire.Stored:
+		with(f, func(s wire.StoredPayload) { p.in(s.Session, func(t *chat) { t.storedTo(s.Epoch, s.Seq) }) })
+	case wire.Offer:
+		with(f, func(o wire.OfferPayload) { p.offered(c, o) })
+	case wire.Error:
+		with(f, p.failed)
+	}
+	return true
+}
+
+// with decodes a frame for f.
+func with[P any](f wire.Frame, take func(P)) {
+	var v P
+	if wire.Decode(f, &v) == nil {
+		take(v)
+	}
+}
+
+// in changes a conversation and notes what is known to be stored now.
+func (p *someone) in(id relay.ID, change func(*chat)) {
+	t := p.talks[id]
+	if t == nil {
+		return
+	}
+	change(t)
+	for _, key := range t.said {
+		if e := t.entries[key]; e.stored {
+			p.sim.note(func(o *oracle) { o.heard[e.message.ID] = id })
+		}
+	}
+	t.pending()
+}
+
+func (p *someone) session(c *link.Client, row relay.Session) {
+	if p.visitor() {
+		if row.ID != p.at && row.State != relay.Ended { // there was one already
+			p.at = row.ID
+		}
+		if row.ID != p.at {
+			return
+		}
+	} else if row.Agent != p.me.ID || row.State != relay.Active {
+		delete(p.mine, row.ID)
+	} else {
+		p.mine[row.ID] = true
+	}
+	t := p.talks[row.ID]
+	if t == nil {
+		t = newChat(row.ID, p.me)
+		p.talks[row.ID] = t
+	}
+	before := t.row.State
+	p.in(row.ID, func(t *chat) { t.session(row) })
+	if before == "" || before != row.State && row.State == relay.Active {
+		p.sayAgain(c, t)
+	}
+}
+
+func (p *someone) offered(c *link.Client, o wire.OfferPayload) {
+	a := wire.AnswerPayload{Session: o.Session.ID, Assignment: o.Assignment, Accept: p.rng.IntN(10) > 0}
+	if p.rng.IntN(10) == 0 {
+		p.late, p.when = append(p.late, a), append(p.when, time.Now().Add(time.Duration(p.rng.IntN(40))*time.Second))
+		return
+	}
+	p.send(c, wire.Answer, a)
+}
+
+func (p *someone) failed(e wire.ErrorPayload) {
+	if e.ID != "" {
+		p.in(e.Session, func(t *chat) { t.failed(e) })
+		return
+	}
+	id, ok := p.asked[e.Ref]
+	if ok && p.visitor() && (e.Code == relay.CodeGone || e.Code == relay.CodeNotFound) {
+		p.sim.dismissed(id, e) // a widget closes the conversation
+	}
+}
