@@ -168,7 +168,9 @@ func (g *guest) run(ctx context.Context) {
 		g.edge.Log.Debug("a guest's link ended", "session", g.id.String(), "node", origin, "role", g.client.who.Role, "err", err)
 		switch relay.CodeOf(err) {
 		case relay.CodeForbidden, relay.CodeNotFound, relay.CodeGone, relay.CodeRevoked:
-			return
+			if row, ok := g.edge.Store.Session(g.id); !ok || row.State == relay.Ended || !g.client.belongs(row) {
+				return
+			} // else the origin has not heard the news yet
 		case "":
 			since = time.Time{}
 			continue

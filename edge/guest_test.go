@@ -366,3 +366,13 @@ func TestAVisitorWhoArrivesElsewhereBringsTheSessionAlong(t *testing.T) {
 		t.Errorf("the origin went back to %s", node)
 	}
 }
+
+func TestAVisitorsTabAtAnotherEdgeIsInTheSessionFromItsOpening(t *testing.T) {
+	ts := newTowns(t, 2, link.Path{})
+	first := ts.edges["n1"].visitor("")
+	second, id := ts.edges["n2"].visitor(first.Welcome().Token), relay.NewID()
+	first.send(wire.Open, wire.OpenPayload{Session: id, Name: "Liis"})
+	await(second, wire.Session, func(s relay.Session) bool { return s.ID == id && s.State == relay.Waiting })
+	second.say(id, "v1", "hello")
+	await(first, wire.Message, text("hello"))
+}

@@ -161,7 +161,22 @@ func (e *Edge) sessionOf(c *client, id relay.ID) (*live, error) {
 	if l := e.loaded(id); l != nil && l.has(c) {
 		return l, nil
 	}
+	if row, ok := e.Store.Session(id); ok && row.State != relay.Ended && c.belongs(row) {
+		return nil, errEntering
+	}
 	return nil, relay.Errorf(relay.CodeNotFound, "There is no such session, or you are not part of it.")
+}
+
+// errEntering is what a client hears that is about to be let in, or whose
+// session is about to have another origin.
+var errEntering = &relay.Error{Code: relay.CodeUnavailable, Text: "Please try again in a moment.", Retry: 300 * time.Millisecond}
+
+// belongs reports whether a live session is the client's to take part in.
+func (c *client) belongs(row relay.Session) bool {
+	if c.who.Role == relay.RoleVisitor {
+		return row.Visitor == c.who.Visitor
+	}
+	return c.sees(row)
 }
 
 func (l *live) has(c *client) bool {
@@ -359,11 +374,21 @@ func (e *Edge) welcomeMembers(row relay.Session) {
 	for _, c := range e.membersOf(row) {
 		switch g := c.guest(row.ID); {
 		case g != nil:
-			g.changed(row, c.who.Role == relay.RoleVisitor || c.sees(row))
-		case row.State == relay.Active && (c.who.Role == relay.RoleVisitor || c.sees(row)):
+			g.changed(row, c.belongs(row))
+		case e.misses(c, row):
 			e.presence(func() error { return e.enter(context.Background(), c, wire.Resume{Session: row.ID}, false) })
 		}
 	}
+}
+
+// misses reports whether a client that is not in a session has to be let in.
+// Who opens one here joins it by that.
+func (e *Edge) misses(c *client, row relay.Session) bool {
+	if row.State == relay.Waiting {
+		origin, _, ok := e.Store.Origin(row.ID)
+		return c.who.Role == relay.RoleVisitor && ok && origin != e.Node
+	}
+	return row.State == relay.Active && c.belongs(row)
 }
 
 // membersOf returns the clients here that a session may concern: the visitor's

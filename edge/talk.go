@@ -15,16 +15,21 @@ import (
 // cannot be reached.
 const storeAgain = 250 * time.Millisecond
 
-func (c *client) say(p wire.SayPayload, _ uint64) error {
+func (c *client) say(p wire.SayPayload, seq uint64) error {
 	l, err := c.edge.sessionOf(c, p.Session)
-	if err != nil {
-		return err
+	if err == nil {
+		err = l.say(c, p)
 	}
-	if err := l.say(c, p); err != nil {
-		e := *relay.AsError(err)
-		c.push(wire.Error, wire.ErrorPayload{Code: e.Code, Text: e.Text, RetryMS: e.Retry.Milliseconds(), Session: p.Session, ID: p.ID})
+	if err != nil {
+		c.unsaid(p, seq, err)
 	}
 	return nil
+}
+
+// unsaid tells a client that a message could not be taken.
+func (c *client) unsaid(p wire.SayPayload, seq uint64, err error) {
+	e := relay.AsError(err)
+	c.push(wire.Error, wire.ErrorPayload{Code: e.Code, Text: e.Text, RetryMS: e.Retry.Milliseconds(), Ref: seq, Session: p.Session, ID: p.ID})
 }
 
 func (l *live) say(c *client, p wire.SayPayload) error {
