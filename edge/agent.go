@@ -49,7 +49,7 @@ func (e *Edge) acceptAgent(ctx context.Context, peer link.Peer, hello wire.Hello
 	c.left = func() { e.agentLeft(c) }
 	if first {
 		if _, err := e.propose(state.SetAgentOnline{Agent: row.ID, Node: e.Node, On: true, At: e.at()}); err != nil {
-			c.left()
+			c.leave()
 			return nil, err
 		}
 	}

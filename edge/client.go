@@ -31,7 +31,7 @@ type client struct {
 	asks       *rate.Limiter // used by the control lane only
 	lang       string
 
-	left  func()        // unregisters; called once by Closed
+	left  func()        // unregisters; called once by leave
 	ended chan struct{} // closed by Closed
 
 	mu      sync.Mutex // guards what follows
@@ -39,7 +39,7 @@ type client struct {
 	focused time.Time // when the tab last had the focus
 	lives   map[*live]bool
 	guests  map[relay.ID]*guest
-	gone    bool // no guest may begin
+	gone    bool // it enters nothing any more
 }
 
 func (e *Edge) newClient(peer link.Peer, who relay.Principal, hello wire.HelloPayload) *client {
@@ -57,6 +57,13 @@ func (c *client) Source() link.Source { return c.queue }
 func (c *client) Closed(err error) {
 	c.queue.Close(err)
 	close(c.ended)
+	c.leave()
+	c.edge.Log.Debug("link closed", "link", c.peer.Link.String(), "role", c.who.Role, "transport", c.peer.Transport, "err", err)
+}
+
+// leave takes the client off every list, and out of the sessions that it is a
+// guest in.
+func (c *client) leave() {
 	c.mu.Lock()
 	c.gone = true
 	c.mu.Unlock()
@@ -64,7 +71,6 @@ func (c *client) Closed(err error) {
 		g.stop()
 	}
 	c.left()
-	c.edge.Log.Debug("link closed", "link", c.peer.Link.String(), "role", c.who.Role, "transport", c.peer.Transport, "err", err)
 }
 
 // Frame implements link.Handler.
@@ -145,14 +151,18 @@ func (c *client) setTab(p wire.TabPayload) {
 	}
 }
 
-// entered and exited keep the list of sessions that the client takes part in.
-func (c *client) entered(l *live) {
+// entered and exited keep the list of sessions that the client takes part in. A
+// client that has left enters none.
+func (c *client) entered(l *live) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.lives == nil {
 		c.lives = make(map[*live]bool)
 	}
-	c.lives[l] = true
+	if !c.gone {
+		c.lives[l] = true
+	}
+	return !c.gone
 }
 
 func (c *client) exited(l *live) {

@@ -200,13 +200,12 @@ func (e *Edge) sessionFor(r relay.Role, s relay.Session) relay.Session {
 // the messages that it lacks, the marks. Joining twice is harmless.
 func (l *live) join(c *client, from wire.Resume) {
 	l.mu.Lock()
-	if l.closed || l.clients[c] {
+	if l.closed || l.clients[c] || !c.entered(l) {
 		l.mu.Unlock()
 		return
 	}
 	first := c.who.Role == relay.RoleVisitor && !l.visitorHere()
 	l.clients[c] = true
-	c.entered(l)
 	if l.idle != nil {
 		l.idle.Stop()
 		l.idle = nil

@@ -111,7 +111,7 @@ func (e *Edge) joinVisitor(ctx context.Context, c *client, hello wire.HelloPaylo
 		return nil
 	}
 	if err := e.enter(ctx, c, resumeOf(hello.Resume, row.ID), true); err != nil {
-		c.left()
+		c.leave()
 		return err
 	}
 	return nil
