@@ -16,7 +16,7 @@ import (
 // simulation.mu guards it.
 type oracle struct {
 	said      map[string]string        // text of each message, by its author's id
-	heard     map[string]relay.ID      // messages whose author heard that they are stored, and where
+	heard     map[string]place         // messages whose author heard that they are stored, and where
 	places    map[place]string         // which message a place was given to
 	told      map[relay.ID]relay.Error // conversations that a visitor was told are over
 	broken    []string                 // promises, as they were seen to break
@@ -32,7 +32,7 @@ type place struct {
 }
 
 func newOracle() *oracle {
-	return &oracle{said: map[string]string{}, heard: map[string]relay.ID{}, places: map[place]string{}, told: map[relay.ID]relay.Error{}}
+	return &oracle{said: map[string]string{}, heard: map[string]place{}, places: map[place]string{}, told: map[relay.ID]relay.Error{}}
 }
 
 // note changes or reads what was seen.
@@ -207,9 +207,9 @@ func (s *simulation) judge(all map[relay.ID][]relay.Message) {
 	var lost []string
 	s.note(func(o *oracle) {
 		o.stored = len(stored)
-		for m, id := range o.heard {
-			if stored[m] != id {
-				lost = append(lost, m)
+		for m, at := range o.heard {
+			if stored[m] != at.session {
+				lost = append(lost, fmt.Sprintf("%s, at (%d,%d) of %s,", m, at.epoch, at.seq, at.session))
 			}
 		}
 		o.lost = len(lost)
@@ -268,36 +268,55 @@ func (t *chat) differs(transcript []relay.Message) error {
 }
 
 // settled says what is not as it has to be when nothing is wrong any more.
-func (s *simulation) settled() (map[relay.ID][]relay.Message, error) {
+func (s *simulation) settled() error {
 	if err := s.healthy(); err != nil {
-		return nil, err
+		return err
 	}
 	up := s.up()
 	applied := up[0].cell.Applied()
-	all, err := s.transcripts(up[0], s.sessions())
-	if err != nil {
-		return nil, err
+	for _, l := range up {
+		if now := l.cell.Applied(); now != applied {
+			return fmt.Errorf("%s stands at %d, %s at %d", l.server.name, now, up[0].server.name, applied)
+		}
 	}
-	for _, l := range up[1:] {
-		other, err := s.transcripts(l, s.sessions())
-		if err != nil {
-			return nil, err
-		}
-		for id := range all {
-			if !slices.Equal(all[id], other[id]) {
-				return nil, fmt.Errorf("%s: %s and %s keep different transcripts (%d and %d messages)", id, up[0].server.name, l.server.name, len(all[id]), len(other[id]))
-			}
-		}
+	var live []relay.ID
+	for _, row := range up[0].cell.Read().Live() {
+		live = append(live, row.ID)
+	}
+	all, err := s.transcripts(up[0], live)
+	if err != nil {
+		return err
 	}
 	for _, p := range s.people {
 		if err := s.sees(p, up[0], all); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if now := up[0].cell.Applied(); now != applied {
-		return nil, fmt.Errorf("the log still grows, from %d to %d", applied, now)
+		return fmt.Errorf("the log still grows, from %d to %d", applied, now)
 	}
-	return all, nil
+	return nil
+}
+
+// compare reads the transcripts, which have to be the same everywhere.
+func (s *simulation) compare() (all map[relay.ID][]relay.Message) {
+	first := ""
+	for _, l := range s.up() {
+		own, err := s.transcripts(l, s.sessions())
+		if err != nil {
+			s.violated("%s: %v", l.server.name, err)
+			continue
+		}
+		if all == nil {
+			all, first = own, l.server.name
+		}
+		for _, id := range s.sessions() {
+			if !slices.Equal(all[id], own[id]) {
+				s.violated("%s: %s and %s keep different transcripts (%d and %d messages)", id, first, l.server.name, len(all[id]), len(own[id]))
+			}
+		}
+	}
+	return all
 }
 
 // healthy says whether every server serves and takes part in the cell.

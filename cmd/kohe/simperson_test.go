@@ -297,6 +297,9 @@ func (p *someone) say(c *link.Client, t *chat) {
 
 // hear takes a frame; false: the link is of no more use.
 func (p *someone) hear(c *link.Client, f wire.Frame) bool {
+	if f.Kind.Lane() == relay.Control {
+		p.sim.log.Debug("heard", "who", p.me.Name, "kind", f.Kind.String(), "payload", string(f.Payload))
+	}
 	switch f.Kind {
 	case wire.GoAway:
 		return false
@@ -339,7 +342,7 @@ func (p *someone) in(id relay.ID, change func(*chat)) {
 	change(t)
 	for _, key := range t.said {
 		if e := t.entries[key]; e.stored {
-			p.sim.note(func(o *oracle) { o.heard[e.message.ID] = id })
+			p.sim.note(func(o *oracle) { o.heard[e.message.ID] = place{id, e.message.Epoch, e.message.Seq} })
 		}
 	}
 	t.pending()
