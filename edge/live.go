@@ -238,7 +238,7 @@ func (l *live) history(c *client, from wire.Resume) {
 		messages = append(stored, messages...)
 	}
 	for _, m := range messages {
-		c.push(wire.Message, forSide(side(c.who.Role), m))
+		c.push(wire.Message, l.shown(side(c.who.Role), m))
 	}
 	epoch, seq := l.core.Stored()
 	c.push(wire.Stored, wire.StoredPayload{Session: l.id, Epoch: epoch, Seq: seq})
@@ -246,6 +246,13 @@ func (l *live) history(c *client, from wire.Resume) {
 		m := l.core.Marks(by)
 		c.push(wire.Mark, wire.MarkPayload{Session: l.id, By: by, Delivered: m.Delivered, Read: m.Read})
 	}
+}
+
+// shown is a message as one side is told of it. mu is held.
+func (l *live) shown(to relay.Role, m relay.Message) relay.Message {
+	_, stored := l.core.Stored()
+	m.Stored = m.Seq != 0 && m.Seq <= stored
+	return forSide(to, m)
 }
 
 // forSide hides an agent's sign-in name from visitors.

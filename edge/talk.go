@@ -46,7 +46,7 @@ func (l *live) say(c *client, p wire.SayPayload) error {
 		var m relay.Message
 		var fresh bool
 		if m, fresh, err = l.number(c, author, p.ID, relay.KindText, p.Text); err == nil && !fresh {
-			c.push(wire.Message, forSide(side(c.who.Role), m)) // said before: this is its place
+			c.push(wire.Message, l.shown(side(c.who.Role), m)) // said before: this is its place
 		}
 	}
 	l.mu.Unlock()
@@ -88,7 +88,7 @@ func (l *live) number(by *client, author relay.Author, id string, kind relay.Mes
 // mu is held.
 func (l *live) relay(m relay.Message, told *hub.Queue) {
 	for to, topic := range l.topics {
-		topic.PublishExcept(wire.Outgoing{Kind: wire.Message, Payload: wire.Encode(forSide(to, m))}, told)
+		topic.PublishExcept(wire.Outgoing{Kind: wire.Message, Payload: wire.Encode(l.shown(to, m))}, told)
 	}
 }
 

@@ -35,6 +35,9 @@ type Message struct {
 	Kind    MessageKind `json:"kind" cbor:"6,keyasint"`
 	Text    string      `json:"text,omitempty" cbor:"7,keyasint,omitempty"`
 	At      int64       `json:"at" cbor:"8,keyasint"` // ms since 1970 by the origin's clock
+	// Stored says, on the wire only, that the message is stored: its place will
+	// not change.
+	Stored bool `json:"stored,omitempty" cbor:"-"`
 }
 
 // CheckText says whether text may be a message of kind text.

@@ -77,7 +77,7 @@ async function askAfter(store: Store, id: string): Promise<void> {
       store.parts.api.session(id),
       store.parts.api.messages(id, { limit: 200 }),
     ]);
-    for (const message of messages) store.talk(id).apply('Message', message);
+    for (const message of messages) store.talk(id).apply('Message', { ...message, stored: true });
     sessionCame(store, session);
   } catch (error) {
     store.dropTalk(id);

@@ -294,7 +294,7 @@ export class Chat {
   keep(): void {
     const { session, stored } = this;
     if (!session) return;
-    const messages = this.lines.map((line) => line.message).filter(({ seq }) => seq > 0 && seq <= stored);
+    const messages = this.lines.map((line) => line.message).filter((message) => message.stored);
     this.store.save('sessionStorage', 'log', { session: { ...session, stored }, messages: messages.slice(-keptLines) });
   }
 

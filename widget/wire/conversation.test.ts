@@ -130,11 +130,30 @@ test('what an origin numbered and lost is never called stored', () => {
 test('what an older origin stored counts when it is heard of again', () => {
   const c = new Conversation('s', visitor);
   c.apply('Session', session({ epoch: 3, stored: 2 }));
-  c.apply('Message', message(1, visitor, 'a', 1));
-  c.apply('Message', message(2, agent, 'b', 2));
+  c.apply('Message', { ...message(1, visitor, 'a', 1), stored: true });
+  c.apply('Message', { ...message(2, agent, 'b', 2), stored: true });
   c.apply('Stored', stored(2, 3));
   assert.deepEqual(ticks(c), ['stored', null]);
   assert.deepEqual(c.resume(), { session: 's', epoch: 2, seq: 2 });
+});
+
+test('what an origin that was cut off numbers is not called stored because a newer one stored as many', () => {
+  const c = new Conversation('s', visitor);
+  c.apply('Session', session({ epoch: 3, stored: 40 }));
+  c.apply('Stored', stored(40, 3));
+  const { id } = c.say('mine');
+  c.apply('Stored', stored(26, 2)); // the page has moved to the older origin's edge
+  c.apply('Sent', { session: 's', id, epoch: 2, seq: 28, at: 1 });
+  c.apply('Stored', stored(41, 3)); // and back
+  assert.deepEqual(ticks(c), ['sent']);
+  assert.equal(c.pending().length, 1, 'it is said again');
+});
+
+test('a message without a place is not stored', () => {
+  const c = new Conversation('s', visitor);
+  const { id } = c.say('mine');
+  c.apply('Sent', { session: 's', id, epoch: 0, seq: 0, at: 1 }); // while no epoch is to be had
+  assert.equal(c.pending().length, 1);
 });
 
 test('resume names the unbroken stored prefix', () => {

@@ -27,7 +27,6 @@ export const typingFor = 6000;
 interface Entry {
   message: Message;
   mine: boolean;
-  under: number; // the newest epoch known when its place came
   stored: boolean;
   lost: boolean; // nobody can store it
 }
@@ -48,8 +47,7 @@ export class Conversation {
   typingUntil = 0;
   #typist: Author | null = null;
   #entries = new Map<string, Entry>();
-  #epoch = 0; // the newest known
-  #stored = 0; // last stored sequence known
+  #last = { epoch: 0, seq: 0 }; // what was last said to be stored
   #theirs: Marks = { delivered: 0, read: 0 }; // the other side's
   #ours: Marks = { delivered: 0, read: 0 }; // what the edge has, or was last told
   #listeners = new Set<() => void>();
@@ -116,7 +114,6 @@ export class Conversation {
   readonly #takers: { [K in ControlKind]?: (payload: Payloads[K]) => void } = {
     Session: (session) => {
       this.session = session;
-      this.#epoch = Math.max(this.#epoch, session.epoch);
       const [ours, theirs] = [session.visitor_marks, session.agent_marks];
       const visitor = sideOf(this.me) === 'visitor';
       this.#ours = { ...(visitor ? ours : theirs) };
@@ -148,29 +145,34 @@ export class Conversation {
 
   #draft(id: string, text: string, at: number): void {
     const message: Message = { session: this.id, epoch: 0, seq: 0, author: this.me, id, kind: 'text', text, at };
-    this.#entries.set(keyOf(this.me, id), { message, mine: true, under: 0, stored: false, lost: false });
+    this.#entries.set(keyOf(this.me, id), { message, mine: true, stored: false, lost: false });
   }
 
   /** Gives a message its place, in the stead of any older one. */
   #place(message: Message): void {
     const key = keyOf(message.author, message.id);
     const entry = this.#entries.get(key);
-    if (entry?.stored || (entry && entry.message.epoch > message.epoch && entry.under >= this.#epoch)) return;
-    this.#epoch = Math.max(this.#epoch, message.epoch);
+    if (entry?.stored || (entry && !message.stored && entry.message.epoch > message.epoch)) return;
     const mine = message.author.role === this.me.role && message.author.id === this.me.id;
-    const stored = this.#stored >= message.seq;
-    this.#entries.set(key, { message, mine, under: this.#epoch, stored, lost: false });
+    this.#entries.set(key, { message, mine, stored: message.stored === true, lost: false });
+    this.#settle();
   }
 
   /**
-   * Everything up to seq is stored. What an older origin numbered counts only if it was heard of since the newer one
-   * claimed: otherwise that place may be another message's now.
+   * What was numbered in this epoch is stored up to seq. A place of another epoch may be another message's by now: one
+   * that is stored comes again and says so.
    */
   #storedTo(epoch: number, seq: number): void {
-    this.#epoch = Math.max(this.#epoch, epoch);
-    this.#stored = Math.max(this.#stored, seq);
+    this.#last = { epoch, seq };
+    this.#settle();
+  }
+
+  #settle(): void {
+    const { epoch, seq } = this.#last;
     for (const entry of this.#entries.values()) {
-      if (entry.message.seq && entry.message.seq <= seq && entry.under >= epoch) entry.stored = true;
+      const { message } = entry;
+      if (message.epoch === epoch && message.seq && message.seq <= seq) entry.stored = true;
+      if (entry.stored && !message.stored) entry.message = { ...message, stored: true };
     }
   }
 

@@ -89,6 +89,7 @@ export interface Message {
   kind: MessageKind;
   text?: string;
   at: number;
+  stored?: boolean; // its place will not change
 }
 export interface Session {
   id: string;
