@@ -16,16 +16,14 @@ type chat struct {
 	row     relay.Session
 	entries map[string]*entry // by identity
 	said    []string          // identities of what is ours, in the order in which it was said
-	epoch   uint32            // the newest known
-	stored  uint64
-	marked  uint64 // what the edge was told to be drawn
+	last    place             // what was last said to be stored
+	marked  uint64            // what the edge was told to be drawn
 }
 
 // entry is one line.
 type entry struct {
 	message relay.Message
 	mine    bool
-	under   uint32 // the newest epoch known when its place came
 	stored  bool
 	lost    bool // nobody can store it
 }
@@ -64,13 +62,11 @@ func (t *chat) session(row relay.Session) {
 func (t *chat) place(m relay.Message) {
 	key := lineOf(m.Author, m.ID)
 	old := t.entries[key]
-	if old != nil && (old.stored || old.message.Epoch > m.Epoch && old.under >= t.epoch) {
+	if old != nil && (old.stored || !m.Stored && old.message.Epoch > m.Epoch) {
 		return
 	}
-	t.epoch = max(t.epoch, m.Epoch)
-	t.entries[key] = &entry{
-		message: m, mine: m.Author.Same(t.me), under: t.epoch, stored: t.stored >= m.Seq,
-	}
+	t.entries[key] = &entry{message: m, mine: m.Author.Same(t.me), stored: m.Stored}
+	t.settle()
 }
 
 // sent takes the place of a message of ours.
@@ -82,11 +78,15 @@ func (t *chat) sent(p wire.SentPayload) {
 	}
 }
 
-// storedTo says that everything up to seq is stored.
+// storedTo says that what was numbered in an epoch is stored up to seq.
 func (t *chat) storedTo(epoch uint32, seq uint64) {
-	t.epoch, t.stored = max(t.epoch, epoch), max(t.stored, seq)
+	t.last = place{t.id, epoch, seq}
+	t.settle()
+}
+
+func (t *chat) settle() {
 	for _, e := range t.entries {
-		if e.message.Seq != 0 && e.message.Seq <= seq && e.under >= epoch {
+		if m := e.message; m.Epoch == t.last.epoch && m.Seq != 0 && m.Seq <= t.last.seq {
 			e.stored = true
 		}
 	}

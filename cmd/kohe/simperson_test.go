@@ -255,7 +255,7 @@ func (p *someone) actVisitor(c *link.Client) {
 		p.talks[p.at] = newChat(p.at, p.me)
 		p.open(c)
 	case t.row.State == "":
-	case t.row.State == relay.Active && p.rng.IntN(80) == 0, t.stored > longTalk:
+	case t.row.State == relay.Active && p.rng.IntN(80) == 0, t.last.seq > longTalk:
 		p.send(c, wire.End, wire.SessionRef{Session: t.id})
 	default:
 		p.say(c, t)
