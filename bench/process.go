@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -24,7 +25,26 @@ type Process struct {
 	Base string // "http://127.0.0.1:PORT"
 	Data string // a node's data folder
 	cmd  *exec.Cmd
-	log  *strings.Builder
+	log  *journal
+}
+
+// journal is what a process writes to its log, read while it does.
+type journal struct {
+	mu   sync.Mutex // guards text
+	text []byte
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.text = append(j.text, b...)
+	return len(b), nil
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return string(j.text)
 }
 
 // clockTick is the unit of /proc/PID/stat times on Linux: USER_HZ is 100 on
@@ -37,16 +57,26 @@ const startTime = 20 * time.Second
 // Start runs this program with args on a free port of loopback, which follows
 // as --listen, and waits until it answers.
 func Start(ctx context.Context, dir string, args ...string) (*Process, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	return startAt(ctx, address, dir, args...)
+}
+
+// freeAddress returns an address of loopback whose port is free.
+func freeAddress() (string, error) {
+	port, err := freePort()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), err
+}
+
+// startAt is Start at an address.
+func startAt(ctx context.Context, address, dir string, args ...string) (*Process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	p := &Process{Base: "http://" + address, Data: filepath.Join(dir, "data"), log: &strings.Builder{}}
+	p := &Process{Base: "http://" + address, Data: filepath.Join(dir, "data"), log: &journal{}}
 	p.cmd = exec.Command(self, append(args, "--listen", address)...)
 	p.cmd.Stdout, p.cmd.Stderr = io.Discard, p.log
 	p.cmd.Env = append(os.Environ(), "KOHE_LOG_LEVEL=warn", "KOHE_PUBLIC_URL="+p.Base) // not localhost: a browser would try ::1 first
@@ -90,16 +120,21 @@ func freePort() (int, error) {
 }
 
 // Stop ends the process and waits for it.
-func (p *Process) Stop() {
+func (p *Process) Stop() { p.Drain(5 * time.Second) }
+
+// Kill ends the process without a word to it and waits until it is gone.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait() // killed
+}
+
+// Drain tells the process to stop and waits until it has, most at most; then
+// it is killed.
+func (p *Process) Drain(most time.Duration) {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	done := make(chan struct{})
-	go func() { _ = p.cmd.Wait(); close(done) }()
-	select {
-	case <-done:
-	case <-time.After(5 * time.Second):
-		_ = p.cmd.Process.Kill()
-		<-done
-	}
+	late := time.AfterFunc(most, func() { _ = p.cmd.Process.Kill() })
+	defer late.Stop()
+	_ = p.cmd.Wait() // its code says nothing more
 }
 
 // CPU returns the processor time that the process has used.

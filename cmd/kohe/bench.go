@@ -17,7 +17,7 @@ import (
 
 func benchCommand() *cobra.Command {
 	c := &cobra.Command{Use: "bench", Short: "Measure this build on this machine"}
-	c.AddCommand(benchChat(), benchDOM(), benchSnapshot(), benchPage(), baselineCommand())
+	c.AddCommand(benchChat(), benchDOM(), benchSnapshot(), benchPage(), benchFailover(), baselineCommand())
 	return c
 }
 
@@ -117,6 +117,26 @@ func benchPage() *cobra.Command {
 	jsonFlag(c, &file)
 	c.Flags().StringVar(&s.Record, "rrweb-record", s.Record, "rrweb's recorder")
 	c.Flags().StringVar(&s.Replay, "rrweb-replay", s.Replay, "rrweb's player")
+	return c
+}
+
+func benchFailover() *cobra.Command {
+	var file string
+	s := bench.DefaultFailover
+	c := &cobra.Command{
+		Use: "failover", Short: "How long the chat is interrupted when a node of three dies or is stopped (at most 5 minutes)", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			report := bench.NewReport("failover", version)
+			s.Progress = cmd.ErrOrStderr()
+			if err := s.Run(cmd.Context(), report); err != nil {
+				return err
+			}
+			return finish(cmd, report, file)
+		},
+	}
+	jsonFlag(c, &file)
+	c.Flags().StringVar(&s.Over, "over", s.Over, "how the clients connect: wt or ws")
+	c.Flags().DurationVar(&s.Span, "span", s.Span, "how long to cause faults")
 	return c
 }
 

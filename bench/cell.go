@@ -1,0 +1,212 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"kohe/edge/api"
+	"kohe/edge/link"
+	"kohe/relay"
+	"kohe/relay/wire"
+)
+
+// cell is a cluster of core nodes on loopback, in one region.
+type cell struct{ nodes []*node }
+
+// node is a core node: a process that is ended and started again.
+type node struct {
+	*Process // the present one, or the last
+	name     string
+	dir      string
+	address  string
+	args     []string
+	dialer   *link.Dialer // for its certificate
+}
+
+// membership is what `GET /cluster` of a node's socket says.
+type membership struct {
+	Leader string `json:"leader"`
+	Nodes  []struct {
+		Node  string `json:"node"`
+		Voter bool   `json:"voter"`
+		Up    bool   `json:"up"`
+	} `json:"nodes"`
+}
+
+// healthy bounds the time until a node that was started is a voter among the others.
+const healthy = 20 * time.Second
+
+// openCell starts a cluster of n core nodes in dir with further arguments for
+// `kohe serve`. The caller closes it.
+func openCell(ctx context.Context, dir string, n int, args ...string) (c *cell, err error) {
+	c = &cell{}
+	defer func() {
+		if err != nil {
+			c.close()
+		}
+	}()
+	for i := range n {
+		address, err := freeAddress()
+		if err != nil {
+			return c, err
+		}
+		name := fmt.Sprintf("n%d", i+1)
+		m := &node{name: name, dir: filepath.Join(dir, name), address: address, dialer: &link.Dialer{Origin: benchOrigin}}
+		m.args = append([]string{"serve", "--data", m.data(), "--log-level", "info", "--log-format", "json"}, args...)
+		if err := c.enlist(ctx, m); err != nil {
+			return c, err
+		}
+		if err := m.start(ctx); err != nil {
+			return c, err
+		}
+		c.nodes = append(c.nodes, m)
+		if err := c.settle(ctx); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+func (m *node) data() string { return filepath.Join(m.dir, "data") }
+
+// enlist makes an empty folder the first node, or one more of the others'.
+func (c *cell) enlist(ctx context.Context, m *node) error {
+	where := []string{"--data", m.data(), "--node", m.name, "--address", m.address, "--region", "loopback"}
+	if len(c.nodes) == 0 {
+		_, err := command(ctx, append([]string{"cluster", "init"}, where...)...)
+		return err
+	}
+	token, err := command(ctx, "cluster", "token", "--data", c.nodes[0].data())
+	if err != nil {
+		return err
+	}
+	_, err = command(ctx, append([]string{"cluster", "join", token}, where...)...)
+	return err
+}
+
+// command runs this program to its end and returns what it printed.
+func command(ctx context.Context, args ...string) (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, self, args...).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("kohe %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// start starts the node's process at its address.
+func (m *node) start(ctx context.Context) (err error) {
+	m.Process, err = startAt(ctx, m.address, m.dir, m.args...)
+	return err
+}
+
+// status asks the node what it knows of the cluster.
+func (m *node) status(ctx context.Context) (s membership, err error) {
+	err = m.call(ctx, http.MethodGet, "/cluster", nil, &s)
+	return s, err
+}
+
+// settle waits until every node sees every other one up, voting and led.
+func (c *cell) settle(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, healthy)
+	defer cancel()
+	for {
+		_, err := c.leader(ctx)
+		if err == nil {
+			return nil
+		}
+		if sleepUntil(ctx, time.Now().Add(20*time.Millisecond)) != nil {
+			return fmt.Errorf("the nodes do not settle: %w", err)
+		}
+	}
+}
+
+// leader returns the node that all agree leads; it is an error if any of them
+// cannot be reached or is no voter.
+func (c *cell) leader(ctx context.Context) (*node, error) {
+	var leads *node
+	for _, m := range c.nodes {
+		s, err := m.status(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", m.name, err)
+		}
+		i := slices.IndexFunc(c.nodes, func(o *node) bool { return o.name == s.Leader })
+		if i < 0 || leads != nil && leads != c.nodes[i] {
+			return nil, fmt.Errorf("%s: %q leads", m.name, s.Leader)
+		}
+		leads = c.nodes[i]
+		if len(s.Nodes) != len(c.nodes) {
+			return nil, fmt.Errorf("%s sees %d nodes of %d", m.name, len(s.Nodes), len(c.nodes))
+		}
+		for _, o := range s.Nodes {
+			if !o.Up || !o.Voter {
+				return nil, fmt.Errorf("%s: %s is up: %t, votes: %t", m.name, o.Node, o.Up, o.Voter)
+			}
+		}
+	}
+	if leads == nil {
+		return nil, errors.New("there is no node")
+	}
+	return leads, nil
+}
+
+// learn asks every node for the hashes of its certificate.
+func (c *cell) learn(ctx context.Context) error {
+	for _, m := range c.nodes {
+		hello := wire.HelloPayload{Version: wire.Version, Role: relay.RoleVisitor, Site: benchSite, Quiet: true}
+		l, err := m.dialer.WebSocket(ctx, m.webSocket(), hello)
+		if err != nil {
+			return err
+		}
+		m.dialer.Hashes = l.Welcome().Hashes
+		l.Close()
+	}
+	return nil
+}
+
+func (m *node) webSocket() string { return "ws://" + m.address + "/kohe/ws" }
+
+// ticket returns a ticket for an agent's hello at this node.
+func (m *node) ticket(ctx context.Context, agent string) (string, error) {
+	t := api.LocalTicket{Agent: agent}
+	err := m.call(ctx, http.MethodPost, "/ticket", t, &t)
+	return t.Ticket, err
+}
+
+// close ends every node.
+func (c *cell) close() {
+	for _, m := range c.nodes {
+		_ = m.dialer.Close() // its clients are gone
+		m.Kill()
+	}
+}
+
+// logged returns when the node's present process first wrote a message to its
+// log at or after a moment; ok is false if it did not.
+func (m *node) logged(since time.Time, message string) (at time.Time, ok bool) {
+	for line := range bytes.Lines([]byte(m.log.String())) {
+		var l struct {
+			Time time.Time `json:"time"`
+			Msg  string    `json:"msg"`
+		}
+		if json.Unmarshal(line, &l) == nil && l.Msg == message && !l.Time.Before(since) {
+			return l.Time, true
+		}
+	}
+	return time.Time{}, false
+}

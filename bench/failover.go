@@ -1,0 +1,459 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"kohe/edge/api"
+	"kohe/relay"
+	"kohe/relay/wire"
+)
+
+// Failover measures how long the chat is interrupted when a node of three dies
+// or is stopped, under a light load from clients on all of them.
+type Failover struct {
+	Over     string        // the clients' transport: wt or ws
+	Span     time.Duration // of faults; the last one may end later
+	Idle     time.Duration // of the idle mesh after it; 0: none
+	Progress io.Writer
+}
+
+// DefaultFailover is what `kohe bench failover` runs.
+var DefaultFailover = Failover{Over: "wt", Span: 210 * time.Second}
+
+// The load, and the spans of one fault.
+const (
+	easy      = 200 * time.Millisecond  // between two messages of one side
+	hurried   = 30 * time.Millisecond   // the same of those that a fault concerns, while it lasts
+	recovery  = 10 * time.Second        // for the chat to flow again
+	aftermath = 500 * time.Millisecond  // watched once it does
+	calm      = 1500 * time.Millisecond // after a node is back: the canaries need a second
+	drainFor  = time.Second             // kohe serve --drain
+)
+
+// fault is one way in which a node goes.
+type fault string
+
+const (
+	leaderKill fault = "leader_kill" // kill -9 of the leader
+	edgeKill   fault = "edge_kill"   // kill -9 of another node
+	drain      fault = "drain"       // SIGTERM of any node
+)
+
+// failover is a run: three nodes, and a pair of people for each ordered pair
+// of nodes.
+type failover struct {
+	Failover
+	cell   *cell
+	pairs  []*couple
+	report *Report
+	talks  []*side // the visitors' sides of all sessions that there were
+	faults int
+	turn   int
+	runs   map[string][]float64 // by id
+	units  map[string]string
+}
+
+// couple is a visitor and an agent at different nodes, who talk.
+type couple struct {
+	visitor, agent *patron
+	of             string // the agent's sign-in name and department
+	untold         int    // times that the agent was not told of a session of theirs
+}
+
+// Run adds the figures to the report.
+func (s Failover) Run(ctx context.Context, report *Report) error {
+	if s.Over != "wt" && s.Over != "ws" {
+		return errors.New("clients connect over wt or ws")
+	}
+	dir, err := os.MkdirTemp("", "kohe-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // a folder of the system's
+	fmt.Fprintln(s.Progress, "starting three core nodes …")
+	c, err := openCell(ctx, dir, 3, "--opens-per-minute", "1000000", "--links-per-address", "1000000", "--drain", drainFor.String())
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	r := &failover{Failover: s, cell: c, report: report, runs: map[string][]float64{}}
+	if err := r.seed(ctx); err != nil {
+		return err
+	}
+	if err := r.faulty(ctx); err != nil {
+		return err
+	}
+	return r.verdict(ctx)
+}
+
+// couples are the ordered pairs of nodes: the visitor's, the agent's.
+var couples = [...][2]int{{0, 1}, {1, 2}, {2, 0}, {1, 0}, {2, 1}, {0, 2}}
+
+// seed makes the site, a department with one agent for each couple, and a
+// supervisor who may read everything.
+func (r *failover) seed(ctx context.Context) error {
+	site := api.LocalSite{ID: benchSite, Origins: []string{benchOrigin}}
+	var agents []api.LocalAgent
+	for i := range couples {
+		name := fmt.Sprintf("agent%d", i)
+		site.Departments = append(site.Departments, name)
+		agents = append(agents, api.LocalAgent{ID: name, Role: relay.RoleAgent, Capacity: 1, Departments: []string{name}})
+	}
+	agents = append(agents, api.LocalAgent{ID: reader, Role: relay.RoleSupervisor, Capacity: 1, Password: readerPassword})
+	first := r.cell.nodes[0]
+	if err := first.call(ctx, http.MethodPost, "/sites", site, &site); err != nil {
+		return err
+	}
+	for _, a := range agents {
+		if err := first.call(ctx, http.MethodPost, "/agents", a, &a); err != nil {
+			return err
+		}
+	}
+	return r.cell.learn(ctx)
+}
+
+// faulty opens the couples' connections, and causes one fault after another
+// until the span is over.
+func (r *failover) faulty(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	var people sync.WaitGroup
+	defer people.Wait()
+	defer stop()
+	for i, at := range couples {
+		c := &couple{of: fmt.Sprintf("agent%d", i)}
+		c.visitor = r.patron(relay.RoleVisitor, "", at[0])
+		c.agent = r.patron(relay.RoleAgent, c.of, at[1])
+		r.pairs = append(r.pairs, c)
+		for _, p := range []*patron{c.visitor, c.agent} {
+			people.Go(func() { p.run(ctx) })
+			people.Go(func() { p.speak(ctx) })
+		}
+	}
+	kinds := []fault{leaderKill, edgeKill, drain}
+	for until := time.Now().Add(r.Span); time.Now().Before(until); r.faults++ {
+		if err := r.renew(ctx); err != nil {
+			return err
+		}
+		if err := r.one(ctx, kinds[r.faults%len(kinds)]); err != nil {
+			return err
+		}
+	}
+	return r.quiet(ctx)
+}
+
+func (r *failover) patron(role relay.Role, agent string, at int) *patron {
+	nodes := r.cell.nodes
+	ring := append(slices.Clone(nodes[at:]), nodes[:at]...)
+	return &patron{role: role, agent: agent, ring: ring, transport: r.Over, kick: make(chan struct{}, 1)}
+}
+
+// renew brings everybody home and has each couple talk in a new session, so
+// that its origin is the visitor's node.
+func (r *failover) renew(ctx context.Context) error {
+	if err := r.quiet(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, recovery)
+	defer cancel()
+	var g errgroup.Group
+	for _, c := range r.pairs {
+		c.visitor.home()
+		c.agent.home()
+		visitor, agent := newTalk()
+		r.talks = append(r.talks, visitor)
+		g.Go(func() error {
+			if err := c.renew(ctx, visitor, agent); err != nil {
+				return fmt.Errorf("new session with %s: %w", c.of, err)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for _, c := range r.pairs {
+		c.setPace(easy)
+	}
+	return sleepUntil(ctx, time.Now().Add(calm))
+}
+
+func (c *couple) setPace(every time.Duration) {
+	c.visitor.setPace(every)
+	c.agent.setPace(every)
+}
+
+// renew ends the former session, if there was one, and opens the next.
+func (c *couple) renew(ctx context.Context, visitor, agent *side) error {
+	for !c.visitor.isHome() || !c.agent.isHome() {
+		if err := sleepUntil(ctx, time.Now().Add(look)); err != nil {
+			return fmt.Errorf("not at home: %w", err)
+		}
+	}
+	if old := c.visitor.side; old != nil {
+		if err := c.visitor.send(wire.End, wire.SessionRef{Session: old.session}); err != nil {
+			return err
+		}
+	}
+	c.visitor.join(visitor)
+	c.agent.join(agent)
+	for { // the place of the former session is free a moment later
+		if err := c.visitor.send(wire.Open, wire.OpenPayload{Session: visitor.session, Name: "Visitor", Department: c.of}); err != nil {
+			return err
+		}
+		select {
+		case <-visitor.active:
+			return c.accepted(ctx, agent)
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return fmt.Errorf("nobody accepted: %w", ctx.Err())
+		}
+	}
+}
+
+// accepted waits until the agent knows that they have the session. One who is
+// not told in time loads the page again, which is counted.
+func (c *couple) accepted(ctx context.Context, agent *side) error {
+	for {
+		select {
+		case <-agent.active:
+			return nil
+		case <-time.After(time.Second):
+			c.untold++
+			c.agent.reload()
+		case <-ctx.Done():
+			return fmt.Errorf("the agent is not told that they have the session: %w", ctx.Err())
+		}
+	}
+}
+
+// quiet stops the talking and waits until all that was said is stored and
+// heard, or until it is clear that it will not be.
+func (r *failover) quiet(ctx context.Context) error {
+	for _, c := range r.pairs {
+		c.setPace(0)
+	}
+	for until := time.Now().Add(recovery / 2); time.Now().Before(until); {
+		if !slices.ContainsFunc(r.pairs, func(c *couple) bool { return !c.settled() }) {
+			return nil
+		}
+		if err := sleepUntil(ctx, time.Now().Add(look)); err != nil {
+			return err
+		}
+	}
+	return nil // the verdict counts
+}
+
+func (c *couple) settled() bool {
+	v, a := c.visitor.side, c.agent.side
+	return v == nil || v.settled() && a.settled()
+}
+
+// one causes a fault, measures it and waits until the node is back.
+func (r *failover) one(ctx context.Context, f fault) error {
+	leader, err := r.cell.leader(ctx)
+	if err != nil {
+		return err
+	}
+	victim := leader
+	if f != leaderKill {
+		r.turn++
+		i := r.turn % len(r.cell.nodes)
+		if victim = r.cell.nodes[i]; f == edgeKill && victim == leader {
+			victim = r.cell.nodes[(i+1)%len(r.cell.nodes)]
+		}
+	}
+	switch f {
+	case leaderKill:
+		err = r.killLeader(ctx, victim)
+	case edgeKill:
+		err = r.killEdge(ctx, victim)
+	case drain:
+		err = r.drain(ctx, victim)
+	}
+	if err != nil {
+		return fmt.Errorf("%s of %s: %w", f, victim.name, err)
+	}
+	if err := victim.start(ctx); err != nil {
+		return err
+	}
+	return r.cell.settle(ctx)
+}
+
+// add notes a figure of one fault.
+func (r *failover) add(id string, d time.Duration) {
+	r.runs[id] = append(r.runs[id], ms(d))
+}
+
+// kill ends a node and has those hurry whom it concerns. It returns when the
+// kill was asked for and when the process was gone.
+func (r *failover) kill(victim *node, concerned []*couple) (asked, gone time.Time) {
+	asked = time.Now()
+	victim.Kill()
+	gone = time.Now()
+	for _, c := range concerned {
+		c.setPace(hurried)
+	}
+	return asked, gone
+}
+
+// of returns the couples whose visitor's and agent's nodes are, or are not,
+// the victim.
+func (r *failover) of(victim *node, visitor, agent bool) (list []*couple) {
+	for _, c := range r.pairs {
+		if (c.visitor.ring[0] == victim) == visitor && (c.agent.ring[0] == victim) == agent {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// killLeader measures the time to the next stored message of those who are at
+// other nodes, and how the visitors of the leader fare.
+func (r *failover) killLeader(ctx context.Context, victim *node) error {
+	others, own := r.of(victim, false, false), r.of(victim, true, false)
+	asked, gone := r.kill(victim, slices.Concat(others, own))
+	var first time.Time
+	err := r.await(ctx, func() bool { first = firstStored(others, gone); return !first.IsZero() })
+	if err != nil {
+		return fmt.Errorf("nothing is stored: %w", err)
+	}
+	r.add("leader_kill_ms", first.Sub(asked))
+	r.phases(victim, asked)
+	return r.flows(ctx, "leader_edge_kill_ms", own, asked, gone)
+}
+
+// phases reads from the logs of the others when they noticed and elected.
+func (r *failover) phases(victim *node, asked time.Time) {
+	for id, message := range map[string]string{"leader_kill.detect_ms": "the process of a node has ended", "leader_kill.elect_ms": "the cell has a leader"} {
+		var first time.Time
+		for _, m := range r.cell.nodes {
+			if at, ok := m.logged(asked.Truncate(time.Millisecond), message); ok && m != victim && (first.IsZero() || at.Before(first)) {
+				first = at
+			}
+		}
+		if !first.IsZero() {
+			r.add(id, first.Sub(asked))
+		}
+	}
+}
+
+func firstStored(list []*couple, since time.Time) (first time.Time) {
+	for _, c := range list {
+		for _, s := range []*side{c.visitor.side, c.agent.side} {
+			for _, u := range s.since(since) {
+				if !u.kept.IsZero() && (first.IsZero() || u.kept.Before(first)) {
+					first = u.kept
+				}
+			}
+		}
+	}
+	return first
+}
+
+// killEdge measures how long the visitors of a node that does not lead are
+// without the chat.
+func (r *failover) killEdge(ctx context.Context, victim *node) error {
+	own := r.of(victim, true, false)
+	asked, gone := r.kill(victim, own)
+	if err := r.flows(ctx, "edge_kill_ms", own, asked, gone); err != nil {
+		return err
+	}
+	for _, c := range own {
+		left, came := c.visitor.travel()
+		r.add("edge_kill.detect_ms", left.Sub(asked))
+		r.add("edge_kill.welcome_ms", came.Sub(asked))
+	}
+	return nil
+}
+
+// flows measures when something said after the death was heard in both
+// directions.
+func (r *failover) flows(ctx context.Context, id string, list []*couple, asked, gone time.Time) error {
+	for _, c := range list {
+		var there, back time.Time
+		err := r.await(ctx, func() bool {
+			there, back = firstHeard(c.visitor.side, gone), firstHeard(c.agent.side, gone)
+			return !there.IsZero() && !back.IsZero()
+		})
+		if err != nil {
+			return fmt.Errorf("the chat with %s does not flow: %w", c.of, err)
+		}
+		r.add(id, max(there.Sub(asked), back.Sub(asked)))
+	}
+	return sleepUntil(ctx, time.Now().Add(aftermath))
+}
+
+func firstHeard(s *side, since time.Time) (first time.Time) {
+	for _, u := range s.since(since) {
+		if !u.heard.IsZero() && (first.IsZero() || u.heard.Before(first)) {
+			first = u.heard
+		}
+	}
+	return first
+}
+
+// drain measures how long at most a message took that was said while a node
+// was stopped, by those whom it concerns.
+func (r *failover) drain(ctx context.Context, victim *node) error {
+	concerned := slices.Concat(r.of(victim, true, false), r.of(victim, false, true))
+	asked := time.Now()
+	for _, c := range concerned {
+		c.setPace(hurried)
+	}
+	victim.Drain(recovery)
+	if err := sleepUntil(ctx, time.Now().Add(aftermath)); err != nil {
+		return err
+	}
+	for _, c := range concerned {
+		c.setPace(easy)
+	}
+	until := time.Now()
+	for _, c := range concerned {
+		var gap time.Duration
+		err := r.await(ctx, func() (all bool) { gap, all = longest(c, asked, until); return all })
+		if err != nil {
+			return fmt.Errorf("a message with %s does not arrive: %w", c.of, err)
+		}
+		r.add("drain_gap_ms", gap)
+	}
+	return nil
+}
+
+// longest returns the longest time that a message said in a span took; all is
+// false if one has not arrived.
+func longest(c *couple, from, until time.Time) (gap time.Duration, all bool) {
+	for _, s := range []*side{c.visitor.side, c.agent.side} {
+		for _, u := range s.since(from) {
+			if u.said.After(until) {
+				break
+			}
+			if u.heard.IsZero() {
+				return 0, false
+			}
+			gap = max(gap, u.heard.Sub(u.said))
+		}
+	}
+	return gap, true
+}
+
+// await waits until ok, for as long as a recovery may take.
+func (r *failover) await(ctx context.Context, ok func() bool) error {
+	ctx, cancel := context.WithTimeout(ctx, recovery)
+	defer cancel()
+	for !ok() {
+		if err := sleepUntil(ctx, time.Now().Add(look)); err != nil {
+			return fmt.Errorf("not within %v: %w", recovery, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,174 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"kohe/relay"
+)
+
+// The supervisor who reads the transcripts in the end.
+const (
+	reader         = "reader"
+	readerPassword = "a password of the benchmark"
+)
+
+// verdict reads every transcript at every node and adds all figures to the
+// report: what was acknowledged as stored and is missing anywhere, and what is
+// anywhere twice.
+func (r *failover) verdict(ctx context.Context) error {
+	if err := r.cell.settle(ctx); err != nil {
+		return err
+	}
+	var stored, unsaved, lost, doubled, refused int
+	reasons := map[string]int{}
+	transcripts := map[string][]relay.Message{} // by session: as the first node has it
+	for _, m := range r.cell.nodes {
+		session, err := m.signIn(ctx)
+		if err != nil {
+			return err
+		}
+		for _, visitor := range r.talks {
+			list, err := m.transcript(ctx, session, visitor.session)
+			if err != nil {
+				return err
+			}
+			l, d := compare(list, visitor, visitor.other)
+			lost, doubled = lost+l, doubled+d
+			id := visitor.session.String()
+			if first, ok := transcripts[id]; ok && !slices.Equal(first, list) {
+				return fmt.Errorf("session %s: the transcripts differ: %d messages at %s, %d at %s", id, len(first), r.cell.nodes[0].name, len(list), m.name)
+			}
+			transcripts[id] = list
+		}
+	}
+	for _, visitor := range r.talks {
+		for _, s := range []*side{visitor, visitor.other} {
+			s.mu.Lock()
+			for _, u := range s.said {
+				if u.kept.IsZero() {
+					unsaved++
+				} else {
+					stored++
+				}
+			}
+			for why, n := range s.refusals {
+				refused += n
+				reasons[why] += n
+			}
+			s.mu.Unlock()
+		}
+	}
+	for why, n := range reasons {
+		fmt.Fprintf(r.Progress, "refused %d times: %s\n", n, why)
+	}
+	untold := 0
+	for _, c := range r.pairs {
+		untold += c.untold
+	}
+	r.figures()
+	for _, f := range []struct {
+		id string
+		n  int
+	}{{"stored", stored}, {"not_stored", unsaved}, {"refused", refused}, {"lost", lost}, {"doubled", doubled}, {"untold_agents", untold}} {
+		r.report.Add("failover."+f.id, "count", float64(f.n))
+	}
+	r.report.Add("failover.faults", "count", float64(r.faults))
+	return nil
+}
+
+// figures adds median, p95 and max of every measure.
+func (r *failover) figures() {
+	for _, id := range slices.Sorted(maps.Keys(r.runs)) {
+		sorted := slices.Sorted(slices.Values(r.runs[id]))
+		name := "failover." + id
+		r.report.Add(name+".median", "ms", r.runs[id]...)
+		r.report.Add(name+".p95", "ms", percentile(sorted, 95))
+		r.report.Add(name+".max", "ms", sorted[len(sorted)-1])
+	}
+}
+
+// compare counts what both sides were told is stored and the transcript lacks,
+// and what it holds twice.
+func compare(transcript []relay.Message, sides ...*side) (lost, doubled int) {
+	type identity struct {
+		role relay.Role
+		id   string
+	}
+	times := map[identity]int{}
+	for _, m := range transcript {
+		if m.Kind == relay.KindText {
+			times[identity{m.Author.Role, m.ID}]++
+		}
+	}
+	for _, n := range times {
+		doubled += n - 1
+	}
+	for _, s := range sides {
+		s.mu.Lock()
+		for n, u := range s.said {
+			if !u.kept.IsZero() && times[identity{s.role, strconv.Itoa(n)}] == 0 {
+				lost++
+			}
+		}
+		s.mu.Unlock()
+	}
+	return lost, doubled
+}
+
+// signIn signs the supervisor in at the node.
+func (m *node) signIn(ctx context.Context) (*http.Cookie, error) {
+	body, err := json.Marshal(map[string]string{"name": reader, "password": readerPassword})
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, m.Base+"/api/v1/sign-in", bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("X-Kohe", "1") // the console says so, other sites cannot
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK || len(answer.Cookies()) == 0 {
+		return nil, fmt.Errorf("sign in at %s: %s", m.name, answer.Status)
+	}
+	return answer.Cookies()[0], nil
+}
+
+// transcript reads a whole transcript at the node.
+func (m *node) transcript(ctx context.Context, as *http.Cookie, id relay.ID) (all []relay.Message, err error) {
+	for after := uint64(0); ; after = all[len(all)-1].Seq {
+		url := fmt.Sprintf("%s/api/v1/sessions/%s/messages?after=%d", m.Base, id, after)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return nil, err
+		}
+		request.AddCookie(as)
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return nil, err
+		}
+		var page struct {
+			Messages []relay.Message `json:"messages"`
+			More     bool            `json:"more"`
+		}
+		err = json.NewDecoder(answer.Body).Decode(&page)
+		answer.Body.Close()
+		if err != nil || answer.StatusCode != http.StatusOK {
+			return nil, fmt.Errorf("read session %s at %s: %s: %w", id, m.name, answer.Status, err)
+		}
+		all = append(all, page.Messages...)
+		if !page.More || len(page.Messages) == 0 {
+			return all, nil
+		}
+	}
+}
