@@ -59,8 +59,7 @@ type failover struct {
 	talks  []*side // the visitors' sides of all sessions that there were
 	faults int
 	turn   int
-	runs   map[string][]float64 // by id
-	units  map[string]string
+	runs   map[string][]float64 // ms, by id
 }
 
 // couple is a visitor and an agent at different nodes, who talk.
@@ -260,9 +259,10 @@ func (c *couple) settled() bool {
 
 // one causes a fault, measures it and waits until the node is back.
 func (r *failover) one(ctx context.Context, f fault) error {
-	leader, err := r.cell.leader(ctx)
+	var leader *node
+	err := r.await(ctx, func() (ok bool) { leader, _ = r.cell.leader(ctx); return leader != nil })
 	if err != nil {
-		return err
+		return fmt.Errorf("no leader: %w", err)
 	}
 	victim := leader
 	if f != leaderKill {
@@ -291,6 +291,7 @@ func (r *failover) one(ctx context.Context, f fault) error {
 
 // add notes a figure of one fault.
 func (r *failover) add(id string, d time.Duration) {
+	fmt.Fprintf(r.Progress, "%s %s %.0f\n", time.Now().UTC().Format(time.TimeOnly), id, ms(d))
 	r.runs[id] = append(r.runs[id], ms(d))
 }
 

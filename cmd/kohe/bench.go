@@ -17,7 +17,7 @@ import (
 
 func benchCommand() *cobra.Command {
 	c := &cobra.Command{Use: "bench", Short: "Measure this build on this machine"}
-	c.AddCommand(benchChat(), benchDOM(), benchSnapshot(), benchPage(), benchFailover(), baselineCommand())
+	c.AddCommand(benchChat(), benchDOM(), benchSnapshot(), benchPage(), benchFailover(), benchRaft(), baselineCommand())
 	return c
 }
 
