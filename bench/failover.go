@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -22,13 +23,13 @@ import (
 // or is stopped, under a light load from clients on all of them.
 type Failover struct {
 	Over     string        // the clients' transport: wt or ws
-	Span     time.Duration // of faults; the last one may end later
-	Idle     time.Duration // of the idle mesh after it; 0: none
+	Span     time.Duration // of faults; the last one may end later; 0: none
+	Idle     time.Duration // of a mesh that does nothing, after it; 0: none
 	Progress io.Writer
 }
 
 // DefaultFailover is what `kohe bench failover` runs.
-var DefaultFailover = Failover{Over: "wt", Span: 210 * time.Second}
+var DefaultFailover = Failover{Over: "wt", Span: 180 * time.Second, Idle: time.Minute}
 
 // The load, and the spans of one fault.
 const (
@@ -57,7 +58,7 @@ type failover struct {
 	pairs  []*couple
 	report *Report
 	talks  []*side // the visitors' sides of all sessions that there were
-	faults int
+	count  int     // of faults
 	turn   int
 	runs   map[string][]float64 // ms, by id
 }
@@ -79,8 +80,19 @@ func (s Failover) Run(ctx context.Context, report *Report) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // a folder of the system's
+	if err := s.faults(ctx, dir, report); err != nil || s.Idle == 0 {
+		return err
+	}
+	return s.idle(ctx, dir, report)
+}
+
+// faults measures three nodes with people on them.
+func (s Failover) faults(ctx context.Context, dir string, report *Report) error {
+	if s.Span == 0 {
+		return nil
+	}
 	fmt.Fprintln(s.Progress, "starting three core nodes …")
-	c, err := openCell(ctx, dir, 3, "--opens-per-minute", "1000000", "--links-per-address", "1000000", "--drain", drainFor.String())
+	c, err := openCell(ctx, filepath.Join(dir, "cell"), 3, "--opens-per-minute", "1000000", "--links-per-address", "1000000", "--drain", drainFor.String())
 	if err != nil {
 		return err
 	}
@@ -139,11 +151,11 @@ func (r *failover) faulty(ctx context.Context) error {
 		}
 	}
 	kinds := []fault{leaderKill, edgeKill, drain}
-	for until := time.Now().Add(r.Span); time.Now().Before(until); r.faults++ {
+	for until := time.Now().Add(r.Span); time.Now().Before(until); r.count++ {
 		if err := r.renew(ctx); err != nil {
 			return err
 		}
-		if err := r.one(ctx, kinds[r.faults%len(kinds)]); err != nil {
+		if err := r.one(ctx, kinds[r.count%len(kinds)]); err != nil {
 			return err
 		}
 	}

@@ -137,6 +137,7 @@ func benchFailover() *cobra.Command {
 	jsonFlag(c, &file)
 	c.Flags().StringVar(&s.Over, "over", s.Over, "how the clients connect: wt or ws")
 	c.Flags().DurationVar(&s.Span, "span", s.Span, "how long to cause faults")
+	c.Flags().DurationVar(&s.Idle, "idle", s.Idle, "how long to watch six nodes that do nothing; 0: not at all")
 	return c
 }
 
