@@ -59,6 +59,7 @@ type failover struct {
 	report *Report
 	talks  []*side // the visitors' sides of all sessions that there were
 	count  int     // of faults
+	late   int     // of them, those that the chat did not get over in time
 	turn   int
 	runs   map[string][]float64 // ms, by id
 }
@@ -292,7 +293,11 @@ func (r *failover) one(ctx context.Context, f fault) error {
 	case drain:
 		err = r.drain(ctx, victim)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, errLate):
+		r.late++
+		fmt.Fprintf(r.Progress, "%s of %s: %v\n", f, victim.name, err)
+	case err != nil:
 		return fmt.Errorf("%s of %s: %w", f, victim.name, err)
 	}
 	if err := victim.start(ctx); err != nil {
@@ -320,10 +325,11 @@ func (r *failover) kill(victim *node, concerned []*couple) (asked, gone time.Tim
 }
 
 // of returns the couples whose visitor's and agent's nodes are, or are not,
-// the victim.
+// the victim. Those who are not at home, because a busy machine was silent for
+// longer than their patience, are left out.
 func (r *failover) of(victim *node, visitor, agent bool) (list []*couple) {
 	for _, c := range r.pairs {
-		if (c.visitor.ring[0] == victim) == visitor && (c.agent.ring[0] == victim) == agent {
+		if (c.visitor.ring[0] == victim) == visitor && (c.agent.ring[0] == victim) == agent && c.visitor.isHome() && c.agent.isHome() {
 			list = append(list, c)
 		}
 	}
@@ -459,13 +465,17 @@ func longest(c *couple, from, until time.Time) (gap time.Duration, all bool) {
 	return gap, true
 }
 
+// errLate says that the chat did not recover in time.
+var errLate = fmt.Errorf("not within %v", recovery)
+
 // await waits until ok, for as long as a recovery may take.
 func (r *failover) await(ctx context.Context, ok func() bool) error {
-	ctx, cancel := context.WithTimeout(ctx, recovery)
-	defer cancel()
-	for !ok() {
+	for until := time.Now().Add(recovery); !ok(); {
+		if time.Now().After(until) {
+			return errLate
+		}
 		if err := sleepUntil(ctx, time.Now().Add(look)); err != nil {
-			return fmt.Errorf("not within %v: %w", recovery, err)
+			return err
 		}
 	}
 	return nil

@@ -76,7 +76,7 @@ func (r *failover) verdict(ctx context.Context) error {
 	for _, f := range []struct {
 		id string
 		n  int
-	}{{"stored", stored}, {"not_stored", unsaved}, {"refused", refused}, {"lost", lost}, {"doubled", doubled}, {"untold_agents", untold}} {
+	}{{"stored", stored}, {"not_stored", unsaved}, {"refused", refused}, {"lost", lost}, {"doubled", doubled}, {"untold_agents", untold}, {"late", r.late}} {
 		r.report.Add("failover."+f.id, "count", float64(f.n))
 	}
 	r.report.Add("failover.count", "count", float64(r.count))
