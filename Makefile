@@ -47,6 +47,8 @@ fuzz: ## each fuzz target, FUZZ runs or seconds (30s before a release)
 
 bench: build ## the published benchmarks on this machine
 	./bin/kohe bench chat --json bench-chat.json
+	./bin/kohe bench failover --json bench-failover.json
+	./bin/kohe bench raft --json bench-raft.json
 
 browsers: # what the browser tests drive, installed if missing
 	@./widget/e2e/browsers.sh
