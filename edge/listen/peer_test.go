@@ -2,6 +2,7 @@ package listen
 
 import (
 	"context"
+	"io"
 	"net/netip"
 	"strconv"
 	"testing"
@@ -16,8 +17,8 @@ import (
 // clusterNode is a node as cmd wires it: Peers and JoinServer on a Listener.
 type clusterNode struct {
 	*peer.Peers
-	port   *Listener
-	frames chan string
+	port  *Listener
+	heard chan string
 }
 
 func openClusterNode(t *testing.T, ca *peer.CA, name string, role peer.Role, tokens peer.Tokens, change ...func(*Config)) *clusterNode {
@@ -26,12 +27,14 @@ func openClusterNode(t *testing.T, ca *peer.CA, name string, role peer.Role, tok
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &clusterNode{frames: make(chan string, 1000)}
+	n := &clusterNode{heard: make(chan string, 1000)}
 	n.Peers = peer.New(peer.Config{Credentials: creds, CA: ca, Dial: func(ctx context.Context, addr string, tls *tlsConfig, q *quic.Config) (*quic.Conn, error) {
 		return n.port.Dial(ctx, addr, tls, q)
 	}})
-	n.HandleFrames(func(f peer.Frame) {
-		n.frames <- f.From.Node + " " + strconv.FormatUint(f.Number, 10) + " " + string(f.Body)
+	n.Handle(peer.FirstKind, func(_ context.Context, c *peer.Conn, s peer.Stream) {
+		said, _ := io.ReadAll(s)
+		n.heard <- c.Peer().Node + " " + string(said)
+		_ = s.Close()
 	})
 	join := peer.NewJoinServer(peer.JoinConfig{CA: ca, Credentials: creds, Tokens: tokens})
 	config := Config{
@@ -78,11 +81,18 @@ func TestNodesMeetOnTheirPorts(t *testing.T) {
 			if i == j {
 				continue
 			}
-			lane, err := n.Lane(m.ID)
+			conn, err := n.Conn(t.Context(), m.ID)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := lane.Send([]byte("hello")); err != nil {
+			s, err := conn.Open(t.Context(), peer.FirstKind)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Write([]byte("hello")); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -90,17 +100,14 @@ func TestNodesMeetOnTheirPorts(t *testing.T) {
 	for i, n := range nodes {
 		from := map[string]bool{}
 		for range len(nodes) - 1 {
-			from[<-n.frames] = true
+			from[<-n.heard] = true
 		}
 		for j, m := range members {
-			if i != j && !from[m.ID+" 1 hello"] {
+			if i != j && !from[m.ID+" hello"] {
 				t.Errorf("%s heard %v", members[i].ID, from)
 			}
 		}
 		for _, l := range n.Links() {
-			if err := l.Lane.Drain(t.Context()); err != nil {
-				t.Error(err)
-			}
 			if at := l.Conn.Stats(); l.Conn.Peer().Node != l.Node || at.StreamsOut != 1 {
 				t.Errorf("%s to %s: %+v", members[i].ID, l.Node, at)
 			}
