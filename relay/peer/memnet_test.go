@@ -26,7 +26,6 @@ type memNet struct {
 	hosts map[string]*memConn
 	cut   map[[2]string]bool // from, to
 	sent  int                // packets
-	large int                // of them those of 200 bytes and more: no probe, no acknowledgement
 	lost  int
 }
 
@@ -45,12 +44,6 @@ func (n *memNet) packets() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.sent
-}
-
-func (n *memNet) largePackets() int {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.large
 }
 
 // listen returns the host with the next address, 10.0.0.1:1 and so on.
@@ -78,9 +71,6 @@ func (n *memNet) deliver(b []byte, from, to net.Addr) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.sent++
-	if len(b) >= 200 {
-		n.large++
-	}
 	if n.cut[[2]string{from.String(), to.String()}] || n.rng.Float64() < n.loss {
 		n.lost++
 		return
