@@ -175,7 +175,7 @@ func (r *failover) renew(ctx context.Context) error {
 	if err := r.quiet(ctx); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, recovery)
+	ctx, cancel := context.WithTimeout(ctx, 2*recovery)
 	defer cancel()
 	var g errgroup.Group
 	for _, c := range r.pairs {
@@ -204,32 +204,41 @@ func (c *couple) setPace(every time.Duration) {
 	c.agent.setPace(every)
 }
 
-// renew ends the former session, if there was one, and opens the next.
+// renew ends the former session, if there was one, and opens the next. Where
+// nobody hears of that in time both load the page again, which is counted.
 func (c *couple) renew(ctx context.Context, visitor, agent *side) error {
+	old := c.visitor.side
+	c.visitor.join(visitor)
+	c.agent.join(agent)
+	for {
+		if err := c.atHome(ctx); err != nil {
+			return err
+		}
+		if old != nil {
+			_ = c.visitor.send(wire.End, wire.SessionRef{Session: old.session}) // sent again, or ended already
+		}
+		_ = c.visitor.send(wire.Open, wire.OpenPayload{Session: visitor.session, Name: "Visitor", Department: c.of})
+		select {
+		case <-visitor.active:
+			return c.accepted(ctx, agent)
+		case <-time.After(2 * time.Second):
+			c.untold++
+			c.visitor.reload()
+			c.agent.reload()
+		case <-ctx.Done():
+			return fmt.Errorf("nobody accepted: %w", ctx.Err())
+		}
+	}
+}
+
+// atHome waits until both are connected to their own nodes.
+func (c *couple) atHome(ctx context.Context) error {
 	for !c.visitor.isHome() || !c.agent.isHome() {
 		if err := sleepUntil(ctx, time.Now().Add(look)); err != nil {
 			return fmt.Errorf("not at home: %w", err)
 		}
 	}
-	if old := c.visitor.side; old != nil {
-		if err := c.visitor.send(wire.End, wire.SessionRef{Session: old.session}); err != nil {
-			return err
-		}
-	}
-	c.visitor.join(visitor)
-	c.agent.join(agent)
-	for { // the place of the former session is free a moment later
-		if err := c.visitor.send(wire.Open, wire.OpenPayload{Session: visitor.session, Name: "Visitor", Department: c.of}); err != nil {
-			return err
-		}
-		select {
-		case <-visitor.active:
-			return c.accepted(ctx, agent)
-		case <-time.After(time.Second):
-		case <-ctx.Done():
-			return fmt.Errorf("nobody accepted: %w", ctx.Err())
-		}
-	}
+	return nil
 }
 
 // accepted waits until the agent knows that they have the session. One who is
