@@ -79,7 +79,7 @@ func (r *failover) verdict(ctx context.Context) error {
 	}{{"stored", stored}, {"not_stored", unsaved}, {"refused", refused}, {"lost", lost}, {"doubled", doubled}, {"untold_agents", untold}, {"late", r.late}} {
 		r.report.Add("failover."+f.id, "count", float64(f.n))
 	}
-	r.report.Add("failover.count", "count", float64(r.count))
+	r.report.Add("failover.faults", "count", float64(r.count))
 	return nil
 }
 
