@@ -72,14 +72,18 @@ func (s Raft) Run(ctx context.Context, report *Report) error {
 			} else {
 				list, err = s.rival(ctx, program, name, place)
 			}
-			if err != nil {
+			if err != nil && (name == "kohe" || ctx.Err() != nil) {
 				return fmt.Errorf("%s: %w", name, err)
+			} else if err != nil {
+				fmt.Fprintf(s.Progress, "%s is left out of round %d: %v\n", name, round+1, err)
 			}
 			runs[name] = append(runs[name], list...)
 		}
 	}
 	for _, name := range stores {
-		add(report, name, runs[name])
+		if list := runs[name]; len(list) > 0 {
+			add(report, name, list)
+		}
 	}
 	report.Machine["gomaxprocs"] = fmt.Sprint(runtime.GOMAXPROCS(0))
 	return nil

@@ -87,9 +87,11 @@ func makeStream(ctx context.Context, js jetstream.JetStream) error {
 	ctx, cancel := context.WithTimeout(ctx, ready)
 	defer cancel()
 	for {
-		_, err := js.CreateStream(ctx, jetstream.StreamConfig{
+		once, done := context.WithTimeout(ctx, 2*time.Second) // a request before there is a leader is never answered
+		_, err := js.CreateOrUpdateStream(once, jetstream.StreamConfig{
 			Name: subject, Subjects: []string{subject}, Storage: jetstream.FileStorage, Replicas: members,
 		})
+		done()
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
