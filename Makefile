@@ -7,7 +7,11 @@ SUM     := gotest.tools/gotestsum@v1.13.0
 # A count, not a time: at its deadline the fuzzer of Go can report "context deadline exceeded" for a clean run.
 FUZZ    ?= 20000x
 
-.PHONY: run test check bench build clean browsers fuzz e2e
+# Of the simulated cluster; the same seed gives much the same faults.
+FAULTS  ?= 1000
+SEED    ?= 1
+
+.PHONY: run test check bench build clean browsers fuzz e2e simulate
 
 run: build ## build, then run the demo: shop, console, agents
 	./bin/kohe demo --data ./data
@@ -44,6 +48,10 @@ fuzz: ## each fuzz target, FUZZ runs or seconds (30s before a release)
 	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 	    echo "fuzz $$pkg $$target $(FUZZ)"; CGO_ENABLED=0 go test -run '^$$$$' -fuzz "^$$target$$" -fuzztime $(FUZZ) -parallel 2 $$pkg >/tmp/kohe-fuzz.log 2>&1 || { cat /tmp/kohe-fuzz.log; exit 1; }; \
 	  done; done
+
+simulate: widget/dist/manifest.json ## FAULTS on a cluster in memory: what is stored stays, once; and the tests of that test
+	@set -o pipefail; go test -count=1 -timeout 4h -run '^Test(AClusterUnderFaults|TheSimulation)' -v ./cmd/kohe -faults $(FAULTS) -seed $(SEED) 2>&1 \
+	  | awk '/^simulated:/ { counts = $$0; next } { print } END { print counts }'
 
 bench: build ## the published benchmarks on this machine
 	./bin/kohe bench chat --json bench-chat.json

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"kohe/raft/state"
+	"kohe/relay"
 )
 
 // The weather on good and bad days.
@@ -92,6 +95,12 @@ var harms = []harm{
 		}
 		return nil
 	}},
+	{"stray proposals", 2, false, func(s *simulation, v *server, _ func()) error {
+		if l := v.serving(); l != nil {
+			s.stray(l)
+		}
+		return nil
+	}},
 	{"replacement", 1, true, func(s *simulation, v *server, _ func()) error {
 		if err := s.leave(v); err != nil {
 			return fmt.Errorf("%s leaves: %w", v.name, err)
@@ -103,11 +112,36 @@ var harms = []harm{
 		if n := len(s.all()); n == founders || n < mostHere && s.rng.IntN(2) == 0 {
 			return s.grow()
 		}
+		err := s.leave(v)
 		s.mu.Lock()
 		delete(s.servers, v.name)
 		s.mu.Unlock()
-		return s.leave(v)
+		return err
 	}},
+}
+
+// stray proposes what a correct origin never does, or did long ago: messages
+// behind a gap, in an epoch that is over, of an agent who has another's session.
+// None of it may be stored.
+func (s *simulation) stray(l *life) {
+	for _, row := range l.cell.Read().Live() {
+		_, epoch, _ := l.cell.Read().Origin(row.ID)
+		m := relay.Message{
+			Session: row.ID, Epoch: epoch, Seq: row.Stored + 1, ID: fmt.Sprint("stray-", s.faults), Kind: relay.KindText, Text: "stray",
+			Author: relay.Author{Role: relay.RoleVisitor, ID: row.Visitor.String()}, At: time.Now().UnixMilli(),
+		}
+		switch s.rng.IntN(3) {
+		case 0:
+			m.Seq += 2
+		case 1:
+			m.Epoch--
+		default:
+			m.Author = relay.Author{Role: relay.RoleAgent, ID: row.Agent + "-before"}
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		_, _ = l.cell.Propose(ctx, state.Append{Session: row.ID, Epoch: m.Epoch, Messages: []relay.Message{m}, At: m.At}) // the transcripts tell
+		cancel()
+	}
 }
 
 // fault does one harm, perhaps with another within it, and undoes it.

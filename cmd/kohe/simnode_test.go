@@ -263,7 +263,7 @@ func (v *server) kill(l *life, power bool) bool {
 	l.stop()
 	s.running.Go(func() { // what is left of it can reach nobody
 		<-l.opened
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second) // more than any answer takes
 		defer cancel()
 		_ = l.close(ctx)
 	})
@@ -288,7 +288,7 @@ func (v *server) shutDown(drain time.Duration) {
 	}
 	l.stop()
 	<-l.opened
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	if err := l.close(ctx); err != nil {
 		l.log.Warn("closed", "err", err)

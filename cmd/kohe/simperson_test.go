@@ -333,12 +333,19 @@ func with[P any](f wire.Frame, take func(P)) {
 	}
 }
 
-// in changes a conversation and notes what is known to be stored now.
-func (p *someone) in(id relay.ID, change func(*chat)) {
+// talk returns a conversation; a message may overtake its session.
+func (p *someone) talk(id relay.ID) *chat {
 	t := p.talks[id]
 	if t == nil {
-		return
+		t = newChat(id, p.me)
+		p.talks[id] = t
 	}
+	return t
+}
+
+// in changes a conversation and notes what is known to be stored now.
+func (p *someone) in(id relay.ID, change func(*chat)) {
+	t := p.talk(id)
 	change(t)
 	for _, key := range t.said {
 		if e := t.entries[key]; e.stored {
@@ -361,11 +368,7 @@ func (p *someone) session(c *link.Client, row relay.Session) {
 	} else {
 		p.mine[row.ID] = true
 	}
-	t := p.talks[row.ID]
-	if t == nil {
-		t = newChat(row.ID, p.me)
-		p.talks[row.ID] = t
-	}
+	t := p.talk(row.ID)
 	before := t.row.State
 	p.in(row.ID, func(t *chat) { t.session(row) })
 	if before == "" || before != row.State && row.State == relay.Active {

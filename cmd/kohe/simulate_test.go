@@ -222,9 +222,12 @@ func (s *simulation) end() {
 	s.running.Wait()
 }
 
+// counts are what a simulation comes to.
+type counts struct{ faults, said, stored, lost, doubled int }
+
 // simulate runs a cluster through faults and says what they broke.
-func simulate(t testing.TB, seed uint64, faults int, lies bool, log *slog.Logger) error {
-	began, s := time.Now(), newSimulation(t, seed, lies, log)
+func simulate(t testing.TB, seed uint64, faults int, lies bool, log *slog.Logger) (counts, error) {
+	s := newSimulation(t, seed, lies, log)
 	err := s.begin()
 	for err == nil && s.faults < faults && len(s.broken()) == 0 {
 		time.Sleep(time.Duration(s.rng.Int64N(int64(3 * time.Second))))
@@ -234,12 +237,11 @@ func simulate(t testing.TB, seed uint64, faults int, lies bool, log *slog.Logger
 		err = s.settle()
 	}
 	s.end()
-	o := s.oracle
-	t.Logf("%d faults, %d messages said, %d stored, %d lost, %d doubled; %v in the bubble", s.faults, len(o.said), o.stored, o.lost, o.two, time.Since(began).Round(time.Second))
 	if err != nil {
-		return fmt.Errorf("seed %d: %w\nthe last faults:\n%s", seed, err, strings.Join(s.last, "\n"))
+		err = fmt.Errorf("seed %d: %w\nthe last faults:\n%s", seed, err, strings.Join(s.last, "\n"))
 	}
-	return nil
+	o := s.oracle
+	return counts{s.faults, len(o.said), o.stored, o.lost, o.two}, err
 }
 
 func (s *simulation) broken() (list []string) {
@@ -266,10 +268,13 @@ const liesEnv = "KOHE_TEST_DISKS_LIE"
 func TestAClusterUnderFaultsLosesNothing(t *testing.T) {
 	log := simulationLog(t)
 	began := time.Now()
+	var c counts
 	synctest.Test(t, func(t *testing.T) {
-		if err := simulate(t, *seedFlag, *faultCount, os.Getenv(liesEnv) != "", log); err != nil {
+		var err error
+		if c, err = simulate(t, *seedFlag, *faultCount, os.Getenv(liesEnv) != "", log); err != nil {
 			t.Error(err)
 		}
 	})
-	t.Logf("%.1f s", time.Since(began).Seconds())
+	fmt.Printf("simulated: faults %d, messages stored %d (of %d), lost %d, doubled %d, seconds %.0f\n",
+		c.faults, c.stored, c.said, c.lost, c.doubled, time.Since(began).Seconds())
 }
