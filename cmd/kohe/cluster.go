@@ -69,7 +69,7 @@ type network interface {
 type cluster struct {
 	data    string
 	log     *slog.Logger
-	own     membership
+	own     membership      // Nodes: guarded by keeping
 	started raftnode.Timing // what the cell's member was started with
 	creds   *peer.Credentials
 	ca      *peer.CA
@@ -84,6 +84,7 @@ type cluster struct {
 
 	stop    context.CancelFunc
 	running errgroup.Group
+	keeping sync.Mutex // held while the membership is written
 
 	mu       sync.Mutex // guards what follows
 	carriers map[*peer.Conn]*link.Carrier
@@ -341,7 +342,7 @@ func (c *cluster) setNodes(nodes []state.Node) {
 // members of the past: the node goes on with those it was told of.
 func (c *cluster) changed(changes []state.Change) {
 	if c.ready() && slices.ContainsFunc(changes, func(ch state.Change) bool { return ch.Node != "" || ch.Reloaded }) {
-		c.setNodes(c.cell.Load().Read().Nodes())
+		c.takeNodes()
 		if c.timing() != c.started {
 			c.log.Warn("core nodes are in several regions now; restart this one, so that it is as patient as that needs")
 		}
@@ -353,8 +354,21 @@ func (c *cluster) catchUp(ctx context.Context) {
 	cell := c.cell.Load()
 	select {
 	case <-cell.Ready():
-		c.setNodes(cell.Read().Nodes())
+		c.takeNodes()
 	case <-ctx.Done():
+	}
+}
+
+// takeNodes goes on with the members that the state names, and keeps them for
+// the next start.
+func (c *cluster) takeNodes() {
+	nodes := c.cell.Load().Read().Nodes()
+	c.setNodes(nodes)
+	c.keeping.Lock()
+	defer c.keeping.Unlock()
+	c.own.Nodes = nodes
+	if err := c.own.save(c.data); err != nil {
+		c.log.Warn("the membership is not kept", "err", err)
 	}
 }
 
@@ -372,7 +386,7 @@ func (c *cluster) ready() bool {
 }
 
 // enrol makes the node known to the cluster under its address, as a member of
-// the cell, and keeps what it last heard of the others.
+// the cell.
 func (c *cluster) enrol(ctx context.Context) {
 	cell := c.cell.Load()
 	for {
@@ -387,11 +401,7 @@ func (c *cluster) enrol(ctx context.Context) {
 			return
 		}
 	}
-	c.setNodes(cell.Read().Nodes())
-	c.own.Nodes = cell.Read().Nodes()
-	if err := c.own.save(c.data); err != nil {
-		c.log.Warn("the membership is not kept", "err", err)
-	}
+	c.takeNodes()
 }
 
 func (c *cluster) enrolOnce(ctx context.Context, cell *client.Cell) error {
