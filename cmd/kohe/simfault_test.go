@@ -120,6 +120,9 @@ var harms = []harm{
 	}},
 }
 
+// farAhead is more than a member's state is behind.
+const farAhead = 1000
+
 // stray proposes what a correct origin never does, or did long ago: messages
 // behind a gap, in an epoch that is over, of an agent who has another's session.
 // None of it may be stored.
@@ -132,7 +135,7 @@ func (s *simulation) stray(l *life) {
 		}
 		switch s.rng.IntN(3) {
 		case 0:
-			m.Seq += 2
+			m.Seq += farAhead
 		case 1:
 			m.Epoch--
 		default:
