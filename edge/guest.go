@@ -178,12 +178,18 @@ func (g *guest) run(ctx context.Context) {
 			if since.IsZero() {
 				since = time.Now()
 			}
-			if g.mayClaim(time.Since(since)) && g.edge.takeOver(ctx, g.id, epoch) == nil {
+			if g.mayClaim(time.Since(since)) && g.edge.takeOver(ctx, g.id, epoch) == nil && g.isHome() {
 				continue
-			}
+			} // else the state here may be behind the claim
 		}
 		g.pause(ctx)
 	}
+}
+
+// isHome reports whether this edge is the session's origin, as far as it has heard.
+func (g *guest) isHome() bool {
+	origin, _, _ := g.edge.Store.Origin(g.id)
+	return origin == g.edge.Node
 }
 
 func (g *guest) pause(ctx context.Context) {
