@@ -190,11 +190,22 @@ func open(c Config) (*Node, error) {
 		return nil, err
 	}
 	machine := &fsm{n.disk, n.store, n.machine, n.wake, n.configured}
-	if n.raft, err = raft.NewRaft(n.config(c), machine, n.store, n.store, n.store, n.wire); err != nil {
+	if n.raft, err = newRaft(n, c, machine); err != nil {
 		return nil, err
 	}
 	n.start()
 	return n, nil
+}
+
+// newRaft makes an error of hashicorp/raft's panic at a log that lacks entries,
+// as a disk leaves it that said it had synced and had not.
+func newRaft(n *Node, c Config, machine raft.FSM) (r *raft.Raft, err error) {
+	defer func() {
+		if what := recover(); what != nil {
+			err = fmt.Errorf("the log of this node is damaged: %v; remove the node from the cluster and join it again", what)
+		}
+	}()
+	return raft.NewRaft(n.config(c), machine, n.store, n.store, n.store, n.wire)
 }
 
 func (n *Node) start() {
