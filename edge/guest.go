@@ -1,17 +1,13 @@
 package edge
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"slices"
 	"sync"
 	"time"
 
 	"kohe/edge/link"
 	"kohe/raft/state"
 	"kohe/relay"
-	"kohe/relay/session"
 	"kohe/relay/wire"
 )
 
@@ -44,7 +40,6 @@ type guest struct {
 
 	mu     sync.Mutex // guards what follows
 	link   *link.Client
-	node   string      // where link leads
 	resume wire.Resume // up to where the client has everything
 	unsaid []unsaid    // said and not known to be stored, in order
 	watch  bool
@@ -52,19 +47,6 @@ type guest struct {
 	refs   [keptRefs]ref
 	asked  int // requests forwarded
 }
-
-// unsaid is a message that may have to be said again.
-type unsaid struct {
-	say wire.SayPayload
-	seq uint64 // its place at the origin that the link leads to; 0: not known yet
-}
-
-// ref is a request of the client's: its own sequence and the one on the link.
-type ref struct{ client, link uint64 }
-
-// keptRefs is how many requests of one guest may be without an answer; the
-// answer to an older one does not say what it answers.
-const keptRefs = 32
 
 // enter makes a client part of a session, wherever its origin is. An error
 // says that the client can never be.
@@ -264,7 +246,7 @@ func (g *guest) stay(ctx context.Context, origin string) error {
 	if err != nil {
 		return relay.AsError(unreached(err))
 	}
-	g.begin(l, origin)
+	g.begin(l)
 	for {
 		select {
 		case <-l.Done():
@@ -291,10 +273,10 @@ func unreached(err error) error {
 }
 
 // begin says at a new origin what was said and is not stored.
-func (g *guest) begin(l *link.Client, node string) {
+func (g *guest) begin(l *link.Client) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.link, g.node = l, node
+	g.link = l
 	for i := range g.unsaid {
 		g.unsaid[i].seq = 0
 		_, _ = l.Send(wire.Say, g.unsaid[i].say) // a link that ends is followed by another
@@ -308,170 +290,6 @@ func (g *guest) end() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.link = nil
-}
-
-// toGuest sends a frame that names a session on to the session's origin. ok is
-// false where that is here.
-func (c *client) toGuest(f wire.Frame) (ok bool, err error) {
-	var g *guest
-	if f.Kind.Lane() == relay.Control {
-		if !aboutSession[f.Kind] || !c.visiting() {
-			return false, nil
-		}
-		var of wire.SessionRef
-		if err := wire.Decode(f, &of); err != nil {
-			return false, err
-		}
-		g = c.guest(of.Session)
-	} else if id, _, err := wire.SplitSession(f); err == nil {
-		g = c.guest(id)
-	}
-	if g == nil {
-		return false, nil
-	}
-	return g.forward(f)
-}
-
-// aboutSession are the kinds of frame that a session's origin handles.
-var aboutSession = map[wire.Kind]bool{
-	wire.Say: true, wire.Mark: true, wire.Typing: true, wire.End: true, wire.Consent: true, wire.Watch: true,
-}
-
-// forward sends a frame of the client's to the origin, or keeps what must not
-// be lost until there is one.
-// ok is false when the session is here now.
-func (g *guest) forward(f wire.Frame) (ok bool, err error) {
-	if f.Kind.Lane() != relay.Control {
-		return g.pass(f), nil
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.over {
-		return false, nil
-	}
-	switch f.Kind {
-	case wire.Say:
-		var say wire.SayPayload
-		if err := wire.Decode(f, &say); err != nil {
-			return true, err
-		}
-		if err := g.keep(say); err != nil {
-			return true, err
-		}
-	case wire.Watch:
-		var watch wire.WatchPayload
-		if err := wire.Decode(f, &watch); err != nil {
-			return true, err
-		}
-		g.watch = watch.On
-	}
-	if g.link == nil {
-		if f.Kind == wire.End || f.Kind == wire.Consent {
-			return true, &relay.Error{Code: relay.CodeUnavailable, Text: "Please try again in a moment.", Retry: time.Second}
-		}
-		return true, nil
-	}
-	if seq, err := g.link.Send(f.Kind, f.Payload); err == nil { // a link that ends is followed by another
-		g.refs[g.asked%keptRefs] = ref{f.Seq, seq}
-		g.asked++
-	}
-	return true, nil
-}
-
-// pass sends a page or pointer frame on, if there is an origin: a new one asks
-// for the whole page. What is said does not wait for it.
-func (g *guest) pass(f wire.Frame) (ok bool) {
-	g.mu.Lock()
-	l, over := g.link, g.over
-	g.mu.Unlock()
-	if l != nil && !over {
-		_, _ = l.Send(f.Kind, f.Payload)
-	}
-	return !over
-}
-
-// keep remembers what was said. mu is held.
-func (g *guest) keep(say wire.SayPayload) error {
-	if slices.ContainsFunc(g.unsaid, func(u unsaid) bool { return u.say == say }) {
-		return nil
-	}
-	if len(g.unsaid) >= session.MaxUnstored {
-		return &relay.Error{Code: relay.CodeRate, Text: "Messages cannot be stored right now. Yours will be sent again by itself.", Retry: session.RetryFull}
-	}
-	g.unsaid = append(g.unsaid, unsaid{say: say})
-	return nil
-}
-
-// deliver takes a frame from the origin to the client.
-func (g *guest) deliver(f wire.Frame) {
-	out := wire.Outgoing{Kind: f.Kind, Payload: f.Payload}
-	switch f.Kind {
-	case wire.PageDiff:
-		g.client.queue.PushPage(out, g.client.ended)
-		return
-	case wire.GoAway:
-		return // the link ends soon, or the origin moves
-	case wire.OK, wire.Error:
-		out.Payload = g.answered(f)
-	case wire.Sent, wire.Message:
-		g.placed(f)
-	case wire.Stored:
-		g.stored(f)
-	case wire.Pointer:
-		out.Key = "pointer/" + g.id.String()
-	case wire.Typing:
-		who, _, _ := bytes.Cut(f.Payload, []byte(`,"on"`))
-		out.Key = string(who)
-	}
-	g.client.queue.Push(out)
-}
-
-// answered makes an answer refer to the client's own request.
-func (g *guest) answered(f wire.Frame) []byte {
-	var p map[string]json.RawMessage
-	var of uint64
-	if json.Unmarshal(f.Payload, &p) != nil || json.Unmarshal(p["ref"], &of) != nil {
-		return f.Payload
-	}
-	g.mu.Lock()
-	i := slices.IndexFunc(g.refs[:], func(r ref) bool { return r.link == of })
-	var own uint64
-	if i >= 0 {
-		own = g.refs[i].client
-	}
-	g.mu.Unlock()
-	p["ref"] = wire.Encode(own)
-	return wire.Encode(p)
-}
-
-// placed notes the place that a message of the client's has at this origin.
-func (g *guest) placed(f wire.Frame) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if len(g.unsaid) == 0 {
-		return
-	}
-	var m relay.Message
-	if wire.Decode(f, &m) != nil || f.Kind == wire.Message && side(m.Author.Role) != side(g.client.who.Role) {
-		return
-	}
-	for i := range g.unsaid {
-		if u := &g.unsaid[i]; u.say.ID == m.ID {
-			u.seq = m.Seq
-		}
-	}
-}
-
-// stored forgets what is safe.
-func (g *guest) stored(f wire.Frame) {
-	var p wire.StoredPayload
-	if wire.Decode(f, &p) != nil {
-		return
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.resume.Epoch, g.resume.Seq = p.Epoch, p.Seq
-	g.unsaid = slices.DeleteFunc(g.unsaid, func(u unsaid) bool { return u.seq != 0 && u.seq <= p.Seq })
 }
 
 // Carried authenticates a link that another node carries for a client of its

@@ -31,6 +31,17 @@ describe('a cluster of three', { timeout: 180_000 }, () => {
     return Date.now() - at;
   }
 
+  /** The visitor fills in the field, and the agent sees it. */
+  async function shown(text) {
+    await visitor.page.getByLabel('Field').fill(text);
+    const field = agent.mirror().getByLabel('Field');
+    await until(
+      'the page',
+      () => field.inputValue().catch(() => null),
+      (value) => value === text,
+    );
+  }
+
   /** The node that the visitor is connected to. */
   async function visited() {
     for (let tries = 0; tries < 100; tries++) {
@@ -48,17 +59,7 @@ describe('a cluster of three', { timeout: 180_000 }, () => {
     await talk(agent, visitor, 'to another');
     assert.equal((await visited()).name, 'n1');
     await visitor.allow();
-    await visitor.page.getByLabel('Field').fill('seen');
-    await until(
-      'the page',
-      () =>
-        agent
-          .mirror()
-          .getByLabel('Field')
-          .inputValue()
-          .catch(() => null),
-      (value) => value === 'seen',
-    );
+    await shown('seen');
   });
 
   test('the node of the visitor dies', async (t) => {
@@ -66,17 +67,7 @@ describe('a cluster of three', { timeout: 180_000 }, () => {
     const ms = await talk(visitor, agent, 'said to a dead node');
     await talk(agent, visitor, 'and answered');
     t.diagnostic(`the agent heard what was said to a dead node after ${ms} ms`);
-    await visitor.page.getByLabel('Field').fill('seen again');
-    await until(
-      'the page',
-      () =>
-        agent
-          .mirror()
-          .getByLabel('Field')
-          .inputValue()
-          .catch(() => null),
-      (value) => value === 'seen again',
-    );
+    await shown('seen again');
     await cluster.nodes[0].start();
     await cluster.settled();
   });
