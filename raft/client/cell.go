@@ -7,6 +7,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"kohe/raft/feed"
 	"kohe/raft/logstore"
 	"kohe/raft/node"
 	"kohe/raft/state"
@@ -58,14 +59,14 @@ func Open(c Config) (*Cell, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open cell: %w", errors.Join(err, disk.Close()))
 	}
-	f, k := newFeed(), newMark(s.Applied)
+	f, k := feed.Open(), newMark(s.Applied)
 	n, err := node.Open(node.Config{
 		ID: c.NodeID, Disk: disk, Prefix: []byte(raftPrefix), Machine: machine{s, disk, f, k},
 		Transport: c.Transport, Join: c.Join, Timing: c.Timing, Trailing: c.Trailing, Logger: c.Logger,
 		LeaderChanged: c.LeaderChanged, MembersChanged: c.MembersChanged,
 	})
 	if err != nil {
-		f.close()
+		f.Close()
 		return nil, fmt.Errorf("open cell: %w", errors.Join(err, disk.Close()))
 	}
 	client := newClient(n, disk.Err, s.Read(), f, k)
@@ -100,7 +101,7 @@ func (c *Cell) Close() error {
 type machine struct {
 	*state.State
 	disk *logstore.Disk
-	feed *feed
+	feed *feed.Feed
 	mark *mark
 }
 
@@ -115,7 +116,7 @@ func (m machine) Apply(entries []node.Entry) []any {
 		// What was not applied is in the log; the next process applies it.
 		m.disk.Fail(err)
 	}
-	m.feed.push(changes)
+	m.feed.Push(changes)
 	m.mark.move()
 	answers := make([]any, len(results))
 	for i, r := range results {
@@ -130,7 +131,7 @@ func (m machine) Reload(ingest func() error) error {
 	if err := m.State.Reload(ingest); err != nil {
 		return err
 	}
-	m.feed.push([]state.Change{{Index: m.Applied(), Reloaded: true}})
+	m.feed.Push([]state.Change{{Index: m.Applied(), Reloaded: true}})
 	m.mark.move()
 	return nil
 }

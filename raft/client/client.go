@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"kohe/raft/feed"
 	"kohe/raft/node"
 	"kohe/raft/state"
 	"kohe/relay"
@@ -46,7 +47,7 @@ type Client struct {
 	member  member
 	health  func() error // nil, or why no command can be settled for now
 	reader  *state.Reader
-	feed    *feed
+	feed    *feed.Feed
 	mark    *mark
 	forward Forward // nil: this member always leads
 
@@ -66,7 +67,7 @@ type Stats struct {
 	Changes       int    // that wait for the watchers
 }
 
-func newClient(m member, health func() error, r *state.Reader, f *feed, k *mark) *Client {
+func newClient(m member, health func() error, r *state.Reader, f *feed.Feed, k *mark) *Client {
 	c := &Client{member: m, health: health, reader: r, feed: f, mark: k}
 	c.closing, c.stop = context.WithCancel(context.Background())
 	return c
@@ -166,16 +167,20 @@ func (c *Client) Read() *state.Reader { return c.reader }
 // time.
 //
 // f must return soon, must not wait for a proposal and must not write to the
-// slice. A slow f delays all watchers and, once MaxChanges wait, the state
+// slice. A slow f delays all watchers and, once feed.MaxChanges wait, the state
 // machine itself: nothing is dropped, proposals become CodeUnavailable.
-func (c *Client) Watch(f func([]state.Change)) (cancel func()) { return c.feed.watch(f) }
+func (c *Client) Watch(f func([]state.Change)) (cancel func()) { return c.feed.Watch(f) }
+
+// AfterChanges has f called by the watchers' goroutine once they were told of
+// every change that was applied before.
+func (c *Client) AfterChanges(f func()) { c.feed.After(f) }
 
 // Stats returns the counters.
 func (c *Client) Stats() Stats {
 	c.mu.Lock()
 	s := c.stats
 	c.mu.Unlock()
-	s.Changes = c.feed.waiting()
+	s.Changes = c.feed.Waiting()
 	return s
 }
 
@@ -186,6 +191,6 @@ func (c *Client) refuse() {
 	c.mu.Lock()
 	c.stop()
 	c.mu.Unlock()
-	c.feed.close()
+	c.feed.Close()
 	c.running.Wait()
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/raft"
 	"go.uber.org/goleak"
 
+	"kohe/raft/feed"
 	"kohe/raft/node"
 	"kohe/raft/state"
 	"kohe/relay"
@@ -59,7 +60,7 @@ func wantUnavailable(t *testing.T, err error) {
 func TestProposeAsksAgainWhileThereIsNoLeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStub()
-		c := newClient(s, healthy, nil, newFeed(), newMark(func() uint64 { return 0 }))
+		c := newClient(s, healthy, nil, feed.Open(), newMark(func() uint64 { return 0 }))
 		defer c.refuse()
 		go func() {
 			for _, err := range []error{raft.ErrNotLeader, raft.ErrLeadershipLost, nil} {
@@ -81,7 +82,7 @@ func TestProposeAsksAgainWhileThereIsNoLeader(t *testing.T) {
 func TestProposeGivesUpOnACellWithoutALeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStub()
-		c := newClient(s, healthy, nil, newFeed(), newMark(func() uint64 { return 0 }))
+		c := newClient(s, healthy, nil, feed.Open(), newMark(func() uint64 { return 0 }))
 		defer c.refuse()
 		stop := make(chan struct{})
 		go func() {
@@ -106,7 +107,7 @@ func TestProposeGivesUpOnACellWithoutALeader(t *testing.T) {
 func TestProposeStopsWaitingWhenItsContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStub()
-		c := newClient(s, healthy, nil, newFeed(), newMark(func() uint64 { return 0 }))
+		c := newClient(s, healthy, nil, feed.Open(), newMark(func() uint64 { return 0 }))
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() { <-s.asked; cancel() }()
 		_, err := c.Propose(ctx, put("a"))
@@ -128,7 +129,7 @@ func TestProposeStopsWaitingWhenItsContextEnds(t *testing.T) {
 func TestProposalsBeyondTheBoundAreRefusedAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStub()
-		c := newClient(s, healthy, nil, newFeed(), newMark(func() uint64 { return 0 }))
+		c := newClient(s, healthy, nil, feed.Open(), newMark(func() uint64 { return 0 }))
 		var all sync.WaitGroup
 		for range MaxInFlight {
 			all.Go(func() {
@@ -228,42 +229,6 @@ func TestWatchersSeeEveryChangeInLogOrder(t *testing.T) {
 	if len(seen) > 0 {
 		t.Error("called after cancel")
 	}
-}
-
-func TestASlowWatcherHoldsUpButLosesNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFeed()
-		release := make(chan struct{})
-		var seen atomic.Int64
-		f.watch(func(changes []state.Change) {
-			<-release
-			seen.Add(int64(len(changes)))
-		})
-		const batch, batches = MaxChanges / 4, 12
-		pushed := make(chan struct{})
-		go func() {
-			for range batches {
-				f.push(make([]state.Change, batch))
-			}
-			close(pushed)
-		}()
-		synctest.Wait()
-		select {
-		case <-pushed:
-			t.Error("more changes were taken than may wait")
-		default:
-		}
-		if n := f.waiting(); n > MaxChanges+batch {
-			t.Errorf("%d changes wait", n)
-		}
-		close(release)
-		<-pushed
-		synctest.Wait()
-		if got := seen.Load(); got != batch*batches {
-			t.Errorf("the watcher saw %d changes of %d", got, batch*batches)
-		}
-		f.close()
-	})
 }
 
 func TestAFullDiskRefusesAtOnceAndRecovers(t *testing.T) {

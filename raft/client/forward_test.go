@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"kohe/raft/feed"
 	"kohe/raft/node"
 	"kohe/raft/state"
 	"kohe/relay"
@@ -34,7 +35,7 @@ func TestAFollowerHasTheLeaderSettleAndWaitsForItsOwnState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		leader := newClient(memberFunc(func([]byte) (any, error) {
 			return state.Result{Value: state.Appended{Seq: 7}}, nil
-		}), healthy, nil, newFeed(), newMark(func() uint64 { return 40 }))
+		}), healthy, nil, feed.Open(), newMark(func() uint64 { return 40 }))
 		var own atomic.Uint64
 		own.Store(39)
 		k := newMark(own.Load)
@@ -45,7 +46,7 @@ func TestAFollowerHasTheLeaderSettleAndWaitsForItsOwnState(t *testing.T) {
 				return nil, &node.NotLeader{}
 			}
 			return nil, &node.NotLeader{ID: "n2", Address: "h:2"}
-		}), healthy, nil, newFeed(), k)
+		}), healthy, nil, feed.Open(), k)
 		follower.forward = func(_ context.Context, node string) (io.ReadWriteCloser, error) {
 			if node != "n2" {
 				t.Errorf("asked %s", node)
