@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"kohe/edge/api"
-	"kohe/edge/auth"
 	"kohe/edge/link"
 	"kohe/raft/state"
 	"kohe/relay"
@@ -26,24 +25,26 @@ var agentFrames = map[wire.Kind]func(*client, wire.Frame) error{
 }
 
 func (e *Edge) acceptAgent(ctx context.Context, peer link.Peer, hello wire.HelloPayload) (link.Handler, error) {
-	s, err := e.signedIn(hello)
+	in, err := e.Gate.Agent(ctx, hello.Ticket, hello.Token)
 	if err != nil {
 		return nil, err
 	}
-	row, ok := e.Store.Agent(s.Agent)
-	if !ok || row.Disabled || row.Generation != s.Generation {
+	row, ok := e.Store.Agent(in.Agent)
+	if !ok || row.Disabled || row.Generation != in.Generation {
+		leave(in)
 		return nil, relay.Errorf(relay.CodeRevoked, "You are signed out. Please sign in again.")
 	}
-	c := e.newClient(peer, principalOf(row), hello)
-	c.generation = row.Generation
+	c := e.newClient(peer, row.Principal(), hello)
+	c.in = in
 	view := api.AgentView(e.Store, row)
-	w := wire.WelcomePayload{Agent: &view, Token: e.Key.SignPass(s)}
+	w := wire.WelcomePayload{Agent: &view, Token: in.Token}
 	for _, s := range e.liveFor(c) {
 		w.Sessions = append(w.Sessions, s.ID)
 	}
 	c.welcome(w) // before anything can find the client on a list
 	first, err := e.registerAgent(c)
 	if err != nil {
+		leave(in)
 		return nil, err
 	}
 	c.left = func() { e.agentLeft(c) }
@@ -65,35 +66,9 @@ func (e *Edge) acceptAgent(ctx context.Context, peer link.Peer, hello wire.Hello
 	return c, nil
 }
 
-// signedIn returns the console session that a hello proves: with a ticket of
-// this node, or with the pass that another edge's Welcome gave.
-func (e *Edge) signedIn(hello wire.HelloPayload) (auth.ConsoleSession, error) {
-	if hello.Ticket == "" && hello.Token != "" {
-		return e.Key.Pass(hello.Token, e.Now())
-	}
-	return e.Tickets.Redeem(hello.Ticket, e.Now())
-}
-
 // liveFor returns the live sessions that are on a console's list.
 func (e *Edge) liveFor(c *client) []relay.Session {
-	return slices.DeleteFunc(e.Store.Live(), func(s relay.Session) bool { return !c.sees(s) })
-}
-
-// sees reports whether a live session is on this console's list: an agent's
-// own, and for a supervisor every one of their sites and departments.
-func (c *client) sees(s relay.Session) bool { return sees(c.who, s) }
-
-func sees(who relay.Principal, s relay.Session) bool {
-	if s.Agent == who.Agent {
-		return true
-	}
-	return who.Role == relay.RoleSupervisor && slices.Contains(who.Sites, s.Site) && slices.Contains(who.Depts, s.Department)
-}
-
-func principalOf(row state.Agent) relay.Principal {
-	return relay.Principal{
-		Role: row.Role, Customer: row.Customer, Agent: row.ID, Name: row.Alias, Sites: row.Sites, Depts: row.Departments,
-	}
+	return slices.DeleteFunc(e.Store.Live(), func(s relay.Session) bool { return !c.who.Sees(s) })
 }
 
 func (e *Edge) registerAgent(c *client) (first bool, err error) {

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"kohe/edge/auth"
 	"kohe/edge/link"
 	"kohe/relay"
 	"kohe/relay/hub"
@@ -20,16 +21,16 @@ const asksBurst = 3
 // client is one authenticated connection: a tab of a visitor or a console of
 // an agent. It handles the link's frames.
 type client struct {
-	edge       *Edge
-	peer       link.Peer
-	who        relay.Principal
-	queue      *hub.Queue
-	tab        string
-	quiet      bool
-	carried    bool          // by another node
-	generation uint64        // agents: of the sign-in
-	asks       *rate.Limiter // used by the control lane only
-	lang       string
+	edge    *Edge
+	peer    link.Peer
+	who     relay.Principal
+	queue   *hub.Queue
+	tab     string
+	quiet   bool
+	carried bool // by another node
+	in      auth.Admission
+	asks    *rate.Limiter // used by the control lane only
+	lang    string
 
 	left  func()        // unregisters; called once by leave
 	ended chan struct{} // closed by Closed
@@ -70,7 +71,27 @@ func (c *client) leave() {
 	for _, g := range c.allGuests() {
 		g.stop()
 	}
+	unstored := c.sessions()
 	c.left()
+	c.release(unstored)
+}
+
+// release lets go of the admission once what the client said is stored: until
+// then the edge speaks for them.
+func (c *client) release(of []*live) {
+	of = slices.DeleteFunc(of, func(l *live) bool { return !l.unstored() })
+	if len(of) > 0 {
+		time.AfterFunc(storeAgain, func() { c.release(of) })
+		return
+	}
+	leave(c.in)
+}
+
+// leave ends an admission.
+func leave(in auth.Admission) {
+	if in.Leave != nil {
+		in.Leave()
+	}
 }
 
 // Frame implements link.Handler.

@@ -57,17 +57,27 @@ type Store interface {
 	AllSites() []state.Site
 }
 
+// Gate says who people are. auth.Gate is one where the core nodes' key is; an
+// edge without it asks a core node.
+type Gate interface {
+	// Visitor admits who a token of the site proves; without one, a new visitor.
+	Visitor(ctx context.Context, site, token string) (auth.Admission, error)
+	// Agent admits who a ticket of the HTTP side proves, or the pass of a Welcome.
+	Agent(ctx context.Context, ticket, pass string) (auth.Admission, error)
+	// Guest admits a client of another node to the one session of a carried link.
+	Guest(ctx context.Context, from, carry string) (auth.Admission, error)
+}
+
 // Config is what an edge needs. All members but Mesh, Others, Health and Now are required.
 type Config struct {
-	Node    string // this node's name
-	Cell    Cell
-	Store   Store
-	Key     *auth.Key
-	Tickets *auth.Tickets
-	Pages   *page.Pages
-	Mesh    Mesh // nil: this node is alone
-	Log     *slog.Logger
-	Now     func() time.Time
+	Node  string // this node's name
+	Cell  Cell
+	Store Store
+	Gate  Gate
+	Pages *page.Pages
+	Mesh  Mesh // nil: this node is alone
+	Log   *slog.Logger
+	Now   func() time.Time
 	// Reach returns this node's WebTransport address and the certificate hashes
 	// to accept, if it made its certificate itself.
 	Reach func() (wt string, hashes []string)
@@ -330,7 +340,7 @@ func (e *Edge) reloaded(index uint64) {
 	for _, id := range agents {
 		row, ok := e.Store.Agent(id)
 		for _, c := range e.clientsOf(id) {
-			if !ok || row.Disabled || row.Generation != c.generation {
+			if !ok || row.Disabled || row.Generation != c.in.Generation {
 				c.revoke()
 			}
 		}
@@ -371,7 +381,7 @@ func (e *Edge) consoles(row relay.Session) (list []*client) {
 	defer e.mu.Unlock()
 	for _, set := range e.agents {
 		for c := range set {
-			if c.sees(row) {
+			if c.who.Sees(row) {
 				list = append(list, c)
 			}
 		}

@@ -84,7 +84,7 @@ func (w *world) startEdge(node string, mesh Mesh) {
 	}
 	w.tickets = &auth.Tickets{}
 	if w.edge, err = Open(context.Background(), Config{
-		Node: node, Cell: w.cell, Store: w.cell.Read(), Key: key, Tickets: w.tickets, Log: testLog, Pages: page.New(0, nil), Mesh: mesh,
+		Node: node, Cell: w.cell, Store: w.cell.Read(), Gate: &auth.Gate{Key: key, Tickets: w.tickets, Node: node, Now: time.Now}, Log: testLog, Pages: page.New(0, nil), Mesh: mesh,
 		Others: func() []string {
 			if mesh == nil {
 				return nil

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"kohe/edge/auth"
 	"kohe/edge/link"
 	"kohe/raft/state"
 	"kohe/relay"
@@ -230,22 +231,16 @@ func (g *guest) stay(ctx context.Context, origin string) error {
 	g.mu.Lock()
 	hello := wire.HelloPayload{
 		Version: wire.Version, Role: c.who.Role, Tab: c.tab, Lang: c.lang, Resume: []wire.Resume{g.resume},
-		Guest: &wire.GuestPayload{Site: c.who.Site, Visitor: c.who.Visitor, Agent: c.who.Agent},
 	}
 	g.mu.Unlock()
 	if c.who.Role == relay.RoleVisitor {
 		hello.Page = &tab
 	}
-	dial, cancel := context.WithTimeout(ctx, visitFor)
-	l, err := g.edge.Mesh.Dial(dial, origin, hello, g.deliver)
-	if err == nil {
-		defer l.Close()
-		err = l.OpenPage(dial)
-	}
-	cancel()
+	l, err := g.dial(ctx, origin, hello)
 	if err != nil {
 		return relay.AsError(unreached(err))
 	}
+	defer l.Close()
 	g.begin(l)
 	for {
 		select {
@@ -262,6 +257,24 @@ func (g *guest) stay(ctx context.Context, origin string) error {
 			}
 		}
 	}
+}
+
+// dial opens the link to the origin, with both lanes.
+func (g *guest) dial(ctx context.Context, origin string, hello wire.HelloPayload) (_ *link.Client, err error) {
+	ctx, cancel := context.WithTimeout(ctx, visitFor)
+	defer cancel()
+	if hello.Token, err = g.client.in.Carry(ctx, g.id, origin); err != nil {
+		return nil, err
+	}
+	l, err := g.edge.Mesh.Dial(ctx, origin, hello, g.deliver)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.OpenPage(ctx); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
 }
 
 // unreached makes an error without a code one of code unavailable.
@@ -293,17 +306,26 @@ func (g *guest) end() {
 }
 
 // Carried authenticates a link that another node carries for a client of its
-// own. That node is a core node: what it says of its client is true.
-func (e *Edge) Carried(ctx context.Context, peer link.Peer, hello wire.HelloPayload) (link.Handler, error) {
-	if hello.Guest == nil || len(hello.Resume) != 1 {
+// own. The grant in the place of the token says who that is, not the node.
+func (e *Edge) Carried(ctx context.Context, peer link.Peer, hello wire.HelloPayload) (_ link.Handler, err error) {
+	if len(hello.Resume) != 1 {
 		return nil, relay.Errorf(relay.CodeProtocol, "A carried link is a guest's, in one session.")
 	}
 	r := hello.Resume[0]
+	in, err := e.Gate.Guest(ctx, peer.Node, hello.Token)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			leave(in)
+		}
+	}()
 	row, ok := e.Store.Session(r.Session)
-	if !ok {
+	if !ok || !in.In(r.Session) {
 		return nil, relay.Errorf(relay.CodeNotFound, "There is no such session.")
 	}
-	who, err := e.guestOf(hello, row)
+	who, err := e.guestOf(in, row)
 	if err != nil {
 		return nil, err
 	}
@@ -314,7 +336,7 @@ func (e *Edge) Carried(ctx context.Context, peer link.Peer, hello wire.HelloPayl
 		return nil, &relay.Error{Code: relay.CodeDraining, Text: "This server is being restarted."}
 	}
 	c := e.newClient(peer, who, hello)
-	c.carried = true
+	c.in, c.carried = in, true
 	if hello.Page != nil {
 		c.setTab(e.clean(who.Site, *hello.Page))
 	}
@@ -333,21 +355,20 @@ func (e *Edge) Carried(ctx context.Context, peer link.Peer, hello wire.HelloPayl
 }
 
 // guestOf returns who a guest is, if they have a place in the session.
-func (e *Edge) guestOf(hello wire.HelloPayload, row relay.Session) (relay.Principal, error) {
-	g := hello.Guest
-	if hello.Role == relay.RoleVisitor {
-		if row.Visitor != g.Visitor || row.Site != g.Site {
+func (e *Edge) guestOf(in auth.Admission, row relay.Session) (relay.Principal, error) {
+	if in.Role == relay.RoleVisitor {
+		if row.Visitor != in.Visitor || row.Site != in.Site {
 			return relay.Principal{}, relay.Errorf(relay.CodeForbidden, "That conversation belongs to somebody else.")
 		}
 		site, _ := e.Store.Site(row.Site)
 		return relay.Principal{Role: relay.RoleVisitor, Customer: site.Customer, Site: row.Site, Visitor: row.Visitor, Name: row.Name}, nil
 	}
-	agent, ok := e.Store.Agent(g.Agent)
-	if !ok || agent.Disabled {
+	agent, ok := e.Store.Agent(in.Agent)
+	if !ok || agent.Disabled || agent.Generation != in.Generation {
 		return relay.Principal{}, relay.Errorf(relay.CodeRevoked, "This agent may not work here any more.")
 	}
-	who := principalOf(agent)
-	if !sees(who, row) {
+	who := agent.Principal()
+	if !who.Sees(row) {
 		return relay.Principal{}, relay.Errorf(relay.CodeForbidden, "This conversation is not yours any more.")
 	}
 	return who, nil

@@ -176,7 +176,7 @@ func (c *client) belongs(row relay.Session) bool {
 	if c.who.Role == relay.RoleVisitor {
 		return row.Visitor == c.who.Visitor
 	}
-	return c.sees(row)
+	return c.who.Sees(row)
 }
 
 func (l *live) has(c *client) bool {
@@ -196,9 +196,17 @@ func (e *Edge) sessionFor(r relay.Role, s relay.Session) relay.Session {
 	return s
 }
 
+// unstored reports whether something that was said here is not stored yet.
+func (l *live) unstored() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.closed && l.core.Unstored() > 0
+}
+
 // join makes a client part of the session and brings it up to date: the state,
 // the messages that it lacks, the marks. Joining twice is harmless.
 func (l *live) join(c *client, from wire.Resume) {
+	read := l.older(from)
 	l.mu.Lock()
 	if l.closed || l.clients[c] || !c.entered(l) {
 		l.mu.Unlock()
@@ -211,7 +219,7 @@ func (l *live) join(c *client, from wire.Resume) {
 		l.idle = nil
 	}
 	c.push(wire.Session, l.edge.sessionFor(c.who.Role, l.row))
-	l.history(c, from)
+	l.history(c, from, read)
 	l.topics[side(c.who.Role)].Subscribe(c.queue)
 	l.lead()
 	tab, _ := c.tabState()
@@ -225,18 +233,36 @@ func (l *live) join(c *client, from wire.Resume) {
 	}
 }
 
-// history sends what the client lacks. The lock is held, so that nothing falls
-// between it and the topic.
-func (l *live) history(c *client, from wire.Resume) {
-	older, messages := l.core.Resume(from.Epoch, from.Seq)
-	if !older.Empty() {
-		after := max(older.After, older.Until-min(older.Until, historyMost))
-		stored, err := l.edge.transcript(l.id, after, older.Until)
-		if err != nil {
-			l.edge.Log.Error("transcript cannot be read", "session", l.id.String(), "err", err)
-		}
-		messages = append(stored, messages...)
+// older reads the stored messages that a client lacks, besides those that the
+// session has in memory.
+func (l *live) older(from wire.Resume) []relay.Message {
+	l.mu.Lock()
+	older, _ := l.core.Resume(from.Epoch, from.Seq)
+	l.mu.Unlock()
+	return l.readOlder(older, nil)
+}
+
+// readOlder adds to messages what is missing up to the end of a range.
+func (l *live) readOlder(older session.Span, messages []relay.Message) []relay.Message {
+	after := max(older.After, older.Until-min(older.Until, historyMost))
+	if n := len(messages); n > 0 {
+		after = max(after, messages[n-1].Seq)
 	}
+	if older.Empty() || after >= older.Until {
+		return messages
+	}
+	stored, err := l.edge.transcript(l.id, after, older.Until)
+	if err != nil {
+		l.edge.Log.Error("transcript cannot be read", "session", l.id.String(), "err", err)
+	}
+	return append(messages, stored...)
+}
+
+// history sends what the client lacks, older messages of which were read
+// before. The lock is held, so that nothing falls between it and the topic.
+func (l *live) history(c *client, from wire.Resume, read []relay.Message) {
+	older, recent := l.core.Resume(from.Epoch, from.Seq)
+	messages := append(l.readOlder(older, read), recent...)
 	for _, m := range messages {
 		c.push(wire.Message, l.shown(side(c.who.Role), m))
 	}
@@ -473,7 +499,7 @@ func (l *live) changed(row relay.Session) {
 	l.events(was, row)
 	for c := range l.clients {
 		c.push(wire.Session, l.edge.sessionFor(c.who.Role, row))
-		if c.who.Role != relay.RoleVisitor && !c.sees(row) {
+		if c.who.Role != relay.RoleVisitor && !c.who.Sees(row) {
 			l.remove(c)
 		}
 	}

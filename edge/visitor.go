@@ -8,6 +8,7 @@ import (
 
 	"kohe/dom/mask"
 	"kohe/edge/api"
+	"kohe/edge/auth"
 	"kohe/edge/link"
 	"kohe/raft/state"
 	"kohe/relay"
@@ -35,26 +36,29 @@ func (e *Edge) acceptVisitor(ctx context.Context, peer link.Peer, hello wire.Hel
 		return nil, relay.Errorf(relay.CodeForbidden, "Site %q does not list the origin %q. Add it to the site's origins.", site.ID, clip(peer.Origin))
 	}
 	who := relay.Principal{Role: relay.RoleVisitor, Customer: site.Customer, Site: site.ID}
-	if hello.Token == "" {
-		who.Visitor = relay.NewID()
-	} else if token, err := e.Key.Visitor(hello.Token, site.ID, e.Now()); err == nil {
-		who.Visitor = token.Visitor
-	} else {
+	in, err := e.admitVisitor(ctx, site.ID, hello)
+	if err != nil {
 		return nil, err
 	}
+	who.Visitor = in.Visitor
 	row, known := e.Store.Visitor(site.ID, who.Visitor)
 	blocked := known && row.Blocked
-	if blocked && !hello.Quiet {
+	if hello.Quiet {
+		leave(in)
+		in.Leave = nil
+	} else if blocked {
+		leave(in)
 		return nil, relay.Errorf(relay.CodeRevoked, "Help is not available here.")
 	}
 	who.Name = row.Name
 	c := e.newClient(peer, who, hello)
+	c.in = in
 	if hello.Page != nil {
 		c.setTab(e.clean(site.ID, *hello.Page))
 	}
 	view := api.SiteView(e.Store, site)
 	w := wire.WelcomePayload{
-		Token: e.Key.SignVisitor(site.ID, who.Visitor, e.Now()), Visitor: who.Visitor,
+		Token: in.Token, Visitor: who.Visitor,
 		Site: &view, Button: new(e.desk.button(site)),
 	}
 	if blocked { // a page without a button, and nothing that invites to come back as somebody else
@@ -71,9 +75,19 @@ func (e *Edge) acceptVisitor(ctx context.Context, peer link.Peer, hello wire.Hel
 		return c, nil
 	}
 	if err := e.joinVisitor(ctx, c, hello, w); err != nil {
+		leave(in)
 		return nil, err
 	}
 	return c, nil
+}
+
+// admitVisitor asks who a visitor is. Who only looks at the button and has not
+// been here is nobody yet.
+func (e *Edge) admitVisitor(ctx context.Context, site string, hello wire.HelloPayload) (auth.Admission, error) {
+	if hello.Quiet && hello.Token == "" {
+		return auth.Admission{}, nil
+	}
+	return e.Gate.Visitor(ctx, site, hello.Token)
 }
 
 // registerVisitor puts a visitor's full connection on the list.

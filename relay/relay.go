@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -99,6 +100,18 @@ func (p Principal) Author() Author {
 		return Author{Role: p.Role, ID: p.Visitor.String(), Name: p.Name}
 	}
 	return Author{Role: p.Role, ID: p.Agent, Name: p.Name}
+}
+
+// Sees reports whether a session is an agent's business: their own, and for a
+// supervisor every one of their sites and departments.
+func (p Principal) Sees(s Session) bool {
+	if p.Role == RoleVisitor || p.Role == "" {
+		return false
+	}
+	if s.Agent == p.Agent {
+		return true
+	}
+	return p.Role == RoleSupervisor && slices.Contains(p.Sites, s.Site) && slices.Contains(p.Depts, s.Department)
 }
 
 // Author is who wrote a message, as proved by their connection, never as

@@ -188,7 +188,8 @@ func (n *node) openCell(ctx context.Context) (err error) {
 // openEdge starts what faces people.
 func (n *node) openEdge(ctx context.Context) (err error) {
 	config := edge.Config{
-		Node: n.config.Node, Cell: n.cell, Store: n.cell.Read(), Key: n.key, Tickets: n.tickets, Log: n.log, Reach: n.reach,
+		Node: n.config.Node, Cell: n.cell, Store: n.cell.Read(), Log: n.log, Reach: n.reach,
+		Gate:  &auth.Gate{Key: n.key, Tickets: n.tickets, Node: n.config.Node, Now: time.Now},
 		Pages: page.New(0, page.NewMetrics(n.registry)), Ping: ping, OpensPerMinute: n.config.Opens, AsksPerSecond: edge.DefaultAsks,
 	}
 	if n.cluster != nil {

@@ -52,6 +52,8 @@ const (
 	forVisitor = "kohe visitor 1"
 	forConsole = "kohe console 1"
 	forPass    = "kohe pass 1"
+	forGrant   = "kohe grant 1"
+	forCarry   = "kohe carry 1"
 )
 
 var errToken = relay.Errorf(relay.CodeAuth, "This sign-in is not valid here any more. Please load the page again.")

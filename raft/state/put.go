@@ -249,3 +249,10 @@ func (t *txn) putCard(r Card) {
 	t.set(k, r)
 	t.setBytes(t.key(tableByCard).name(r.Site).newest(r.At).name(r.ID), nil)
 }
+
+// Principal returns who an agent is to the rest of the node.
+func (a Agent) Principal() relay.Principal {
+	return relay.Principal{
+		Role: a.Role, Customer: a.Customer, Agent: a.ID, Name: a.Alias, Sites: a.Sites, Depts: a.Departments,
+	}
+}

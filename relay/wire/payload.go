@@ -25,15 +25,6 @@ type (
 		Resume  []Resume     `json:"resume,omitempty"`
 		Page    *TabPayload  `json:"page,omitempty"`
 		Facts   *relay.Facts `json:"facts,omitempty"`
-		// Guest says who the client is that another node carries this link for.
-		// On a client's own link it has no meaning.
-		Guest *GuestPayload `json:"guest,omitempty"`
-	}
-	// GuestPayload is whom a node has authenticated: a visitor, or an agent.
-	GuestPayload struct {
-		Site    string   `json:"site,omitempty"`
-		Visitor relay.ID `json:"visitor,omitzero"`
-		Agent   string   `json:"agent,omitempty"`
 	}
 	// Resume says what of a session the client already has.
 	Resume struct {
