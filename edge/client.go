@@ -107,12 +107,7 @@ func (c *client) Frame(lane relay.Lane, f wire.Frame) error {
 	case relay.Cursor:
 		return c.pointerFrame(f)
 	}
-	handlers := visitorFrames
-	if c.who.Role != relay.RoleVisitor {
-		handlers = agentFrames
-	}
-	handle, ok := handlers[f.Kind]
-	if !ok || c.quiet || c.carried && !aboutSession[f.Kind] && f.Kind != wire.Tab {
+	if _, ok := c.handlers()[f.Kind]; !ok || c.quiet || c.carried && !aboutSession[f.Kind] && f.Kind != wire.Tab {
 		return relay.Errorf(relay.CodeProtocol, "A %s frame has no place here.", f.Kind)
 	}
 	if !c.asks.AllowN(c.edge.Now(), 1) {
@@ -125,7 +120,24 @@ func (c *client) Frame(lane relay.Lane, f wire.Frame) error {
 	} else if ok, err := c.toGuest(f); ok || err != nil {
 		return err
 	}
-	return handle(c, f)
+	return c.handle(f)
+}
+
+// handlers returns the control frames that the client may send.
+func (c *client) handlers() map[wire.Kind]func(*client, wire.Frame) error {
+	if c.who.Role == relay.RoleVisitor {
+		return visitorFrames
+	}
+	return agentFrames
+}
+
+// handle does what a control frame asks, here.
+func (c *client) handle(f wire.Frame) error { return c.handlers()[f.Kind](c, f) }
+
+// refuse tells the client that a request failed.
+func (c *client) refuse(f wire.Frame, err error) {
+	e := relay.AsError(err)
+	c.push(wire.Error, wire.ErrorPayload{Code: e.Code, Text: e.Text, RetryMS: e.Retry.Milliseconds(), Ref: f.Seq})
 }
 
 // ask makes a handler of control frames from a function of their payload.

@@ -61,7 +61,8 @@ type Store interface {
 // edge without it asks a core node.
 type Gate interface {
 	// Visitor admits who a token of the site proves; without one, a new visitor.
-	Visitor(ctx context.Context, site, token string) (auth.Admission, error)
+	// Of the sessions that their browser remembers the Store has the rows then.
+	Visitor(ctx context.Context, site, token string, recalls []relay.ID) (auth.Admission, error)
 	// Agent admits who a ticket of the HTTP side proves, or the pass of a Welcome.
 	Agent(ctx context.Context, ticket, pass string) (auth.Admission, error)
 	// Guest admits a client of another node to the one session of a carried link.

@@ -44,7 +44,8 @@ type guest struct {
 	resume wire.Resume // up to where the client has everything
 	unsaid []unsaid    // said and not known to be stored, in order
 	watch  bool
-	over   bool // the session is here now
+	over   bool         // the session is here now
+	later  []wire.Frame // asked while there was no origin
 	refs   [keptRefs]ref
 	asked  int // requests forwarded
 }
@@ -210,7 +211,7 @@ func (g *guest) home(ctx context.Context) error {
 	g.mu.Lock()
 	l.join(c, g.resume)
 	g.over = true // what the client sends from now on is handled here
-	say, watch := g.unsaid, g.watch
+	say, watch, later := g.unsaid, g.watch, g.later
 	g.mu.Unlock()
 	c.removeGuest(g)
 	for _, u := range say {
@@ -220,6 +221,11 @@ func (g *guest) home(ctx context.Context) error {
 	}
 	if watch {
 		l.watch(c, wire.WatchPayload{Session: g.id, On: true})
+	}
+	for _, f := range later {
+		if err := c.handle(f); err != nil {
+			c.refuse(f, err)
+		}
 	}
 	return nil
 }
@@ -297,6 +303,10 @@ func (g *guest) begin(l *link.Client) {
 	if g.watch {
 		_, _ = l.Send(wire.Watch, wire.WatchPayload{Session: g.id, On: true})
 	}
+	for _, f := range g.later {
+		g.request(f)
+	}
+	g.later = nil
 }
 
 func (g *guest) end() {

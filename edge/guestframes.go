@@ -24,6 +24,9 @@ type ref struct{ client, link uint64 }
 // answer to an older one does not say what it answers.
 const keptRefs = 32
 
+// keptLater is how many requests may wait for an origin, besides what is said.
+const keptLater = 4
+
 // toGuest sends a frame that names a session on to the session's origin. ok is
 // false where that is here.
 func (c *client) toGuest(f wire.Frame) (ok bool, err error) {
@@ -79,17 +82,25 @@ func (g *guest) forward(f wire.Frame) (ok bool, err error) {
 		}
 		g.watch = watch.On
 	}
-	if g.link == nil {
-		if f.Kind == wire.End || f.Kind == wire.Consent {
-			return true, &relay.Error{Code: relay.CodeUnavailable, Text: "Please try again in a moment.", Retry: time.Second}
-		}
-		return true, nil
+	switch {
+	case g.link != nil:
+		g.request(f)
+	case f.Kind != wire.End && f.Kind != wire.Consent: // said again, or of no use later
+	case len(g.later) == keptLater:
+		return true, &relay.Error{Code: relay.CodeUnavailable, Text: "Please try again in a moment.", Retry: time.Second}
+	default:
+		f.Payload = slices.Clone(f.Payload)
+		g.later = append(g.later, f)
 	}
+	return true, nil
+}
+
+// request sends a request on. mu is held, and there is a link.
+func (g *guest) request(f wire.Frame) {
 	if seq, err := g.link.Send(f.Kind, f.Payload); err == nil { // a link that ends is followed by another
 		g.refs[g.asked%keptRefs] = ref{f.Seq, seq}
 		g.asked++
 	}
-	return true, nil
 }
 
 // pass sends a page or pointer frame on, if there is an origin: a new one asks

@@ -509,7 +509,11 @@ func (l *live) changed(row relay.Session) {
 	l.lead()
 	l.mu.Unlock()
 	for _, c := range l.edge.consoles(row) {
-		l.join(c, wire.Resume{Session: l.id})
+		if g := c.guest(l.id); g != nil {
+			g.changed(row, true) // it comes home, with what was said
+		} else {
+			l.join(c, wire.Resume{Session: l.id})
+		}
 	}
 	l.store()
 }

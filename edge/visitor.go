@@ -87,7 +87,11 @@ func (e *Edge) admitVisitor(ctx context.Context, site string, hello wire.HelloPa
 	if hello.Quiet && hello.Token == "" {
 		return auth.Admission{}, nil
 	}
-	return e.Gate.Visitor(ctx, site, hello.Token)
+	var recalls []relay.ID
+	for _, r := range hello.Resume {
+		recalls = append(recalls, r.Session)
+	}
+	return e.Gate.Visitor(ctx, site, hello.Token, recalls)
 }
 
 // registerVisitor puts a visitor's full connection on the list.

@@ -125,7 +125,7 @@ func (v *voters) settle(ctx context.Context) error {
 
 func (v *voters) settled() bool {
 	for _, n := range v.nodes {
-		s := n.cluster.status()
+		s := n.clusterStatus()
 		if s.Leader == "" || len(s.Nodes) != len(v.nodes) {
 			return false
 		}

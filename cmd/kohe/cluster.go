@@ -16,6 +16,7 @@ import (
 	"kohe/edge/auth"
 	"kohe/edge/link"
 	"kohe/edge/listen"
+	"kohe/edge/remote"
 	"kohe/raft/canary"
 	"kohe/raft/client"
 	raftnode "kohe/raft/node"
@@ -29,6 +30,8 @@ const (
 	kindLink    = peer.FirstKind + iota // links of clients, carried
 	kindPropose                         // a proposal for the leader
 	kindEnrol                           // a node says where it is
+	kindRemote                          // an edge's stream to its core node
+	kindAPI                             // an HTTP request of a console, from an edge
 )
 
 // firstCell is the Raft group of the first cell.
@@ -54,12 +57,15 @@ type cluster struct {
 	started raftnode.Timing // what the cell's member was started with
 	creds   *peer.Credentials
 	ca      *peer.CA
-	key     *auth.Key
+	key     *auth.Key     // nil: the node is an edge only, as with ca and raft
+	tickets *auth.Tickets // of the node's console API
 	peers   *peer.Peers
 	raft    *quicnet.Net
 	flock   *canary.Flock
 	port    atomic.Pointer[network]
 	cell    atomic.Pointer[client.Cell]
+	edges   atomic.Pointer[remote.Server]
+	apis    *streamListener // consoles' requests from edges
 	links   atomic.Pointer[link.Server]
 	reach   func() string // this node's public address
 
@@ -71,23 +77,40 @@ type cluster struct {
 	carriers map[*peer.Conn]*link.Carrier
 	nodes    []state.Node
 	dead     map[string]bool // nodes whose process has ended
+	asked    string          // core: the node that was asked last
+	known    known           // nil before begin
 }
+
+// known is where a node reads who the members are: its cell, or what a core
+// node tells it.
+type known interface {
+	Ready() <-chan struct{}
+	Nodes() []state.Node
+	Watch(f func([]state.Change)) (cancel func())
+}
+
+// ownCell is a core node's known.
+type ownCell struct{ *client.Cell }
+
+func (c ownCell) Nodes() []state.Node { return c.Read().Nodes() }
 
 // openCluster returns the cluster that the node in a folder belongs to, nil if
 // it is alone.
-func openCluster(data string, key *auth.Key, reach func() string, log *slog.Logger) (*cluster, error) {
+func openCluster(data string, reach func() string, log *slog.Logger) (*cluster, error) {
 	own, err := loadMembership(data)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	} else if err != nil {
 		return nil, err
 	}
-	c := &cluster{data: data, log: log.With("part", "cluster"), own: own, key: key, reach: reach, carriers: map[*peer.Conn]*link.Carrier{}, dead: map[string]bool{}}
+	c := &cluster{data: data, log: log.With("part", "cluster"), own: own, reach: reach, apis: newStreamListener(), carriers: map[*peer.Conn]*link.Carrier{}, dead: map[string]bool{}}
 	if c.creds, err = peer.LoadCredentials(clusterDir(data), time.Now()); err != nil {
 		return nil, err
 	}
-	if c.ca, err = peer.LoadCA(clusterDir(data)); err != nil {
-		return nil, err
+	if c.isCore() {
+		if c.ca, err = peer.LoadCA(clusterDir(data)); err != nil {
+			return nil, err
+		}
 	}
 	c.peers = peer.New(peer.Config{Credentials: c.creds, CA: c.ca, Log: c.log, Dial: c.dial})
 	c.peers.Handle(kindLink, c.serveLink)
@@ -96,10 +119,14 @@ func openCluster(data string, key *auth.Key, reach func() string, log *slog.Logg
 			carrier.Datagram(b)
 		}
 	})
-	c.peers.Handle(kindPropose, c.serveProposal)
-	c.peers.Handle(kindEnrol, c.serveEnrol)
+	if c.isCore() {
+		c.peers.Handle(kindPropose, c.serveProposal)
+		c.peers.Handle(kindEnrol, c.serveEnrol)
+		c.peers.Handle(kindRemote, c.serveEdge)
+		c.peers.Handle(kindAPI, c.serveRequest)
+		c.raft = quicnet.New(quicnet.Config{Addr: hashiraft.ServerAddress(own.Address), Dial: c.dialRaft, Allow: c.allowRaft, Logger: c.log})
+	}
 	c.peers.Watch(c.connected)
-	c.raft = quicnet.New(quicnet.Config{Addr: hashiraft.ServerAddress(own.Address), Dial: c.dialRaft, Allow: c.allowRaft, Logger: c.log})
 	c.flock = canary.New(canary.Config{Dial: c.dialCanary, Lost: c.died, Found: c.revived})
 	c.setNodes(own.Nodes)
 	return c, nil
@@ -107,22 +134,25 @@ func openCluster(data string, key *auth.Key, reach func() string, log *slog.Logg
 
 func (c *cluster) name() string { return c.creds.Identity().Node }
 
+// isCore reports whether the node votes and keeps the state.
+func (c *cluster) isCore() bool { return c.creds.Identity().Role == peer.RoleCore }
+
 // listening adds the cluster's protocols to those of the port.
 func (c *cluster) listening(l *listen.Config) error {
 	reset, err := peer.ResetKey(clusterDir(c.data))
 	if err != nil {
 		return err
 	}
-	join := peer.NewJoinServer(peer.JoinConfig{CA: c.ca, Credentials: c.creds, Tokens: c, Answer: c.answer, Log: c.log})
 	l.ResetKey = reset
 	l.Known = c.peers.Known
 	l.TCPProtocols = map[string]listen.TCPProtocol{
 		canaryALPN: {TLS: c.creds.ServerTLS(canaryALPN), Serve: func(conn *tls.Conn) { c.flock.Hold(conn) }},
 	}
-	l.Protocols = map[string]listen.Protocol{
-		peer.ALPN:     {TLS: c.peers.TLS(), Serve: c.peers.Serve},
-		quicnet.ALPN:  {TLS: c.creds.ServerTLS(quicnet.ALPN), Serve: c.raft.Serve},
-		peer.JoinALPN: {TLS: join.TLS(), Serve: join.Serve},
+	l.Protocols = map[string]listen.Protocol{peer.ALPN: {TLS: c.peers.TLS(), Serve: c.peers.Serve}}
+	if c.isCore() {
+		join := peer.NewJoinServer(peer.JoinConfig{CA: c.ca, Credentials: c.creds, Tokens: c, Answer: c.answer, Log: c.log})
+		l.Protocols[quicnet.ALPN] = listen.Protocol{TLS: c.creds.ServerTLS(quicnet.ALPN), Serve: c.raft.Serve}
+		l.Protocols[peer.JoinALPN] = listen.Protocol{TLS: join.TLS(), Serve: join.Serve}
 	}
 	return nil
 }
@@ -155,13 +185,23 @@ func (c *cluster) timing() raftnode.Timing {
 	return raftnode.Timing{}
 }
 
-// begin goes on once the port and the cell are open: it keeps the connections
-// to the other nodes and enrols this one.
-func (c *cluster) begin(cell *client.Cell) {
+// beginCore goes on once the port and the cell are open.
+func (c *cluster) beginCore(cell *client.Cell) {
 	c.cell.Store(cell)
+	c.edges.Store(&remote.Server{ServerConfig: remote.ServerConfig{
+		Cell: cell, Store: cell.Read(), Key: c.key, Tickets: c.tickets, Log: c.log, Now: time.Now, Health: cell.Err,
+	}})
+	c.begin(ownCell{cell})
+}
+
+// begin keeps the connections to the other nodes and enrols this one.
+func (c *cluster) begin(k known) {
+	c.mu.Lock()
+	c.known = k
+	c.mu.Unlock()
 	ctx, stop := context.WithCancel(context.Background())
 	c.stop = stop
-	unwatch := cell.Watch(c.changed)
+	unwatch := k.Watch(c.changed)
 	context.AfterFunc(ctx, unwatch)
 	c.running.Go(func() error { c.catchUp(ctx); return nil })
 	c.running.Go(func() error { c.enrol(ctx); return nil })
@@ -174,8 +214,12 @@ func (c *cluster) close() error {
 	if c.stop != nil {
 		c.stop()
 	}
+	_ = c.apis.Close() // has no error
 	err := c.running.Wait()
 	err = errors.Join(err, c.flock.Close())
 	c.peers.Close()
-	return errors.Join(err, c.raft.Close())
+	if c.raft != nil {
+		err = errors.Join(err, c.raft.Close())
+	}
+	return err
 }

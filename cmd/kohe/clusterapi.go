@@ -30,7 +30,8 @@ type nodeStatus struct {
 
 // clusterStatus is what a node knows of its cluster.
 type clusterStatus struct {
-	Leader  string       `json:"leader"` // "": none
+	Leader  string       `json:"leader"` // "": none, or an edge answers
+	Asked   string       `json:"asked"`  // by an edge: its core node
 	Applied uint64       `json:"applied"`
 	Problem string       `json:"problem"` // why this node settles nothing now
 	Nodes   []nodeStatus `json:"nodes"`
@@ -45,15 +46,15 @@ type clusterAsk struct {
 
 // registerCluster adds the cluster's commands to the node's socket.
 func (n *node) registerCluster(mux *http.ServeMux) {
-	mux.HandleFunc("GET /cluster", n.inCluster(func(r *http.Request, _ clusterAsk) (any, error) { return n.cluster.status(), nil }))
-	mux.HandleFunc("POST /cluster/token", n.inCluster(func(r *http.Request, in clusterAsk) (any, error) {
+	mux.HandleFunc("GET /cluster", n.inCluster(func(r *http.Request, _ clusterAsk) (any, error) { return n.clusterStatus(), nil }))
+	mux.HandleFunc("POST /cluster/token", n.atCore(func(r *http.Request, in clusterAsk) (any, error) {
 		text, err := n.cluster.token(r.Context(), in.Role)
 		return clusterAsk{Text: text}, err
 	}))
-	mux.HandleFunc("POST /cluster/transfer", n.inCluster(func(r *http.Request, _ clusterAsk) (any, error) {
+	mux.HandleFunc("POST /cluster/transfer", n.atCore(func(r *http.Request, _ clusterAsk) (any, error) {
 		return clusterAsk{}, n.cluster.transfer(r.Context())
 	}))
-	mux.HandleFunc("POST /cluster/leave", n.inCluster(func(r *http.Request, in clusterAsk) (any, error) {
+	mux.HandleFunc("POST /cluster/leave", n.atCore(func(r *http.Request, in clusterAsk) (any, error) {
 		return clusterAsk{}, n.cluster.remove(r.Context(), cmp.Or(in.Node, n.cluster.name()))
 	}))
 }
@@ -77,29 +78,44 @@ func (n *node) inCluster(h func(*http.Request, clusterAsk) (any, error)) http.Ha
 	}
 }
 
-func (c *cluster) status() clusterStatus {
-	cell := c.cell.Load()
-	leader, _ := cell.Node().Leader()
-	s := clusterStatus{Leader: leader, Applied: cell.Applied()}
-	if err := cell.Err(); err != nil {
+// atCore answers a command that a core node must be given.
+func (n *node) atCore(h func(*http.Request, clusterAsk) (any, error)) http.HandlerFunc {
+	return n.inCluster(func(r *http.Request, in clusterAsk) (any, error) {
+		if n.remote != nil {
+			return nil, errEdgeOnly
+		}
+		return h(r, in)
+	})
+}
+
+func (n *node) clusterStatus() clusterStatus {
+	var s clusterStatus
+	if err := n.cellErr(); err != nil {
 		s.Problem = err.Error()
 	}
 	voters := map[string]bool{}
-	for _, m := range cell.Node().Members() {
-		voters[m.ID] = m.Voter
+	if n.cell != nil {
+		s.Leader, _ = n.cell.Node().Leader()
+		s.Applied = n.cell.Applied()
+		for _, m := range n.cell.Node().Members() {
+			voters[m.ID] = m.Voter
+		}
+	} else {
+		s.Asked = n.remote.Core()
 	}
+	c := n.cluster
 	rtt := map[string]time.Duration{}
 	for _, l := range c.peers.Links() {
 		if l.Conn != nil {
 			rtt[l.Node] = l.Conn.RTT()
 		}
 	}
-	for _, n := range cell.Read().Nodes() {
+	for _, n := range c.view().Nodes() {
 		self := n.ID == c.name()
 		d, up := rtt[n.ID]
 		s.Nodes = append(s.Nodes, nodeStatus{
 			Node: n.ID, Role: n.Role, Region: n.Region, Address: n.Addr, Public: n.Public, Self: self,
-			Leader: n.ID == leader, Voter: voters[n.ID], Up: up || self, RTT: float64(d.Microseconds()) / 1000,
+			Leader: n.ID == s.Leader, Voter: voters[n.ID], Up: up || self, RTT: float64(d.Microseconds()) / 1000,
 		})
 	}
 	return s

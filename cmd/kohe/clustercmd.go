@@ -71,7 +71,7 @@ func clusterToken(l *local) *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().StringVar(&role, "role", state.CoreNode, "core: it votes and keeps the state")
+	c.Flags().StringVar(&role, "role", state.CoreNode, "core: it votes and keeps the state; edge: it faces people and keeps nothing")
 	return c
 }
 

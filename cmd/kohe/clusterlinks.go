@@ -86,7 +86,7 @@ func (c *cluster) died(id string) {
 	}
 	c.peers.Gone(id)
 	for _, n := range c.members() {
-		if n.ID == id {
+		if n.ID == id && c.raft != nil {
 			c.raft.Gone(hashiraft.ServerAddress(n.Addr))
 		}
 	}
@@ -172,7 +172,7 @@ func (c *cluster) Dial(ctx context.Context, node string, hello wire.HelloPayload
 }
 
 func (c *cluster) serveLink(_ context.Context, conn *peer.Conn, s peer.Stream) {
-	if carrier := c.carrier(conn); carrier != nil && conn.Peer().Role == peer.RoleCore {
+	if carrier := c.carrier(conn); carrier != nil {
 		carrier.Stream(halfStream{s.Stream})
 		return
 	}

@@ -79,7 +79,7 @@ func (c *cluster) setNodes(nodes []state.Node) {
 func (c *cluster) changed(changes []state.Change) {
 	if c.ready() && slices.ContainsFunc(changes, func(ch state.Change) bool { return ch.Node != "" || ch.Reloaded }) {
 		c.takeNodes()
-		if c.timing() != c.started {
+		if c.isCore() && c.timing() != c.started {
 			c.log.Warn("core nodes are in several regions now; restart this one, so that it is as patient as that needs")
 		}
 	}
@@ -87,9 +87,8 @@ func (c *cluster) changed(changes []state.Change) {
 
 // catchUp takes the members once the state here has all of them.
 func (c *cluster) catchUp(ctx context.Context) {
-	cell := c.cell.Load()
 	select {
-	case <-cell.Ready():
+	case <-c.view().Ready():
 		c.takeNodes()
 	case <-ctx.Done():
 	}
@@ -98,7 +97,7 @@ func (c *cluster) catchUp(ctx context.Context) {
 // takeNodes goes on with the members that the state names, and keeps them for
 // the next start.
 func (c *cluster) takeNodes() {
-	nodes := c.cell.Load().Read().Nodes()
+	nodes := c.view().Nodes()
 	c.setNodes(nodes)
 	c.keeping.Lock()
 	defer c.keeping.Unlock()
@@ -111,9 +110,9 @@ func (c *cluster) takeNodes() {
 // ready reports whether the state here holds what the cluster agreed on before
 // this node began.
 func (c *cluster) ready() bool {
-	if cell := c.cell.Load(); cell != nil {
+	if k := c.view(); k != nil {
 		select {
-		case <-cell.Ready():
+		case <-k.Ready():
 			return true
 		default:
 		}
@@ -121,12 +120,18 @@ func (c *cluster) ready() bool {
 	return false
 }
 
+// view returns where the members are read, nil before begin.
+func (c *cluster) view() known {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.known
+}
+
 // enrol makes the node known to the cluster under its address, as a member of
 // the cell.
 func (c *cluster) enrol(ctx context.Context) {
-	cell := c.cell.Load()
 	for {
-		err := c.enrolOnce(ctx, cell)
+		err := c.enrolOnce(ctx)
 		if err == nil {
 			break
 		}
@@ -140,19 +145,21 @@ func (c *cluster) enrol(ctx context.Context) {
 	c.takeNodes()
 }
 
-func (c *cluster) enrolOnce(ctx context.Context, cell *client.Cell) error {
-	row := state.Node{ID: c.name(), Addr: c.own.Address, Role: state.CoreNode, Region: c.own.Region, Public: c.reach()}
-	select {
-	case <-cell.Ready():
-		if have, _ := cell.Read().Node(row.ID); have.Addr != row.Addr || have.Region != row.Region || have.Public != row.Public || !have.Member() {
+func (c *cluster) enrolOnce(ctx context.Context) error {
+	row := state.Node{ID: c.name(), Addr: c.own.Address, Role: string(c.creds.Identity().Role), Region: c.own.Region, Public: c.reach()}
+	if c.ready() {
+		listed := slices.ContainsFunc(c.view().Nodes(), func(n state.Node) bool {
+			return n.ID == row.ID && n.Addr == row.Addr && n.Region == row.Region && n.Public == row.Public && n.Member()
+		})
+		cell := c.cell.Load()
+		if cell != nil && !listed {
 			if _, err := cell.Propose(ctx, state.PutNode{Node: row, At: time.Now().UnixMilli()}); err != nil {
 				return err
 			}
 		}
-		if votes(cell, row) {
+		if cell != nil && votes(cell, row) || cell == nil && listed {
 			return nil
 		}
-	default:
 	}
 	var errs []error
 	for _, n := range c.members() {
@@ -161,7 +168,7 @@ func (c *cluster) enrolOnce(ctx context.Context, cell *client.Cell) error {
 		}
 		errs = append(errs, c.enrolAt(ctx, n.ID, row))
 	}
-	return errors.Join(append(errs, errors.New("the cell has not made it a voter yet"))...)
+	return errors.Join(append(errs, errors.New("the cluster does not list it yet"))...)
 }
 
 // votes reports whether a node is a voter of the cell at its address.
@@ -303,6 +310,9 @@ func (c *cluster) try(ctx context.Context, id string) {
 
 func (c *cluster) lost(ctx context.Context, id string) bool {
 	cell := c.cell.Load()
+	if cell == nil {
+		return true // a core node says so
+	}
 	if leader, _ := cell.Node().Leader(); leader != c.name() {
 		return false
 	}

@@ -155,9 +155,6 @@ func redeem(ctx context.Context, dial peer.Dial, data, name, address, region, te
 	if err != nil {
 		return err
 	}
-	if token.Role != peer.RoleCore {
-		return errors.New("this version runs core nodes only; make a token with: kohe cluster token --role core")
-	}
 	credentials, extra, err := peer.Join(ctx, dial, token, name, region)
 	if err != nil {
 		return err
@@ -166,15 +163,17 @@ func redeem(ctx context.Context, dial peer.Dial, data, name, address, region, te
 	if err := json.Unmarshal(extra, &told); err != nil {
 		return fmt.Errorf("read the cluster's answer: %w", err)
 	}
-	ca, err := peer.ParseCA(told.CA)
-	if err != nil {
-		return fmt.Errorf("read the cluster's answer: %w", err)
-	}
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
-	if err := auth.SaveKey(data, told.Key); err != nil {
-		return err
+	var ca *peer.CA
+	if token.Role == peer.RoleCore {
+		if ca, err = peer.ParseCA(told.CA); err != nil {
+			return fmt.Errorf("read the cluster's answer: %w", err)
+		}
+		if err := auth.SaveKey(data, told.Key); err != nil {
+			return err
+		}
 	}
 	return keep(data, credentials, ca, membership{Address: address, Region: region, Joined: true, Nodes: told.Nodes})
 }

@@ -28,7 +28,9 @@ import (
 	"kohe/edge/link"
 	"kohe/edge/listen"
 	"kohe/edge/page"
+	"kohe/edge/remote"
 	"kohe/raft/client"
+	"kohe/relay"
 	"kohe/widget"
 )
 
@@ -45,16 +47,17 @@ type port interface {
 	Close(ctx context.Context) error
 }
 
-// node is a whole Kohe node: core and edge in one process.
+// node is a whole Kohe node: core and edge in one process, or an edge only.
 type node struct {
 	config   config
 	log      *slog.Logger
-	fs       vfs.FS      // of the cell's database
-	fatal    func(error) // ends the process where going on would be a lie
-	trailing uint64      // see raftnode.Config; 0: its default
-	key      *auth.Key
-	cluster  *cluster // nil: the node is alone
-	cell     *client.Cell
+	fs       vfs.FS         // of the cell's database
+	fatal    func(error)    // ends the process where going on would be a lie
+	trailing uint64         // see raftnode.Config; 0: its default
+	key      *auth.Key      // nil: the node is an edge only
+	cluster  *cluster       // nil: the node is alone
+	cell     *client.Cell   // nil: the node is an edge only
+	remote   *remote.Remote // nil: the node has the cell itself
 	links    *link.Server
 	edge     *edge.Edge
 	tickets  *auth.Tickets
@@ -102,16 +105,12 @@ func openNode(ctx context.Context, c config, demo bool, logTo io.Writer) (_ *nod
 	if err := n.openEdge(ctx); err != nil {
 		return nil, err
 	}
-	store := n.cell.Read()
 	mux.Handle("/kohe/ws", n.links)
-	mux.Handle("/api/", api.New(api.Config{
-		Key: n.key, Tickets: n.tickets, Passwords: auth.NewPasswords(2), Store: store, Cell: n.cell,
-		Log: n.log, Secure: strings.HasPrefix(n.public, "https:"), Node: n.config.Node, Reach: n.reach,
-	}))
-	(&edge.Web{Bundle: bundle, Site: store.Site, Public: n.public, Shop: demo}).Register(mux)
+	mux.Handle("/api/", n.consoleAPI())
+	(&edge.Web{Bundle: bundle, Site: n.edge.Store.Site, Public: n.public, Shop: demo}).Register(mux)
 	n.operations(mux)
 	commands := http.NewServeMux()
-	commands.Handle("/", api.NewLocal(store, n.cell, n.tickets, n.public))
+	commands.Handle("/", n.commands())
 	n.registerCluster(commands)
 	if err := n.openLocal(commands); err != nil {
 		return nil, err
@@ -120,14 +119,47 @@ func openNode(ctx context.Context, c config, demo bool, logTo io.Writer) (_ *nod
 	return n, nil
 }
 
-// openCluster reads the node's key and which cluster it belongs to.
+// consoleAPI serves the console's requests, or has a core node serve them.
+func (n *node) consoleAPI() http.Handler {
+	if n.remote != nil {
+		return n.cluster.coreAPI(n.reach)
+	}
+	h := api.New(api.Config{
+		Key: n.key, Tickets: n.tickets, Passwords: auth.NewPasswords(2), Store: n.cell.Read(), Cell: n.cell,
+		Log: n.log, Secure: strings.HasPrefix(n.public, "https:"), Node: n.config.Node, Reach: n.reach,
+	})
+	if n.cluster != nil {
+		n.cluster.serveAPI(h)
+	}
+	return h
+}
+
+// commands serves the command line, but for a cluster's commands.
+func (n *node) commands() http.Handler {
+	if n.remote == nil {
+		return api.NewLocal(n.cell.Read(), n.cell, n.tickets, n.public)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		api.AnswerLocal(w, nil, errEdgeOnly)
+	})
+}
+
+var errEdgeOnly = relay.Errorf(relay.CodeInvalid, "This node is an edge and keeps nothing. Give the command at a core node; `kohe cluster status` lists them.")
+
+// openCluster reads which cluster the node belongs to, and the node's key.
 func (n *node) openCluster() (err error) {
-	if n.key, err = auth.OpenKey(n.config.Data); err != nil {
+	if n.cluster, err = openCluster(n.config.Data, func() string { return n.public }, n.log); err != nil {
 		return err
 	}
-	if n.cluster, err = openCluster(n.config.Data, n.key, func() string { return n.public }, n.log); err != nil || n.cluster == nil {
-		return err
+	if n.cluster == nil || n.cluster.isCore() {
+		if n.key, err = auth.OpenKey(n.config.Data); err != nil {
+			return err
+		}
 	}
+	if n.cluster == nil {
+		return nil
+	}
+	n.cluster.key, n.cluster.tickets = n.key, n.tickets
 	name := n.cluster.name()
 	if given := n.config.Node; given != defaults().Node && given != name {
 		return fmt.Errorf("the node in %s is called %q in its cluster, not %q", n.config.Data, name, given)
@@ -157,8 +189,29 @@ func (n *node) openPort(mux http.Handler) error {
 }
 
 // openCell starts the cell's member here and waits until it has all that was
-// ever acknowledged.
+// ever acknowledged; or, where there is none, until a core node has told what
+// an edge needs.
 func (n *node) openCell(ctx context.Context) (err error) {
+	var ready <-chan struct{}
+	if n.cluster != nil && !n.cluster.isCore() {
+		n.remote = n.cluster.openRemote()
+		ready = n.remote.Ready()
+	} else {
+		if err := n.openMember(); err != nil {
+			return err
+		}
+		ready = n.cell.Ready()
+	}
+	select {
+	case <-ready:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// openMember starts the cell's member here.
+func (n *node) openMember() (err error) {
 	config := client.Config{
 		Dir: filepath.Join(n.config.Data, "cell"), FS: n.fs, NodeID: n.config.Node, Logger: n.log, Trailing: n.trailing,
 		Fatal: func(err error) {
@@ -175,25 +228,25 @@ func (n *node) openCell(ctx context.Context) (err error) {
 		return fmt.Errorf("open %s: %w", n.config.Data, err)
 	}
 	if n.cluster != nil {
-		n.cluster.begin(n.cell)
+		n.cluster.beginCore(n.cell)
 	}
-	select {
-	case <-n.cell.Ready():
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return nil
 }
 
 // openEdge starts what faces people.
 func (n *node) openEdge(ctx context.Context) (err error) {
 	config := edge.Config{
-		Node: n.config.Node, Cell: n.cell, Store: n.cell.Read(), Log: n.log, Reach: n.reach,
-		Gate:  &auth.Gate{Key: n.key, Tickets: n.tickets, Node: n.config.Node, Now: time.Now},
+		Node: n.config.Node, Log: n.log, Reach: n.reach, Health: n.cellErr,
 		Pages: page.New(0, page.NewMetrics(n.registry)), Ping: ping, OpensPerMinute: n.config.Opens, AsksPerSecond: edge.DefaultAsks,
 	}
+	if n.remote != nil {
+		config.Cell, config.Store, config.Gate = n.remote, n.remote, n.remote.Gate()
+	} else {
+		config.Cell, config.Store = n.cell, n.cell.Read()
+		config.Gate = &auth.Gate{Key: n.key, Tickets: n.tickets, Node: n.config.Node, Now: time.Now}
+	}
 	if n.cluster != nil {
-		config.Mesh, config.Others, config.Health = n.cluster, n.cluster.others, n.cell.Err
+		config.Mesh, config.Others = n.cluster, n.cluster.others
 	}
 	if n.edge, err = edge.Open(ctx, config); err != nil {
 		return err
@@ -203,6 +256,15 @@ func (n *node) openEdge(ctx context.Context) (err error) {
 		n.cluster.links.Store(n.links)
 	}
 	return nil
+}
+
+// cellErr returns nil while the cell settles commands for this node, or why it
+// does not.
+func (n *node) cellErr() error {
+	if n.remote != nil {
+		return n.remote.Err()
+	}
+	return n.cell.Err()
 }
 
 // listening says what the port serves. Until the node is ready nobody gets in.
@@ -280,6 +342,9 @@ func (n *node) close(ctx context.Context) error {
 	}
 	if n.edge != nil {
 		n.edge.Close()
+	}
+	if n.remote != nil {
+		errs = append(errs, n.remote.Close())
 	}
 	if n.cell != nil {
 		errs = append(errs, n.cell.Close())

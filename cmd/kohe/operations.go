@@ -22,7 +22,7 @@ func (n *node) operations(mux *http.ServeMux) {
 			http.Error(w, "the node is draining", http.StatusServiceUnavailable)
 			return
 		}
-		if err := n.cell.Err(); err != nil {
+		if err := n.cellErr(); err != nil {
 			http.Error(w, "the cell cannot store: "+err.Error(), http.StatusServiceUnavailable)
 			return
 		}

@@ -22,7 +22,7 @@ func serveCommand() *cobra.Command {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "Kohe is ready.\n  console  %s/console/\n", n.public)
-			if len(n.cell.Read().AllAgents()) == 0 {
+			if n.cell != nil && len(n.cell.Read().AllAgents()) == 0 {
 				fmt.Fprint(cmd.OutOrStdout(), "  Nobody can sign in yet: see `kohe site add --help` and `kohe agent add --help`.\n")
 			}
 			return n.run(cmd.Context())
@@ -47,6 +47,9 @@ func demoCommand() *cobra.Command {
 			n, err := openNode(cmd.Context(), c, true, cmd.ErrOrStderr())
 			if err != nil {
 				return err
+			}
+			if n.cell == nil {
+				return errors.Join(errors.New("this node is an edge only; run the demo in a folder of its own"), n.close(cmd.Context()))
 			}
 			if err := seedDemo(cmd.Context(), n); err != nil {
 				return errors.Join(err, n.close(cmd.Context()))

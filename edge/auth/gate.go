@@ -29,7 +29,7 @@ type Admission struct {
 
 // Visitor admits who a token of the site proves. Without a token that is a new
 // visitor; with a forged, an expired or another site's it is CodeAuth.
-func (g *Gate) Visitor(_ context.Context, site, token string) (Admission, error) {
+func (g *Gate) Visitor(_ context.Context, site, token string, _ []relay.ID) (Admission, error) {
 	now := g.Now()
 	grant := Grant{Role: relay.RoleVisitor, Site: site, Visitor: relay.NewID()}
 	if token != "" {

@@ -143,6 +143,25 @@ func (r *Reader) Origin(id relay.ID) (node string, epoch uint32, ok bool) {
 	return "", 0, false
 }
 
+// LastOrigin returns the node that numbers a session's messages, or that did so
+// last if it has ended.
+func (r *Reader) LastOrigin(id relay.ID) (node string, ok bool) {
+	s := r.state
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	row := s.live[id]
+	if row == nil {
+		var err error
+		if row, err = s.readSession(s.db, id); err != nil {
+			_ = s.fail(err) // noted; Err says it
+		}
+	}
+	if row == nil {
+		return "", false
+	}
+	return row.Origin, true
+}
+
 // Live returns all sessions that have not ended, oldest first, without facts.
 func (r *Reader) Live() []relay.Session {
 	s := r.state
