@@ -90,13 +90,13 @@ var harms = []harm{
 		return nil
 	}},
 	{"snapshots", 2, false, func(s *simulation, _ *server, _ func()) error {
-		for _, l := range s.up() {
+		for _, l := range s.cores() {
 			_ = l.cell.Node().Snapshot() // one that is ending takes none
 		}
 		return nil
 	}},
 	{"stray proposals", 2, false, func(s *simulation, v *server, _ func()) error {
-		if l := v.serving(); l != nil {
+		if l := v.serving(); l != nil && !v.edge {
 			s.stray(l)
 		}
 		return nil
@@ -109,13 +109,17 @@ var harms = []harm{
 		return s.admit(v)
 	}},
 	{"join or leave", 1, true, func(s *simulation, v *server, _ func()) error {
-		if n := len(s.all()); n == founders || n < mostHere && s.rng.IntN(2) == 0 {
-			return s.grow()
+		n := len(s.all()) - edges
+		if !v.edge && (n == founders || n < mostHere && s.rng.IntN(2) == 0) {
+			return s.grow(false)
 		}
 		err := s.leave(v)
 		s.mu.Lock()
 		delete(s.servers, v.name)
 		s.mu.Unlock()
+		if err == nil && v.edge {
+			err = s.grow(true)
+		}
 		return err
 	}},
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"kohe/edge/listen"
+	"kohe/raft/state"
 )
 
 // keptEntries stay in the log behind a snapshot, so that a member which was
@@ -27,6 +28,7 @@ const keptEntries = 300
 type server struct {
 	sim   *simulation
 	name  string
+	edge  bool // and nothing else
 	addr  netip.AddrPort
 	slow  atomic.Int64 // how long the disk takes for a sync, ns
 	lives int          // folders that were used
@@ -137,9 +139,9 @@ func ending() bool {
 }
 
 // newServer is a machine with an empty disk.
-func (s *simulation) newServer(name string) *server {
+func (s *simulation) newServer(name string, edge bool) *server {
 	s.hosts++
-	v := &server{sim: s, name: name, addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(s.hosts)}), 1)}
+	v := &server{sim: s, name: name, edge: edge, addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(s.hosts)}), 1)}
 	v.wipe()
 	return v
 }
@@ -230,7 +232,9 @@ func (l *life) open() (err error) {
 	if err := l.openCell(l.ctx); err != nil {
 		return err
 	}
-	l.server.sim.audit(l)
+	if l.cell != nil {
+		l.server.sim.audit(l)
+	}
 	return l.openEdge(l.ctx)
 }
 
@@ -330,9 +334,14 @@ func (s *simulation) up() (list []*life) {
 	return list
 }
 
+// cores returns the processes that serve and have the cell.
+func (s *simulation) cores() []*life {
+	return slices.DeleteFunc(s.up(), func(l *life) bool { return l.server.edge })
+}
+
 // leader returns the process that leads the cell, nil if none does.
 func (s *simulation) leader() *life {
-	for _, l := range s.up() {
+	for _, l := range s.cores() {
 		if id, _ := l.cell.Node().Leader(); id == l.server.name {
 			return l
 		}
@@ -353,13 +362,14 @@ func within(most time.Duration, try func() error) (err error) {
 // join makes a machine a member of the cluster.
 func (s *simulation) join(v *server) error {
 	return within(2*time.Minute, func() error {
-		up := s.up()
+		up := s.cores()
 		if len(up) == 0 {
-			return errors.New("no node is up")
+			return errors.New("no core node is up")
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
-		token, err := up[s.rng.IntN(len(up))].cluster.token(ctx, "core")
+		role := map[bool]string{false: state.CoreNode, true: state.EdgeNode}[v.edge]
+		token, err := up[s.rng.IntN(len(up))].cluster.token(ctx, role)
 		if err != nil {
 			return err
 		}

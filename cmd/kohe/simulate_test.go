@@ -29,7 +29,8 @@ var (
 // Who takes part in a simulation.
 const (
 	founders = 3
-	mostHere = 5 // nodes
+	mostHere = 5 // core nodes
+	edges    = 2 // nodes that are nothing else
 	visitors = 5
 	agents   = 3
 	places   = 2 // sessions of an agent
@@ -91,7 +92,7 @@ func newSimulation(t testing.TB, seed uint64, lies bool, log *slog.Logger) *simu
 
 // begin makes the cluster and lets people in.
 func (s *simulation) begin() error {
-	first := s.newServer("n1")
+	first := s.newServer("n1", false)
 	if err := initCluster(first.data, first.name, first.addr.String(), "here"); err != nil {
 		return err
 	}
@@ -102,7 +103,12 @@ func (s *simulation) begin() error {
 		return err
 	}
 	for i := 1; i < founders; i++ {
-		if err := s.grow(); err != nil {
+		if err := s.grow(false); err != nil {
+			return err
+		}
+	}
+	for range edges {
+		if err := s.grow(true); err != nil {
 			return err
 		}
 	}
@@ -155,6 +161,9 @@ func (s *simulation) add(v *server) error {
 		if l == nil {
 			return fmt.Errorf("%s is not up", v.name)
 		}
+		if v.edge {
+			return l.remote.Err()
+		}
 		for _, m := range l.cell.Node().Members() {
 			if m.ID == v.name && m.Voter {
 				return l.cell.Err()
@@ -165,8 +174,9 @@ func (s *simulation) add(v *server) error {
 }
 
 // grow adds a machine to the cluster.
-func (s *simulation) grow() error {
-	v := s.newServer(fmt.Sprint("n", s.hosts+1))
+func (s *simulation) grow(edge bool) error {
+	letter := map[bool]string{false: "n", true: "e"}[edge]
+	v := s.newServer(fmt.Sprint(letter, s.hosts+1), edge)
 	return s.admit(v)
 }
 
