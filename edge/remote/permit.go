@@ -2,6 +2,7 @@ package remote
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -26,8 +27,23 @@ func (l *line) permit(cmd state.Command) error {
 	return err
 }
 
+// maxSkew is how far an edge's clock may be ahead of this node's. The state's
+// clock never runs backwards, so that one edge could end everybody's sessions.
+const maxSkew = time.Minute
+
+// timeOf returns a command's time, in ms since 1970.
+func timeOf(cmd state.Command) int64 {
+	if p, ok := cmd.(state.SetPage); ok {
+		return p.View.At
+	}
+	return reflect.ValueOf(cmd).FieldByName("At").Int() // every other command has one
+}
+
 // judge is permit's rule. mu is held.
 func (l *line) judge(cmd state.Command) error {
+	if ahead := timeOf(cmd) - l.Now().UnixMilli(); ahead > maxSkew.Milliseconds() {
+		return relay.Errorf(relay.CodeInvalid, "The clock of the server %s is %v ahead. Please set it right.", l.node, time.Duration(ahead)*time.Millisecond)
+	}
 	switch c := cmd.(type) {
 	case state.StartEdge:
 		return l.when(c.Node == l.node)

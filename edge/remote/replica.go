@@ -94,7 +94,20 @@ func (r *replica) apply(n *news) {
 			k.Place = place
 		}
 	}
+	for _, c := range n.Changes {
+		if c.Stored != nil {
+			r.stored(c.Stored)
+		}
+	}
 	r.index = max(r.index, n.Index)
+}
+
+// stored raises the end of a session's stored prefix. A row that was read later
+// has it already.
+func (r *replica) stored(s *state.Stored) {
+	if k := r.sessions[s.Session]; k != nil {
+		k.Row.Stored = max(k.Row.Stored, s.Messages[len(s.Messages)-1].Seq)
+	}
 }
 
 // take stores a session's row, unless it is older than what is there.
@@ -103,8 +116,11 @@ func (r *replica) take(s session) {
 	if old != nil && old.Row.Version > s.Row.Version {
 		return
 	}
-	if s.Row.Facts == nil && old != nil {
-		s.Row.Facts = old.Row.Facts
+	if old != nil {
+		s.Row.Stored = max(s.Row.Stored, old.Row.Stored)
+		if s.Row.Facts == nil {
+			s.Row.Facts = old.Row.Facts
+		}
 	}
 	k := &kept{session: s}
 	if old != nil {

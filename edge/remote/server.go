@@ -48,7 +48,8 @@ const settleFor = 5 * time.Second
 func (s *Server) Serve(ctx context.Context, node string, stream Stream) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	defer context.AfterFunc(ctx, stream.Reset)()
+	defer stream.Reset()
+	context.AfterFunc(ctx, stream.Reset)
 	l := &line{
 		Server: s, node: node, out: newOutbox(), stop: stop, asking: make(chan struct{}, maxAsking),
 		gate:     &auth.Gate{Key: s.Key, Tickets: s.Tickets, Node: node, Now: s.Now},
