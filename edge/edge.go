@@ -132,6 +132,7 @@ type Edge struct {
 	visitors map[relay.ID]map[*client]bool
 	agents   map[string]map[*client]bool
 	lives    map[relay.ID]*live
+	copies   map[relay.ID]*copied
 	draining bool
 	Count    Counters
 }
@@ -154,6 +155,7 @@ func Open(ctx context.Context, c Config) (*Edge, error) {
 		visitors: make(map[relay.ID]map[*client]bool),
 		agents:   make(map[string]map[*client]bool),
 		lives:    make(map[relay.ID]*live),
+		copies:   make(map[relay.ID]*copied),
 	}
 	e.hub.Limits.Chat = chatBytes
 	if _, err := c.Cell.Propose(ctx, state.StartEdge{Node: c.Node, At: e.at()}); err != nil {

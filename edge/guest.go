@@ -73,6 +73,7 @@ func (e *Edge) enter(ctx context.Context, c *client, r wire.Resume, arrives bool
 // visit starts a guest, unless the client is one in that session already.
 func (e *Edge) visit(c *client, g *guest) {
 	g.edge, g.client, g.id, g.moved = e, c, g.resume.Session, make(chan struct{}, 1)
+	watched := g.watch
 	ctx, stop := context.WithCancel(context.Background())
 	g.stop = stop
 	if !c.addGuest(g) {
@@ -81,7 +82,11 @@ func (e *Edge) visit(c *client, g *guest) {
 	}
 	e.running.Go(func() {
 		defer stop()
+		if watched { // while the session was here
+			g.watchCopy(wire.WatchPayload{Session: g.id, On: true})
+		}
 		g.run(ctx)
+		g.leaveCopy()
 		c.removeGuest(g)
 	})
 }
@@ -214,6 +219,7 @@ func (g *guest) home(ctx context.Context) error {
 	say, watch, later := g.unsaid, g.watch, g.later
 	g.mu.Unlock()
 	c.removeGuest(g)
+	g.leaveCopy()
 	for _, u := range say {
 		if err := c.say(u.say, 0); err != nil {
 			g.edge.Log.Warn("message not said again", "session", g.id.String(), "err", err)
@@ -248,6 +254,9 @@ func (g *guest) stay(ctx context.Context, origin string) error {
 	}
 	defer l.Close()
 	g.begin(l)
+	if k := g.edge.copyOf(g.id, false); k != nil {
+		k.again(g)
+	}
 	for {
 		select {
 		case <-l.Done():
@@ -299,9 +308,6 @@ func (g *guest) begin(l *link.Client) {
 	for i := range g.unsaid {
 		g.unsaid[i].seq = 0
 		_, _ = l.Send(wire.Say, g.unsaid[i].say) // a link that ends is followed by another
-	}
-	if g.watch {
-		_, _ = l.Send(wire.Watch, wire.WatchPayload{Session: g.id, On: true})
 	}
 	for _, f := range g.later {
 		g.request(f)

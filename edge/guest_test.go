@@ -376,3 +376,109 @@ func TestAVisitorsTabAtAnotherEdgeIsInTheSessionFromItsOpening(t *testing.T) {
 	second.say(id, "v1", "hello")
 	await(first, wire.Message, text("hello"))
 }
+
+func TestAPageCrossesBetweenTwoEdgesOnceHoweverManyWatch(t *testing.T) {
+	ts := newTowns(t, 2, link.Path{Latency: time.Millisecond})
+	visitor, first, id := ts.across("n1", "n2")
+	second := ts.edges["n2"].agent("ann")
+	await(second, wire.Session, func(s relay.Session) bool { return s.ID == id })
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	for _, p := range []*person{visitor, first, second} {
+		if err := p.OpenPage(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	visitor.send(wire.Consent, wire.ConsentPayload{Session: id, On: true})
+	await(visitor, wire.OK, whatever[wire.OKPayload])
+	first.send(wire.Watch, wire.WatchPayload{Session: id, On: true})
+	await(visitor, wire.Mirror, func(m wire.MirrorPayload) bool { return m.On && m.Full })
+	page := func(msg []byte) { visitor.send(wire.PageDiff, append(wire.AppendSession(nil, id), msg...)) }
+	page(dom.NewSnapshot(1, "https://shop.example/", "Shop").Insert(dom.Document, 0, 2,
+		dom.Branch{Tag: "html", Nodes: []dom.Branch{{Tag: "body", Nodes: []dom.Branch{{Text: "word 1"}}}}}).Bytes())
+	trees := map[*person]*dom.Tree{first: dom.NewTree(dom.Open{}), second: dom.NewTree(dom.Open{})}
+	sees := func(p *person, word string) {
+		t.Helper()
+		for tree := trees[p]; !bytes.Contains(tree.Snapshot(), []byte(word)); {
+			f, err := p.Recv(ctx)
+			if err != nil {
+				t.Fatalf("%q is not seen: %v", word, err)
+			}
+			if f.Kind != wire.PageDiff {
+				continue
+			}
+			if _, err := tree.Apply(f.Payload[len(id):]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	sees(first, "word 1")
+	second.send(wire.Watch, wire.WatchPayload{Session: id, On: true}) // late: from the copy
+	sees(second, "word 1")
+
+	origin := ts.edges["n1"].edge.loaded(id)
+	watching := func() int {
+		origin.mu.Lock()
+		defer origin.mu.Unlock()
+		return len(origin.mirror.watchers)
+	}
+	if n := watching(); n != 1 {
+		t.Errorf("%d watch at the origin", n)
+	}
+	page(dom.NewDiff(2).Text(4, "word 2").Bytes())
+	sees(first, "word 2")
+	sees(second, "word 2")
+
+	// The one that watches for both leaves; a viewer that went wrong is served here.
+	first.Close()
+	second.send(wire.Watch, wire.WatchPayload{Session: id, On: true, Diverged: true})
+	trees[second] = dom.NewTree(dom.Open{})
+	sees(second, "word 2")
+	page(dom.NewDiff(3).Text(4, "word 3").Bytes())
+	sees(second, "word 3")
+	second.send(wire.Watch, wire.WatchPayload{Session: id})
+	over := func() bool { return watching() == 0 && ts.edges["n2"].edge.copyOf(id, false) == nil }
+	for until := time.Now().Add(wait); !over(); time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("somebody still watches at the origin, or the copy is still there")
+		}
+	}
+}
+
+func TestWhatAnotherEdgeSaysOfAPageIsFilteredAgain(t *testing.T) {
+	ts := newTowns(t, 2, link.Path{})
+	_, agent, id := ts.across("n1", "n2")
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	if err := agent.OpenPage(ctx); err != nil {
+		t.Fatal(err)
+	}
+	agent.send(wire.Watch, wire.WatchPayload{Session: id, On: true})
+	await(agent, wire.OK, whatever[wire.OKPayload])
+	e := ts.edges["n2"].edge
+	k := e.copyOf(id, false)
+	k.mu.Lock()
+	feeder := k.feeder
+	k.mu.Unlock()
+	msg := dom.NewSnapshot(1, "https://shop.example/", "Shop").Insert(dom.Document, 0, 2, dom.Branch{Tag: "html", Nodes: []dom.Branch{
+		{Tag: "body", Nodes: []dom.Branch{
+			{Tag: "a", Attrs: []string{"href", "javascript:evil()", "onclick", "evil()"}},
+			{Tag: "iframe", Attrs: []string{"src", "https://evil.example/"}}, {Text: "harmless"},
+		}},
+	}}).Bytes()
+	k.take(feeder, wire.Frame{Kind: wire.PageDiff, Payload: append(wire.AppendSession(nil, id), msg...)})
+	k.take(feeder, wire.Frame{Kind: wire.PageDiff, Payload: []byte("nonsense")})
+	for {
+		f, err := agent.Recv(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Kind != wire.PageDiff {
+			continue
+		}
+		if bytes.Contains(f.Payload, []byte("evil")) || !bytes.Contains(f.Payload, []byte("harmless")) {
+			t.Errorf("the agent was sent %q", f.Payload)
+		}
+		return
+	}
+}

@@ -61,13 +61,15 @@ func (g *guest) forward(f wire.Frame) (ok bool, err error) {
 	if f.Kind.Lane() != relay.Control {
 		return g.pass(f), nil
 	}
+	if f.Kind == wire.Watch {
+		return g.watchFrame(f)
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.over {
 		return false, nil
 	}
-	switch f.Kind {
-	case wire.Say:
+	if f.Kind == wire.Say {
 		var say wire.SayPayload
 		if err := wire.Decode(f, &say); err != nil {
 			return true, err
@@ -75,12 +77,6 @@ func (g *guest) forward(f wire.Frame) (ok bool, err error) {
 		if err := g.keep(say); err != nil {
 			return true, err
 		}
-	case wire.Watch:
-		var watch wire.WatchPayload
-		if err := wire.Decode(f, &watch); err != nil {
-			return true, err
-		}
-		g.watch = watch.On
 	}
 	switch {
 	case g.link != nil:
@@ -93,6 +89,33 @@ func (g *guest) forward(f wire.Frame) (ok bool, err error) {
 		g.later = append(g.later, f)
 	}
 	return true, nil
+}
+
+// watchFrame handles the one request that is this edge's to answer: the page
+// is copied here.
+func (g *guest) watchFrame(f wire.Frame) (ok bool, err error) {
+	var watch wire.WatchPayload
+	if err := wire.Decode(f, &watch); err != nil {
+		return true, err
+	}
+	g.mu.Lock()
+	over := g.over
+	g.mu.Unlock()
+	if over {
+		return false, nil
+	}
+	g.watchCopy(watch)
+	g.client.ok(f.Seq, "")
+	return true, nil
+}
+
+// send asks something of the origin in this edge's own name, if there is one.
+func (g *guest) send(k wire.Kind, payload any) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.link != nil {
+		_, _ = g.link.Send(k, payload) // a link that ends is followed by another
+	}
 }
 
 // request sends a request on. mu is held, and there is a link.
@@ -131,19 +154,23 @@ func (g *guest) keep(say wire.SayPayload) error {
 func (g *guest) deliver(f wire.Frame) {
 	out := wire.Outgoing{Kind: f.Kind, Payload: f.Payload}
 	switch f.Kind {
-	case wire.PageDiff:
-		g.client.queue.PushPage(out, g.client.ended)
-		return
+	case wire.PageDiff, wire.Mirror, wire.Pointer:
+		if g.client.who.Role != relay.RoleVisitor {
+			if k := g.edge.copyOf(g.id, false); k != nil {
+				k.take(g, f)
+			}
+			return
+		}
 	case wire.GoAway:
 		return // the link ends soon, or the origin moves
 	case wire.OK, wire.Error:
-		out.Payload = g.answered(f)
+		if out.Payload = g.answered(f); out.Payload == nil {
+			return
+		}
 	case wire.Sent, wire.Message:
 		g.placed(f)
 	case wire.Stored:
 		g.stored(f)
-	case wire.Pointer:
-		out.Key = "pointer/" + g.id.String()
 	case wire.Typing:
 		who, _, _ := bytes.Cut(f.Payload, []byte(`,"on"`))
 		out.Key = string(who)
@@ -151,7 +178,8 @@ func (g *guest) deliver(f wire.Frame) {
 	g.client.queue.Push(out)
 }
 
-// answered makes an answer refer to the client's own request.
+// answered makes an answer refer to the client's own request; nil if that was
+// this edge's.
 func (g *guest) answered(f wire.Frame) []byte {
 	var p map[string]json.RawMessage
 	var of uint64
@@ -165,6 +193,9 @@ func (g *guest) answered(f wire.Frame) []byte {
 		own = g.refs[i].client
 	}
 	g.mu.Unlock()
+	if i < 0 && f.Kind == wire.OK {
+		return nil
+	}
 	p["ref"] = wire.Encode(own)
 	return wire.Encode(p)
 }

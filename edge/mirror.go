@@ -203,7 +203,7 @@ func (c *client) pageFrame(f wire.Frame) error {
 		return l.pageRefused(c, err)
 	}
 	if len(forward) > 0 {
-		l.mirror.topic.PublishPage(wire.Outgoing{Kind: wire.PageDiff, Payload: l.ofSession(forward)}, version)
+		l.mirror.topic.PublishPage(wire.Outgoing{Kind: wire.PageDiff, Payload: ofSession(l.id, forward)}, version)
 	}
 	return nil
 }
@@ -215,16 +215,21 @@ func (l *live) openPage() error {
 		return relay.Errorf(relay.CodeGone, "This site is not served here any more.")
 	}
 	var err error
-	if l.mirror.page, err = l.edge.Pages.Open(l.id, page.Rules{Mask: site.Mask, All: site.MaskAll, Unmask: site.Unmask}); err != nil {
+	if l.mirror.page, err = l.edge.Pages.Open(l.id, rulesOf(site)); err != nil {
 		return fmt.Errorf("page of a session on site %s: %w", site.ID, err)
 	}
 	l.mirror.topic.Renew()
 	return nil
 }
 
-// ofSession returns a page message as a payload of this session's.
-func (l *live) ofSession(msg []byte) []byte {
-	return append(wire.AppendSession(make([]byte, 0, len(l.id)+len(msg)), l.id), msg...)
+// rulesOf returns what a site has to say about its pages.
+func rulesOf(site state.Site) page.Rules {
+	return page.Rules{Mask: site.Mask, All: site.MaskAll, Unmask: site.Unmask}
+}
+
+// ofSession returns a page message as a payload of a session's.
+func ofSession(id relay.ID, msg []byte) []byte {
+	return append(wire.AppendSession(make([]byte, 0, len(id)+len(msg)), id), msg...)
 }
 
 // pageRefused asks the tab for a whole new snapshot, once in a while, when its
@@ -266,7 +271,7 @@ func (l *live) Delta(since uint64) ([]byte, uint64) {
 	if len(msg) == 0 {
 		return nil, version
 	}
-	return l.ofSession(msg), version
+	return ofSession(l.id, msg), version
 }
 
 // pointerFrame relays the visitor's pointer to whoever watches.

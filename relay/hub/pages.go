@@ -2,7 +2,6 @@ package hub
 
 import (
 	"slices"
-	"time"
 
 	"kohe/relay"
 	"kohe/relay/wire"
@@ -160,33 +159,3 @@ func (q *Queue) pull(f *feed) []byte {
 	f.taken = max(since, version)
 	return payload
 }
-
-// PushPage queues a page frame that belongs to no topic once there is room for
-// it, or gives up when the reader has gone. The frame's own lane waits meanwhile.
-func (q *Queue) PushPage(f wire.Outgoing, gone <-chan struct{}) {
-	for {
-		q.mu.Lock()
-		p := &q.pages
-		room := q.err == nil && (p.bytes+cost(f) <= q.limits.Page || len(p.frames) == 0)
-		var ready func()
-		if room {
-			p.frames = append(p.frames, pageFrame{frame: f})
-			p.bytes += cost(f)
-			ready = q.wake(relay.Page)
-		}
-		over := q.err != nil
-		q.mu.Unlock()
-		call(ready)
-		if room || over {
-			return
-		}
-		select {
-		case <-time.After(pageRoom):
-		case <-gone:
-			return
-		}
-	}
-}
-
-// pageRoom is how long PushPage waits before it looks for room again.
-const pageRoom = 5 * time.Millisecond
