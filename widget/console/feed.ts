@@ -173,7 +173,7 @@ function errorCame(store: Store, error: WireError): void {
 
 function forget(store: Store, session: string): void {
   if (!store.answering.value.has(session)) return;
-  const answering = new Set(store.answering.value);
+  const answering = new Map(store.answering.value);
   answering.delete(session);
   store.answering.value = answering;
 }

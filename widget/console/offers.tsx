@@ -6,6 +6,9 @@ import { shortAddress } from './text.ts';
 import { clockLength } from './time.ts';
 import { useStore, VisitorName, VisitorTag } from './ui.tsx';
 
+/** How long an answer may take, ms, until the agent is told that nobody has confirmed it. */
+const confirmWithin = 2_000;
+
 export function Offers({ floating }: { floating?: boolean }) {
   const store = useStore();
   if (store.offers.value.length === 0) return null;
@@ -28,7 +31,9 @@ function OfferCard({ offer, first, floating }: { offer: Offer; first: boolean; f
   const t = store.t.value;
   const { session } = offer;
   const now = store.now.value;
-  const busy = store.answering.value.has(session.id);
+  const answered = store.answering.value.get(session.id);
+  const busy = answered !== undefined;
+  const late = busy && now - answered > confirmWithin;
   return (
     <article class="offer" aria-labelledby={`offer-${session.id}${floating ? '-f' : ''}`}>
       <div class="offer-head">
@@ -54,7 +59,7 @@ function OfferCard({ offer, first, floating }: { offer: Offer; first: boolean; f
           aria-disabled={busy}
           onClick={() => store.answer(offer, true)}
         >
-          {t(busy ? 'offer.busy' : 'offer.accept')}
+          {t(late ? 'offer.late' : busy ? 'offer.busy' : 'offer.accept')}
           {first && !busy && (
             <span class="key" aria-hidden="true">
               Alt A

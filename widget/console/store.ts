@@ -65,7 +65,7 @@ export class Store {
   readonly desk: Signal<Payloads['Desk'] | null> = signal(null);
   readonly sessions: Signal<Sessions> = signal(new Map());
   readonly offers: Signal<readonly Offer[]> = signal([]);
-  readonly answering: Signal<ReadonlySet<string>> = signal(new Set()); // sessions whose offer was answered
+  readonly answering: Signal<ReadonlyMap<string, number>> = signal(new Map()); // sessions whose offer was answered, and when
   readonly mirrors: Signal<ReadonlyMap<string, MirrorNote>> = signal(new Map());
   readonly route: Signal<Route> = signal(parseRoute(location.hash));
   readonly pane: Signal<PhonePane> = signal(parseRoute(location.hash).session ? 'chat' : 'list');
@@ -339,7 +339,7 @@ export class Store {
   answer(offer: Offer, accept: boolean): void {
     const id = offer.session.id;
     if (this.answering.value.has(id)) return;
-    this.answering.value = new Set(this.answering.value).add(id);
+    this.answering.value = new Map(this.answering.value).set(id, this.now.value);
     this.ask('Answer', { session: id, assignment: offer.assignment, accept });
   }
 
@@ -378,7 +378,7 @@ export class Store {
   }
 
   settleAnswers(): void {
-    this.answering.value = new Set();
+    this.answering.value = new Map();
   }
 
   // Screens and words

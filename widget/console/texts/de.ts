@@ -80,6 +80,7 @@ export const de: Texts = {
   'offer.title': 'Jemand braucht Sie',
   'offer.accept': 'Annehmen',
   'offer.busy': 'Einen Moment…',
+  'offer.late': 'Noch nicht bestätigt…',
   'offer.decline': 'Ablehnen',
   'offer.waited': 'Wartet {time}',
   'offer.left': { one: 'Noch {n} Sekunde', other: 'Noch {n} Sekunden' },

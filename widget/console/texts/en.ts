@@ -79,6 +79,7 @@ export const en = {
   'offer.title': 'Someone needs you',
   'offer.accept': 'Accept',
   'offer.busy': 'One moment…',
+  'offer.late': 'Not confirmed yet…',
   'offer.decline': 'Decline',
   'offer.waited': 'Waiting {time}',
   'offer.left': { one: '{n} second left', other: '{n} seconds left' },

@@ -79,6 +79,7 @@ export const et: Texts = {
   'offer.title': 'Keegi vajab sind',
   'offer.accept': 'Võta vastu',
   'offer.busy': 'Üks hetk…',
+  'offer.late': 'Pole veel kinnitatud…',
   'offer.decline': 'Keeldu',
   'offer.waited': 'Oodanud {time}',
   'offer.left': { one: 'Aega {n} sekund', other: 'Aega {n} sekundit' },

@@ -79,6 +79,7 @@ export const fi: Texts = {
   'offer.title': 'Joku tarvitsee sinua',
   'offer.accept': 'Ota vastaan',
   'offer.busy': 'Hetkinen…',
+  'offer.late': 'Ei vielä vahvistettu…',
   'offer.decline': 'Kieltäydy',
   'offer.waited': 'Odottanut {time}',
   'offer.left': { one: '{n} sekunti jäljellä', other: '{n} sekuntia jäljellä' },

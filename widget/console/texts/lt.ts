@@ -81,6 +81,7 @@ export const lt: Texts = {
   'offer.title': 'Jūsų laukia',
   'offer.accept': 'Priimti',
   'offer.busy': 'Minutėlę…',
+  'offer.late': 'Dar nepatvirtinta…',
   'offer.decline': 'Atsisakyti',
   'offer.waited': 'Laukia {time}',
   'offer.left': {

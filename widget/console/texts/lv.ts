@@ -80,6 +80,7 @@ export const lv: Texts = {
   'offer.title': 'Kādam esat vajadzīgs',
   'offer.accept': 'Pieņemt',
   'offer.busy': 'Mirklīti…',
+  'offer.late': 'Vēl nav apstiprināts…',
   'offer.decline': 'Noraidīt',
   'offer.waited': 'Gaida {time}',
   'offer.left': { zero: 'Atlicis {n} sekunžu', one: 'Atlikusi {n} sekunde', other: 'Atlikušas {n} sekundes' },

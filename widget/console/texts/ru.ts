@@ -81,6 +81,7 @@ export const ru: Texts = {
   'offer.title': 'Вас ждут',
   'offer.accept': 'Принять',
   'offer.busy': 'Минутку…',
+  'offer.late': 'Ещё не подтверждено…',
   'offer.decline': 'Отклонить',
   'offer.waited': 'Ждёт {time}',
   'offer.left': {
