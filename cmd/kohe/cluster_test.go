@@ -157,7 +157,7 @@ func (p *process) status() (s clusterStatus) {
 // settled reports whether the node sees all of n nodes up, voting, and led.
 func (p *process) settled(n int) bool {
 	s := p.status()
-	ok := func(n nodeStatus) bool { return n.Up && (n.Voter || n.Role == state.EdgeNode || p.edge) }
+	ok := func(n nodeStatus) bool { return n.Up && (n.Voter || n.Role == state.EdgeNode) }
 	return (s.Leader != "" || s.Asked != "") && len(s.Nodes) == n && !slices.ContainsFunc(s.Nodes, func(n nodeStatus) bool { return !ok(n) })
 }
 

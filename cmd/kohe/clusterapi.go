@@ -23,7 +23,7 @@ type nodeStatus struct {
 	Public  string  `json:"public"`
 	Self    bool    `json:"self"`
 	Leader  bool    `json:"leader"`
-	Voter   bool    `json:"voter"`
+	Voter   bool    `json:"voter"`  // an edge takes every core node for one
 	Up      bool    `json:"up"`     // connected to the node that answers, or that node
 	RTT     float64 `json:"rtt_ms"` // between the two
 }
@@ -103,7 +103,7 @@ func (n *node) clusterStatus() clusterStatus {
 	} else {
 		s.Asked = n.remote.Core()
 	}
-	c := n.cluster
+	c, isEdge := n.cluster, n.remote != nil
 	rtt := map[string]time.Duration{}
 	for _, l := range c.peers.Links() {
 		if l.Conn != nil {
@@ -115,7 +115,7 @@ func (n *node) clusterStatus() clusterStatus {
 		d, up := rtt[n.ID]
 		s.Nodes = append(s.Nodes, nodeStatus{
 			Node: n.ID, Role: n.Role, Region: n.Region, Address: n.Addr, Public: n.Public, Self: self,
-			Leader: n.ID == s.Leader, Voter: voters[n.ID], Up: up || self, RTT: float64(d.Microseconds()) / 1000,
+			Leader: n.ID == s.Leader, Voter: voters[n.ID] || isEdge && n.Role == state.CoreNode, Up: up || self, RTT: float64(d.Microseconds()) / 1000,
 		})
 	}
 	return s

@@ -1,102 +1,104 @@
-// A visitor and an agent on two nodes of three, in real Chromium, through the
-// death and the drain of each.
+// A visitor and an agent on two nodes of a cluster, in real Chromium, through the
+// death and the drain of each: core nodes, and then nodes that are edges only.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { launchChromium } from './lib/browsers.mjs';
 import { startCluster } from './lib/cluster.mjs';
 import { openAgent, openVisitor, until } from './lib/people.mjs';
 
-describe('a cluster of three', { timeout: 180_000 }, () => {
-  let browser, cluster, agent, visitor;
-  const said = [];
+for (const edges of [[], ['e1', 'e2']]) {
+  describe(edges.length ? 'edges of a cluster' : 'a cluster of three', { timeout: 180_000 }, () => {
+    let browser, cluster, agent, visitor;
+    const said = [];
 
-  before(async () => {
-    cluster = await startCluster(['n1', 'n2', 'n3']);
-    browser = await launchChromium();
-    agent = await openAgent(browser, cluster.nodes[1]);
-    await agent.page.getByRole('button', { name: /round trip/ }).waitFor();
-    await agent.serve();
-    visitor = await openVisitor(browser, cluster.nodes[0]);
-  });
-  after(async () => {
-    await browser?.close();
-    await cluster?.stop();
-  });
+    before(async () => {
+      cluster = await startCluster(['n1', 'n2', 'n3'], edges);
+      browser = await launchChromium();
+      agent = await openAgent(browser, cluster.faces[1]);
+      await agent.page.getByRole('button', { name: /round trip/ }).waitFor();
+      await agent.serve();
+      visitor = await openVisitor(browser, cluster.faces[0]);
+    });
+    after(async () => {
+      await browser?.close();
+      await cluster?.stop();
+    });
 
-  async function talk(from, to, text) {
-    said.push(text);
-    const at = Date.now();
-    await from.say(text);
-    await to.hears(text);
-    return Date.now() - at;
-  }
-
-  /** The visitor fills in the field, and the agent sees it. */
-  async function shown(text) {
-    await visitor.page.getByLabel('Field').fill(text);
-    const field = agent.mirror().getByLabel('Field');
-    await until(
-      'the page',
-      () => field.inputValue().catch(() => null),
-      (value) => value === text,
-    );
-  }
-
-  /** The node that the visitor is connected to. */
-  async function visited() {
-    for (let tries = 0; tries < 100; tries++) {
-      for (const node of cluster.nodes) if ((await node.visitors()) > 0) return node;
-      await new Promise((done) => setTimeout(done, 50));
+    async function talk(from, to, text) {
+      said.push(text);
+      const at = Date.now();
+      await from.say(text);
+      await to.hears(text);
+      return Date.now() - at;
     }
-    assert.fail('the visitor is nowhere');
-  }
 
-  test('they talk across two nodes, and the page is seen', async () => {
-    await visitor.ask('Liis');
-    await agent.accept();
-    await visitor.page.getByText('Mari joined the chat.').waitFor();
-    await talk(visitor, agent, 'from one node');
-    await talk(agent, visitor, 'to another');
-    assert.equal((await visited()).name, 'n1');
-    await visitor.allow();
-    await shown('seen');
-  });
-
-  test('the node of the visitor dies', async (t) => {
-    await cluster.nodes[0].kill();
-    const ms = await talk(visitor, agent, 'said to a dead node');
-    await talk(agent, visitor, 'and answered');
-    t.diagnostic(`the agent heard what was said to a dead node after ${ms} ms`);
-    await shown('seen again');
-    await cluster.nodes[0].start();
-    await cluster.settled();
-  });
-
-  test('the node of the visitor is stopped for maintenance', async (t) => {
-    const node = await visited();
-    const gone = node.kill('SIGTERM');
-    let worst = 0;
-    for (let i = 0; i < 10; i++) worst = Math.max(worst, await talk(visitor, agent, `while it drains ${i}`));
-    await gone;
-    t.diagnostic(`${node.name} was drained; the slowest of ten messages meanwhile took ${worst} ms`);
-    await node.start();
-    await cluster.settled();
-  });
-
-  test('the node of the agent dies', async (t) => {
-    await cluster.nodes[1].kill();
-    const ms = await talk(agent, visitor, 'through another node');
-    await talk(visitor, agent, 'that is well');
-    t.diagnostic(`the visitor heard what was said to a dead node after ${ms} ms`);
-  });
-
-  test('nothing is lost, nothing doubled', async () => {
-    for (const [who, page] of [
-      ['visitor', visitor.page],
-      ['agent', agent.page],
-    ]) {
-      const text = await page.getByRole('log').textContent();
-      for (const line of said) assert.equal(text.split(line).length - 1, 1, `${who}: "${line}" once`);
+    /** The visitor fills in the field, and the agent sees it. */
+    async function shown(text) {
+      await visitor.page.getByLabel('Field').fill(text);
+      const field = agent.mirror().getByLabel('Field');
+      await until(
+        'the page',
+        () => field.inputValue().catch(() => null),
+        (value) => value === text,
+      );
     }
+
+    /** The node that the visitor is connected to. */
+    async function visited() {
+      for (let tries = 0; tries < 100; tries++) {
+        for (const node of cluster.nodes) if ((await node.visitors()) > 0) return node;
+        await new Promise((done) => setTimeout(done, 50));
+      }
+      assert.fail('the visitor is nowhere');
+    }
+
+    test('they talk across two nodes, and the page is seen', async () => {
+      await visitor.ask('Liis');
+      await agent.accept();
+      await visitor.page.getByText('Mari joined the chat.').waitFor();
+      await talk(visitor, agent, 'from one node');
+      await talk(agent, visitor, 'to another');
+      assert.equal((await visited()).name, cluster.faces[0].name);
+      await visitor.allow();
+      await shown('seen');
+    });
+
+    test('the node of the visitor dies', async (t) => {
+      await cluster.faces[0].kill();
+      const ms = await talk(visitor, agent, 'said to a dead node');
+      await talk(agent, visitor, 'and answered');
+      t.diagnostic(`the agent heard what was said to a dead node after ${ms} ms`);
+      await shown('seen again');
+      await cluster.faces[0].start();
+      await cluster.settled();
+    });
+
+    test('the node of the visitor is stopped for maintenance', async (t) => {
+      const node = await visited();
+      const gone = node.kill('SIGTERM');
+      let worst = 0;
+      for (let i = 0; i < 10; i++) worst = Math.max(worst, await talk(visitor, agent, `while it drains ${i}`));
+      await gone;
+      t.diagnostic(`${node.name} was drained; the slowest of ten messages meanwhile took ${worst} ms`);
+      await node.start();
+      await cluster.settled();
+    });
+
+    test('the node of the agent dies', async (t) => {
+      await cluster.faces[1].kill();
+      const ms = await talk(agent, visitor, 'through another node');
+      await talk(visitor, agent, 'that is well');
+      t.diagnostic(`the visitor heard what was said to a dead node after ${ms} ms`);
+    });
+
+    test('nothing is lost, nothing doubled', async () => {
+      for (const [who, page] of [
+        ['visitor', visitor.page],
+        ['agent', agent.page],
+      ]) {
+        const text = await page.getByRole('log').textContent();
+        for (const line of said) assert.equal(text.split(line).length - 1, 1, `${who}: "${line}" once`);
+      }
+    });
   });
-});
+}
