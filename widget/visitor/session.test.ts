@@ -237,6 +237,17 @@ test('a session begun in another tab is this one’s too', () => {
   assert.equal(store.memory.session, 'other');
 });
 
+test('a message that overtakes the session it is of is shown', () => {
+  edge.welcome();
+  const author = { role: 'agent', name: 'Mari' } as const;
+  edge.tell('Message', { session: 'other', epoch: 1, seq: 1, author, id: 'm1', kind: 'text', text: 'Hello', at: 1 });
+  edge.tell('Session', session({ id: 'other', state: 'active', agent_name: 'Mari' }));
+  assert.deepEqual(
+    chat.lines.map(({ message }) => message.text),
+    ['Hello'],
+  );
+});
+
 test('a card is kept until the node has it', () => {
   edge.welcome();
   edge.become('waiting');

@@ -63,6 +63,8 @@ export interface Identity {
 
 /** How many messages of the transcript's copy are kept in this tab. */
 const keptLines = 200;
+/** How many messages of a session that is not known yet are kept. */
+const keptEarly = 20;
 /** Wait before asking again where the node gave no time, and between two typing frames, ms. */
 const askAgain = 3000;
 const typingPause = 3000;
@@ -89,6 +91,7 @@ export class Chat {
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
   private startAgain = false; // the link closed for good, but another hello will do
   private live: readonly string[] = []; // sessions that the welcome named
+  private early: readonly Message[] = []; // of a session that is not known yet
 
   constructor(
     private readonly edge: Edge,
@@ -107,7 +110,8 @@ export class Chat {
     edge.on('OK', ({ ref }) => this.change(() => this.done(ref)));
     edge.on('Typing', (typing) => this.change(() => this.typingIs(typing)));
     edge.on('Stored', (stored) => this.change(() => this.storedIs(stored)));
-    for (const kind of ['Message', 'Sent', 'Mark'] as const) {
+    edge.on('Message', (message) => this.change(() => this.messageIs(message)));
+    for (const kind of ['Sent', 'Mark'] as const) {
       edge.on(kind, (payload) => this.change(() => this.talk?.apply(kind, payload)));
     }
   }
@@ -318,10 +322,13 @@ export class Chat {
     const me = { role: 'visitor' as const, ...(visitor && { id: visitor }), ...(name && { name }) };
     this.talk = new Conversation(session, me, new Outbox(this.store, session));
     const log = this.store.load('sessionStorage', 'log') as { session?: Session; messages?: Message[] } | undefined;
-    if (log?.session?.id !== session) return;
-    this.talk.apply('Session', log.session);
-    for (const message of log.messages ?? []) this.talk.apply('Message', message);
-    this.stored = log.session.stored;
+    if (log?.session?.id === session) {
+      this.talk.apply('Session', log.session);
+      for (const message of log.messages ?? []) this.talk.apply('Message', message);
+      this.stored = log.session.stored;
+    }
+    for (const message of this.early) if (message.session === session) this.talk.apply('Message', message);
+    this.early = [];
   }
 
   private welcomed({ token, visitor, site, button, sessions = [] }: Welcome): void {
@@ -398,6 +405,12 @@ export class Chat {
       this.store.patch({ state: 'live' });
       this.sendPending();
     }
+  }
+
+  /** A message may overtake the session that it begins: it comes as a datagram, and its second copy is dropped. */
+  private messageIs(message: Message): void {
+    if (message.session === this.talk?.id) this.talk.apply('Message', message);
+    else this.early = [...this.early, message].slice(-keptEarly);
   }
 
   /** The session is over: what could still be said in it is forgotten. */
