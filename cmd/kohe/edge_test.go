@@ -77,6 +77,18 @@ func TestPeopleAtNodesThatAreEdgesOnlyTalkAsAtCoreNodes(t *testing.T) {
 	hear(visitor, wire.Stored, stored)
 	hear(agent, wire.Stored, stored)
 
+	for p, want := range map[*process][]string{
+		first:    {"kohe_cell_up 1\n", `kohe_node_up{node="n1",region="n1",role="core"} 1`, `kohe_node_up{node="n5",region="n5",role="edge"} 1`},
+		nodes[0]: {"kohe_cell_up 1\n", "kohe_cell_leading ", "kohe_cell_applied_index ", `kohe_node_rtt_seconds{node="n4",region="n4",role="edge"} `},
+	} {
+		text := p.metrics()
+		for _, line := range want {
+			if !strings.Contains(text, line) {
+				t.Errorf("%s: no %q among its figures", p.name, line)
+			}
+		}
+	}
+
 	// The core node that the visitor's edge asks dies, then the one that leads.
 	for round, next := range []func() *process{
 		func() *process { return named(nodes, first.status().Asked) },
@@ -122,6 +134,20 @@ func TestPeopleAtNodesThatAreEdgesOnlyTalkAsAtCoreNodes(t *testing.T) {
 	if err := second.call(http.MethodGet, "/sites", nil, &sites); err == nil || !strings.Contains(err.Error(), "core node") {
 		t.Errorf("a command for a core node: %v", err)
 	}
+}
+
+func (p *process) metrics() string {
+	p.t.Helper()
+	answer, err := http.Get("http://" + p.address() + "/metrics")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return string(text)
 }
 
 func named(nodes []*process, name string) *process {

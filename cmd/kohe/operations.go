@@ -59,6 +59,13 @@ var (
 	descSessions = prometheus.NewDesc("kohe_sessions", "Sessions whose origin this node is now.", nil, nil)
 	descMessages = prometheus.NewDesc("kohe_messages_total", "Messages numbered and relayed.", nil, nil)
 	descNotSaved = prometheus.NewDesc("kohe_messages_not_saved_total", "Messages that nobody could store.", nil, nil)
+	descCellOK   = prometheus.NewDesc("kohe_cell_up", "1 while the cell settles what this node asks of it.", nil, nil)
+	descLeading  = prometheus.NewDesc("kohe_cell_leading", "1 while this node leads the cell.", nil, nil)
+	descApplied  = prometheus.NewDesc("kohe_cell_applied_index", "Log index of the last command in this node's state.", nil, nil)
+	descInFlight = prometheus.NewDesc("kohe_cell_proposals", "Proposals of this node that are not settled yet.", nil, nil)
+	descTooMany  = prometheus.NewDesc("kohe_cell_proposals_refused_total", "Proposals turned away because too many were under way.", nil, nil)
+	descNodeUp   = prometheus.NewDesc("kohe_node_up", "1 while this node has a connection to another one of the cluster.", []string{"node", "role", "region"}, nil)
+	descNodeRTT  = prometheus.NewDesc("kohe_node_rtt_seconds", "Round trip to another node of the cluster.", []string{"node", "role", "region"}, nil)
 	descDropped  = prometheus.NewDesc("kohe_frames_dropped_total", "Frames that did not reach a reader, by class and reason.", []string{"class", "reason"}, nil)
 )
 
@@ -80,6 +87,8 @@ func (f figures) Collect(out chan<- prometheus.Metric) {
 	for code, count := range f.n.metrics.Refused() {
 		counter(descRefused, float64(count), string(code))
 	}
+	f.cell(gauge, counter)
+	f.nodes(gauge)
 	c := f.n.edge.Census()
 	gauge(descVisitors, float64(c.Visitors))
 	gauge(descAgents, float64(c.Agents))
@@ -89,4 +98,41 @@ func (f figures) Collect(out chan<- prometheus.Metric) {
 	for drop, count := range f.n.edge.Drops() {
 		counter(descDropped, float64(count), drop.Class.String(), drop.Reason.String())
 	}
+}
+
+// cell adds what the node knows of the cell.
+func (f figures) cell(gauge, counter func(*prometheus.Desc, float64, ...string)) {
+	gauge(descCellOK, truth(f.n.cellErr() == nil))
+	if f.n.cell == nil {
+		return
+	}
+	leader, _ := f.n.cell.Node().Leader()
+	gauge(descLeading, truth(leader == f.n.config.Node))
+	gauge(descApplied, float64(f.n.cell.Applied()))
+	s := f.n.cell.Stats()
+	gauge(descInFlight, float64(s.InFlight))
+	counter(descTooMany, float64(s.Refused))
+}
+
+// nodes adds what the node knows of the others.
+func (f figures) nodes(gauge func(*prometheus.Desc, float64, ...string)) {
+	if f.n.cluster == nil {
+		return
+	}
+	for _, n := range f.n.clusterStatus().Nodes {
+		if n.Self {
+			continue
+		}
+		gauge(descNodeUp, truth(n.Up), n.Node, n.Role, n.Region)
+		if n.Up {
+			gauge(descNodeRTT, n.RTT/1000, n.Node, n.Role, n.Region)
+		}
+	}
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }
