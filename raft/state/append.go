@@ -96,16 +96,19 @@ func (t *txn) store(s *session, m relay.Message) *relay.Error {
 	if err := t.storable(s, m); err != nil {
 		return err
 	}
-	identity := t.identityKey(s.ID, m.Author, m.ID)
+	t.k = t.inTable(tableIdentity).id(s.ID).name(string(m.Author.Role)).name(m.Author.ID).name(m.ID)
 	var seq uint64
-	if t.get(identity, &seq) {
+	if t.known(s, t.k) && t.get(t.k, &seq) {
 		if was, ok := t.message(s.ID, seq); ok && was.same(m) {
 			return relay.Errorf(relay.CodeConflict, "This message was stored before, at place %d.", seq)
 		}
 		return relay.Errorf(relay.CodeConflict, "This message was stored before with another text.")
 	}
-	t.set(identity, m.Seq)
-	t.set(t.messageKey(s.ID, m.Seq), messageRow{Epoch: m.Epoch, Author: m.Author, ID: m.ID, Kind: m.Kind, Text: m.Text, At: m.At})
+	t.v = t.v[:0].uint(m.Seq)
+	t.setBytes(t.k, t.v)
+	t.remember(s, t.k)
+	t.k, t.v = t.inTable(tableMessage).id(s.ID).num(m.Seq), t.v[:0].row(m)
+	t.setBytes(t.k, t.v)
 	if m.Kind == relay.KindText {
 		t.postpone(s, m)
 	}

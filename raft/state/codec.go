@@ -92,6 +92,9 @@ func marshal(v any) []byte { return must(encoder.Marshal(v)) }
 // Encode returns a command as it goes into the log: one byte of kind, then the
 // command in CBOR.
 func Encode(c Command) []byte {
+	if c, ok := c.(Append); ok {
+		return append(make(form, 0, c.size()), byte(kindAppend)).append(c)
+	}
 	var b bytes.Buffer
 	b.WriteByte(byte(c.kind()))
 	if err := encoder.NewEncoder(&b).Encode(c); err != nil {
@@ -115,6 +118,9 @@ func Decode(data []byte) (Command, error) {
 	case kindClaim:
 		return decode[Claim](body)
 	case kindAppend:
+		if c, ok := readAppend(body); ok {
+			return c, nil
+		}
 		return decode[Append](body)
 	case kindSetMarks:
 		return decode[SetMarks](body)

@@ -129,7 +129,7 @@ func printed(changes []Change) string {
 }
 
 // TestRestartsAndRepetitionsChangeNothing applies a random log in batches of
-// random size, opening the state again and handing it entries that it has
+// random size, opening the state again or reloading it, and handing it entries that it has
 // already at random, and compares answers, changes and every row with the
 // straight run's.
 func TestRestartsAndRepetitionsChangeNothing(t *testing.T) {
@@ -153,8 +153,13 @@ func TestRestartsAndRepetitionsChangeNothing(t *testing.T) {
 			if applied := s.Applied(); applied != h.entries[next-1].Index {
 				rt.Fatalf("applied %d, not %d", applied, h.entries[next-1].Index)
 			}
-			if rapid.Bool().Draw(rt, "restart") {
+			switch rapid.IntRange(0, 3).Draw(rt, "restart") {
+			case 0, 1:
 				s = openState(rt, db)
+			case 2:
+				if err := s.Reload(func() error { return nil }); err != nil {
+					rt.Fatal(err)
+				}
 			}
 		}
 		if changes != h.changes {

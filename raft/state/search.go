@@ -218,25 +218,27 @@ func placeOf(m relay.Message) (p place) {
 }
 
 // fresh returns the messages from a place on that are found but not indexed
-// yet, of the MaxFresh that have waited longest.
+// yet, of the MaxFresh whose sessions have waited longest.
 func (s *search) fresh(from place) (hits []Hit, err error) {
 	tokens, looked := newTokenizer(), 0
-	base := s.state.key(tablePending)
-	err = walk(s.snap, base, base.end(), func(k, value []byte) (bool, error) {
-		var row pendingRow
-		if err := decoder.Unmarshal(value, &row); err != nil {
-			return false, err
-		}
-		looked++
-		var m messageRow
-		seq := seqAt(tail(k, 8))
-		if ok, err := get(s.snap, s.state.messageKey(row.Session, seq), &m); !ok || err != nil {
-			return false, err
-		}
-		at := placeOf(m.message(row.Session, seq))
-		if row.Customer == s.query.Customer && bytes.Compare(at[:], from[:]) >= 0 && s.matches(&tokens, m.Text) {
-			hits, err = s.add(hits, at)
-		}
+	err = s.state.eachWaiting(s.snap, s.state.key(tablePending), func(w waiting) (bool, error) {
+		first, end := s.state.messageKey(w.session, w.First), s.state.key(tableMessage).id(w.session).end()
+		err := walk(s.snap, first, end, func(k, value []byte) (bool, error) {
+			looked++
+			if w.Customer != s.query.Customer {
+				return false, nil
+			}
+			var m messageRow
+			if err := decoder.Unmarshal(value, &m); err != nil {
+				return false, err
+			}
+			at := placeOf(m.message(w.session, seqAt(tail(k, 8))))
+			var err error
+			if m.Kind == relay.KindText && bytes.Compare(at[:], from[:]) >= 0 && s.matches(&tokens, m.Text) {
+				hits, err = s.add(hits, at)
+			}
+			return looked < MaxFresh, err
+		})
 		return looked < MaxFresh, err
 	})
 	return hits, err

@@ -26,7 +26,7 @@ const (
 )
 
 // version is the form of the rows. Open refuses another.
-const version = 1
+const version = 2
 
 // State is the replicated state of a cell. The rows are in Pebble; in memory
 // are the settings (customers, sites, departments, agents) and what is live
@@ -53,8 +53,10 @@ type State struct {
 	live        map[relay.ID]*session
 	liveOf      map[relay.ID]*session // by visitor
 
-	pendingFrom  key   // nothing that waits for the search index is before it
-	pendingSince int64 // since when the first of it waits, ms; 0: nothing does
+	remembered   int               // identities of live sessions (identity.go)
+	pending      map[relay.ID]bool // sessions with messages that wait for the search index
+	pendingFrom  key               // their rows are not before it
+	pendingSince int64             // since when the first of them waits, ms; 0: none does
 }
 
 // Entry is a committed command and its place in the log.
@@ -87,6 +89,8 @@ type session struct {
 	Origin   string        `cbor:"3,keyasint"`
 	Claims   []claim       `cbor:"4,keyasint,omitempty"` // oldest first
 	Work     *desk.Session `cbor:"5,keyasint,omitempty"` // set by saved only
+
+	identities map[uint64]struct{} // of what is stored, while live (identity.go); nil: not read yet
 }
 
 type claim struct {
@@ -110,7 +114,7 @@ func (s *State) load() error {
 	s.departments, s.agents = map[string]Department{}, map[string]Agent{}
 	s.nodes, s.joins = map[string]Node{}, map[string]joinToken{}
 	s.live, s.liveOf = map[relay.ID]*session{}, map[relay.ID]*session{}
-	s.pendingSince = 0
+	s.remembered, s.pending, s.pendingSince = 0, map[relay.ID]bool{}, 0
 	var m meta
 	if ok, err := get(s.db, s.key(tableMeta), &m); err != nil {
 		return err

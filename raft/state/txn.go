@@ -1,6 +1,7 @@
 package state
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,11 +16,14 @@ import (
 // changes anything, so a refused one leaves no trace but the clock.
 type txn struct {
 	*State
-	rows    *pebble.Batch // what later commands of the batch read
-	words   *pebble.Batch // the search index, which they do not
+	rows    *pebble.Batch // indexed from the first read on (read)
+	indexed bool
+	words   *pebble.Batch // the search index, which no command reads
 	changes []Change
 	tokens  tokenizer
 	seen    map[string]bool // words of the message at hand
+	k       key             // of the row at hand: Pebble copies it
+	v       form            // likewise
 
 	dirty       map[relay.ID]bool // live sessions to write at the end
 	dirtyAgents map[string]bool   // agents at work to write at the end
@@ -39,7 +43,7 @@ type txn struct {
 func (s *State) begin() *txn {
 	return &txn{
 		State:       s,
-		rows:        s.db.NewIndexedBatch(),
+		rows:        s.db.NewBatch(),
 		words:       s.db.NewBatch(),
 		tokens:      newTokenizer(),
 		seen:        map[string]bool{},
@@ -150,8 +154,31 @@ func (t *txn) now(at int64) int64 {
 	return t.clock
 }
 
+// read returns a reader of the rows as the commands so far leave them. Most
+// batches are Appends, which read nothing: it is not worth its price to index
+// what they write.
+func (t *txn) read() pebble.Reader {
+	switch {
+	case t.indexed:
+		return t.rows
+	case t.rows.Empty():
+		return t.db
+	}
+	rows := t.db.NewIndexedBatch()
+	if err := errors.Join(rows.Apply(t.rows, nil), t.rows.Close()); err != nil {
+		_ = t.fail(err) // noted; the batch is not committed
+	}
+	t.rows, t.indexed = rows, true
+	return t.rows
+}
+
+// inTable begins a key in t.k.
+func (t *txn) inTable(table byte) key {
+	return append(append(t.k[:0], t.prefix...), table)
+}
+
 func (t *txn) get(k key, v any) bool {
-	ok, err := get(t.rows, k, v)
+	ok, err := get(t.read(), k, v)
 	if err != nil {
 		_ = t.fail(err) // noted; the batch is not committed
 	}
@@ -178,7 +205,7 @@ func (t *txn) session(id relay.ID) *session {
 	if s := t.live[id]; s != nil {
 		return s
 	}
-	s, err := t.readSession(t.rows, id)
+	s, err := t.readSession(t.read(), id)
 	if err != nil {
 		_ = t.fail(err) // noted; the batch is not committed
 		return nil
@@ -217,7 +244,10 @@ func (t *txn) flush() {
 		}
 		t.change(Change{Session: &v})
 	}
-	for _, c := range slices.Concat(t.rest, t.offers) {
+	for _, c := range t.rest {
+		t.change(c)
+	}
+	for _, c := range t.offers {
 		t.change(c)
 	}
 	for _, id := range unique(t.atWork) {
@@ -229,7 +259,9 @@ func (t *txn) flush() {
 		t.change(Change{Queues: unique(t.queues)})
 	}
 	clear(t.touched)
-	t.sessions, t.rest, t.offers, t.atWork, t.queues = nil, nil, nil, nil, nil
+	clear(t.rest)
+	t.rest = t.rest[:0]
+	t.sessions, t.offers, t.atWork, t.queues = nil, nil, nil, nil
 	t.facts, t.factsOf = nil, relay.ID{}
 }
 
@@ -256,14 +288,16 @@ func (t *txn) commit() {
 		t.set(t.key(tableWork).name(id), row)
 	}
 	t.set(t.key(tableMeta), meta{Version: version, Applied: t.index, Clock: t.clock})
-	defer t.rows.Close()
-	defer t.words.Close()
+	defer func() { _ = errors.Join(t.rows.Close(), t.words.Close()) }()
 	if t.Err() != nil {
 		return
 	}
-	err := t.words.Apply(t.rows, nil)
+	batch, err := t.rows, error(nil)
+	if !t.words.Empty() {
+		batch, err = t.words, t.words.Apply(t.rows, nil)
+	}
 	if err == nil {
-		err = t.words.Commit(pebble.NoSync)
+		err = batch.Commit(pebble.NoSync)
 	}
 	if err != nil {
 		_ = t.fail(fmt.Errorf("commit state: %w", err))
@@ -316,6 +350,7 @@ func (t *txn) ended(s *session, by string) {
 	s.State, s.EndedAt, s.EndedBy = relay.Ended, t.clock, by
 	delete(t.live, s.ID)
 	delete(t.liveOf, s.Visitor)
+	t.forget(s)
 	t.unset(t.key(tableLive).id(s.ID))
 	t.touch(s)
 	var v Visitor

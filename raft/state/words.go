@@ -2,10 +2,12 @@ package state
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/cockroachdb/pebble/v2"
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 
@@ -101,67 +103,115 @@ func cut(word []byte) []byte {
 	return word[:n]
 }
 
-// pendingRow is a message that is not in the search index yet. Its key is its
-// place in the log: the Raft index and the message's number.
+// pendingRow is a session with messages that are not in the search index yet:
+// all from First on. Its key is where it began to wait, the Raft index, and the
+// session.
 type pendingRow struct {
-	Session  relay.ID `cbor:"1,keyasint"`
-	Customer string   `cbor:"2,keyasint"`
-	Since    int64    `cbor:"3,keyasint"` // ms by the state's clock
+	Customer string `cbor:"1,keyasint"`
+	Since    int64  `cbor:"2,keyasint"` // ms by the state's clock
+	First    uint64 `cbor:"3,keyasint"`
 }
 
 // postpone leaves a message to be indexed by a Tick to come: entering 30 words
 // costs ten times what storing the message does.
 func (t *txn) postpone(s *session, m relay.Message) {
-	t.set(t.key(tablePending).num(t.index).num(m.Seq), pendingRow{Session: m.Session, Customer: s.Customer, Since: t.clock})
+	if t.pending[s.ID] {
+		return
+	}
+	t.pending[s.ID] = true
+	t.set(t.key(tablePending).num(t.index).id(s.ID), pendingRow{Customer: s.Customer, Since: t.clock, First: m.Seq})
 	if t.pendingSince == 0 {
 		t.pendingSince = t.clock
 	}
 }
 
-// indexPending enters the longest waiting messages, at most IndexPerTick, in
-// the search index.
+// waiting is a session's row among those that wait.
+type waiting struct {
+	key     key
+	session relay.ID
+	pendingRow
+}
+
+// eachWaiting calls f with the sessions that wait, the longest first, until f
+// returns false.
+func (s *State) eachWaiting(r pebble.Reader, from key, f func(waiting) (bool, error)) error {
+	return walk(r, from, s.key(tablePending).end(), func(k, value []byte) (bool, error) {
+		w := waiting{key: bytes.Clone(k), session: idAt(tail(k, 16))}
+		if err := decoder.Unmarshal(value, &w.pendingRow); err != nil {
+			return false, fmt.Errorf("read row %q: %w", k, err)
+		}
+		return f(w)
+	})
+}
+
+// indexPending enters the messages of the sessions that wait longest in the
+// search index, at most IndexPerTick.
 func (t *txn) indexPending() {
 	if t.pendingSince == 0 {
 		return
 	}
-	done := 0
-	var keys []key
-	var since int64
-	err := walk(t.rows, t.pendingFrom, t.key(tablePending).end(), func(k, value []byte) (bool, error) {
-		var row pendingRow
-		if err := decoder.Unmarshal(value, &row); err != nil {
-			return false, err
-		}
-		if done == IndexPerTick {
-			since = row.Since
+	room := IndexPerTick
+	var done []waiting // the last one perhaps in part
+	var next int64
+	r := t.read()
+	err := t.eachWaiting(r, t.pendingFrom, func(w waiting) (more bool, err error) {
+		if room == 0 {
+			next = w.Since
 			return false, nil
 		}
-		done++
-		keys = append(keys, bytes.Clone(k))
-		seq := seqAt(tail(k, 8))
-		if m, ok := t.message(row.Session, seq); ok {
-			t.addWords(row.Customer, m.message(row.Session, seq))
+		if w.First, room, err = t.indexSession(r, w, room); err == nil {
+			done = append(done, w)
 		}
-		return true, nil
+		return true, err
 	})
 	if err != nil {
 		_ = t.fail(err)
 	}
-	for _, k := range keys {
-		t.unset(k)
-		t.pendingFrom = k
+	t.pendingSince = next
+	for _, w := range done {
+		t.pendingFrom = w.key
+		if w.First == 0 {
+			t.unset(w.key)
+			delete(t.pending, w.session)
+		} else {
+			t.set(w.key, w.pendingRow)
+			t.pendingSince = w.Since
+		}
 	}
-	t.pendingSince = since
 }
 
-// loadPending finds the message that has waited longest to be indexed.
+// indexSession enters the messages of a session that wait, at most so many as
+// there is room for. It returns the first one left, 0 if none is, and what is
+// left of the room.
+func (t *txn) indexSession(r pebble.Reader, w waiting, room int) (first uint64, left int, err error) {
+	err = walk(r, t.messageKey(w.session, w.First), t.key(tableMessage).id(w.session).end(), func(k, value []byte) (bool, error) {
+		seq := seqAt(tail(k, 8))
+		if room == 0 {
+			first = seq
+			return false, nil
+		}
+		room--
+		var m messageRow
+		if err := decoder.Unmarshal(value, &m); err != nil {
+			return false, fmt.Errorf("read row %q: %w", k, err)
+		}
+		if m.Kind == relay.KindText {
+			t.addWords(w.Customer, m.message(w.session, seq))
+		}
+		return true, nil
+	})
+	return first, room, err
+}
+
+// loadPending finds the sessions that wait to be indexed.
 func (s *State) loadPending() error {
 	s.pendingFrom = s.key(tablePending)
-	return walk(s.db, s.pendingFrom, s.pendingFrom.end(), func(_, value []byte) (bool, error) {
-		var row pendingRow
-		err := decoder.Unmarshal(value, &row)
-		s.pendingSince = row.Since
-		return false, err
+	return s.eachWaiting(s.db, s.pendingFrom, func(w waiting) (bool, error) {
+		s.pending[w.session] = true
+		if s.pendingSince == 0 {
+			s.pendingSince = w.Since
+		}
+		return true, nil
 	})
 }
 
