@@ -44,7 +44,16 @@ type Store struct {
 
 	mu          sync.RWMutex // guards what follows; changed only by who holds the token
 	first, last uint64       // indexes in the log; 0, 0: empty
+	recent      [recentEntries]raft.Log
 }
+
+// The newest entries are kept in memory, at their index modulo recentEntries: a
+// leader reads each for every follower and a follower to apply it, soon after
+// it was stored. Longer ones are not.
+const (
+	recentEntries = 512
+	recentSize    = 16 << 10 // bytes
+)
 
 // New returns the store whose keys begin with prefix. Stores and states that
 // share a Disk need prefixes none of which begins another.
@@ -115,7 +124,35 @@ func (s *Store) bounds() (first, last uint64) {
 func (s *Store) setBounds(first, last uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if last < s.last {
+		clear(s.recent[:]) // the tail was cut
+	}
 	s.first, s.last = first, last
+}
+
+// extend notes that logs are stored.
+func (s *Store) extend(first uint64, logs []*raft.Log) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.first = first
+	for _, l := range logs {
+		s.last = l.Index
+		if slot := &s.recent[l.Index%recentEntries]; len(l.Data)+len(l.Extensions) <= recentSize {
+			*slot = *l
+		}
+	}
+}
+
+// fresh returns an entry that is in memory.
+func (s *Store) fresh(index uint64, l *raft.Log) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	slot := &s.recent[index%recentEntries]
+	if index == 0 || slot.Index != index || index < s.first || index > s.last {
+		return false
+	}
+	*l = *slot
+	return true
 }
 
 // FirstIndex implements raft.LogStore.
@@ -136,6 +173,9 @@ func (s *Store) IsMonotonic() bool { return true }
 
 // GetLog implements raft.LogStore.
 func (s *Store) GetLog(index uint64, l *raft.Log) error {
+	if s.fresh(index, l) {
+		return nil
+	}
 	value, closer, err := s.disk.DB.Get(s.logKey(index))
 	if errors.Is(err, pebble.ErrNotFound) {
 		return raft.ErrLogNotFound
@@ -185,7 +225,7 @@ func (s *Store) StoreLogs(logs []*raft.Log) error {
 	if err := s.disk.commit(b, pebble.Sync); err != nil {
 		return fmt.Errorf("store log entries %d to %d: %w", logs[0].Index, next-1, err)
 	}
-	s.setBounds(first, next-1)
+	s.extend(first, logs)
 	return nil
 }
 

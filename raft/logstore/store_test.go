@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"reflect"
 	"testing"
 	"time"
 
@@ -207,6 +208,45 @@ func TestTwoProcessesCannotShareADatabase(t *testing.T) {
 	if second, err := Open(c); err == nil {
 		_ = second.Close()
 		t.Fatal("opened twice")
+	}
+}
+
+// TestTheNewestEntriesAreThoseOnTheDisk compares what is kept in memory with
+// what another store reads in the same database, after every kind of change.
+func TestTheNewestEntriesAreThoseOnTheDisk(t *testing.T) {
+	d := open(t, vfs.NewMem())
+	defer closeDisk(t, d)
+	s := newStore(t, d, "raft/")
+	long := entry(recentEntries + 5)
+	long.Data = make([]byte, recentSize+1)
+	other := func(index uint64) *raft.Log {
+		l := entry(index)
+		l.Term, l.Data, l.Extensions = 4, []byte("other"), []byte("more")
+		return l
+	}
+	for i, step := range []func() error{
+		func() error { return s.StoreLogs(entries(1, recentEntries+4)) },
+		func() error { return s.StoreLog(long) },
+		func() error { return s.DeleteRange(recentEntries-1, recentEntries+5) },
+		func() error { return s.StoreLogs([]*raft.Log{other(recentEntries - 1), other(recentEntries)}) },
+		func() error { return s.DeleteRange(1, 20) },
+		func() error { return s.DeleteRange(21, recentEntries) },
+		func() error { return s.StoreLog(other(2)) },
+	} {
+		if err := step(); err != nil {
+			t.Fatal(err)
+		}
+		disk := newStore(t, d, "raft/")
+		for index := range uint64(recentEntries + 10) {
+			if index == 0 && s.GetLog(index, new(raft.Log)) != raft.ErrLogNotFound {
+				t.Errorf("step %d: there is an entry 0", i)
+			}
+			var have, want raft.Log
+			err, wantErr := s.GetLog(index, &have), disk.GetLog(index, &want)
+			if err != wantErr || !reflect.DeepEqual(have, want) {
+				t.Errorf("step %d: entry %d is %+v, %v; on the disk %+v, %v", i, index, have, err, want, wantErr)
+			}
+		}
 	}
 }
 

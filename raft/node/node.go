@@ -278,6 +278,9 @@ func (n *Node) Apply(command []byte) (any, error) {
 		return nil, ErrClosed
 	}
 	defer n.calls.Done()
+	if n.raft.State() != raft.Leader { // Raft would say so too, from its main loop
+		return nil, n.notLeader()
+	}
 	future := n.raft.Apply(command, 0)
 	if err := future.Error(); errors.Is(err, raft.ErrNotLeader) {
 		return nil, n.notLeader()

@@ -274,3 +274,13 @@ func (r *formReader) author(a *relay.Author) {
 		}
 	})
 }
+
+// readAppended reads the result of an Append that was not refused.
+func readAppended(b []byte) (v Appended, ok bool) {
+	r := formReader{left: string(b)}
+	r.each(func(key uint64) {
+		r.other = r.other || key != 2 || r.head(majorMap) != 1 || r.text() != "Seq"
+		v.Seq = r.head(majorUint)
+	})
+	return v, !r.other && r.left == "" && len(b) > 1
+}

@@ -26,6 +26,9 @@ type wireError struct {
 // EncodeResult returns a result as DecodeResult reads it. What an error wraps
 // stays behind.
 func EncodeResult(r Result) []byte {
+	if v, ok := r.Value.(Appended); ok && r.Err == nil {
+		return form(nil).members(1).key(2).members(1).text("Seq").uint(v.Seq)
+	}
 	var w wireResult
 	switch v := r.Value.(type) {
 	case Claimed:
@@ -48,6 +51,9 @@ func EncodeResult(r Result) []byte {
 
 // DecodeResult reads what EncodeResult made.
 func DecodeResult(b []byte) (r Result, err error) {
+	if v, ok := readAppended(b); ok {
+		return Result{Value: v}, nil
+	}
 	var w wireResult
 	if err := decoder.Unmarshal(b, &w); err != nil {
 		return r, &relay.Error{Code: relay.CodeMalformed, Text: "The answer of another node cannot be read.", Err: err}

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"reflect"
 	"testing"
 	"time"
@@ -25,6 +26,11 @@ func TestAResultArrivesAtAnotherNodeAsItWas(t *testing.T) {
 				t.Errorf("%+v, %v; want %+v", got, err, r)
 			}
 		})
+	}
+	for _, seq := range []uint64{0, 1, 23, 24, 1 << 40} {
+		if got, want := EncodeResult(Result{Value: Appended{seq}}), marshal(wireResult{Appended: &Appended{seq}}); !bytes.Equal(got, want) {
+			t.Errorf("appended %d is %x, not %x", seq, got, want)
+		}
 	}
 	if _, err := DecodeResult([]byte{0xff}); relay.CodeOf(err) != relay.CodeMalformed {
 		t.Error(err)
