@@ -154,6 +154,7 @@ func (c *cluster) serveProposal(_ context.Context, conn *peer.Conn, s peer.Strea
 		return
 	}
 	cell.Serve(halfStream{s.Stream})
+	s.CancelRead(0) // if it did not end by itself
 }
 
 var errUnreached = relay.Errorf(relay.CodeUnavailable, "That server cannot be reached.")

@@ -53,10 +53,14 @@ type Client struct {
 
 	closing context.Context // ends waits for a leader
 	stop    context.CancelFunc
-	running sync.WaitGroup // proposals
+	running sync.WaitGroup  // proposals
+	served  context.Context // ends links and what Serve serves, after the last proposal
+	cut     context.CancelFunc
+	linked  sync.WaitGroup // links
 
-	mu    sync.Mutex // guards stats
+	mu    sync.Mutex // guards what follows
 	stats Stats
+	links map[string]*link // by node; one for each that ever led
 }
 
 // Stats is a moment of a Client's counters.
@@ -68,8 +72,9 @@ type Stats struct {
 }
 
 func newClient(m member, health func() error, r *state.Reader, f *feed.Feed, k *mark) *Client {
-	c := &Client{member: m, health: health, reader: r, feed: f, mark: k}
+	c := &Client{member: m, health: health, reader: r, feed: f, mark: k, links: map[string]*link{}}
 	c.closing, c.stop = context.WithCancel(context.Background())
+	c.served, c.cut = context.WithCancel(context.Background())
 	return c
 }
 
@@ -186,11 +191,13 @@ func (c *Client) Stats() Stats {
 
 // refuse turns proposals away from now on, ends waits for a leader and stops
 // telling watchers, so that none of them holds up those that Raft still
-// answers; then it waits for these.
+// answers; then it waits for these and ends the streams that carried them.
 func (c *Client) refuse() {
 	c.mu.Lock()
 	c.stop()
 	c.mu.Unlock()
 	c.feed.Close()
 	c.running.Wait()
+	c.cut()
+	c.linked.Wait()
 }

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bufio"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -17,12 +18,18 @@ import (
 // A follower passes proposals on to the leader and answers once its own state
 // has what the leader's had, so that what Propose has answered, Read shows.
 //
-// One stream carries one proposal: the command, then the answer: one byte, and
-// if that is answered the index that the leader's state stands at (8 bytes,
-// big-endian) and the result.
+// One stream carries all proposals of one node to another, in frames: 4 bytes
+// of length (big-endian, of what follows), 8 bytes of a number that the asking
+// node chooses, and the command. Each is answered, in any order, by a frame with
+// the same number, one byte, and if that is answered the index that the
+// leader's state stands at (8 bytes) and the result.
 const (
 	answered  = 0
 	notLeader = 1 // or not to be reached from here: ask again
+
+	lengthSize = 4
+	numberSize = 8
+	indexSize  = 8
 )
 
 // maxAnswer bounds an answer in bytes: a claim's session is the longest.
@@ -36,91 +43,142 @@ const catchUp = 2 * time.Second
 // ends the writing direction.
 type Forward func(ctx context.Context, node string) (io.ReadWriteCloser, error)
 
-// Serve answers one proposal of another node and closes the stream.
-func (c *Client) Serve(s io.ReadWriteCloser) {
-	defer func() { _ = s.Close() }()
-	data, err := io.ReadAll(io.LimitReader(s, state.MaxCommand+1))
-	if err != nil || len(data) > state.MaxCommand || c.admit(len(data)) != nil {
-		_, _ = s.Write([]byte{notLeader})
-		return
+// appendFrame appends a frame to out.
+func appendFrame(out []byte, number uint64, parts ...[]byte) []byte {
+	at := len(out)
+	out = binary.BigEndian.AppendUint64(append(out, 0, 0, 0, 0), number)
+	for _, p := range parts {
+		out = append(out, p...)
 	}
+	binary.BigEndian.PutUint32(out[at:], uint32(len(out)-at-lengthSize))
+	return out
+}
+
+// readFrame reads a frame with at most so many bytes behind its number.
+func readFrame(r io.Reader, most int) (number uint64, data []byte, err error) {
+	var head [lengthSize + numberSize]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return 0, nil, err
+	}
+	length := binary.BigEndian.Uint32(head[:])
+	if length < numberSize || length > numberSize+uint32(most) {
+		return 0, nil, fmt.Errorf("a frame of %d bytes", length)
+	}
+	data = make([]byte, length-numberSize)
+	_, err = io.ReadFull(r, data)
+	return binary.BigEndian.Uint64(head[lengthSize:]), data, err
+}
+
+// outbox is what waits to be written to a stream. What many goroutines add
+// while one writes goes out together.
+type outbox struct {
+	some chan struct{} // of one: frames is not empty
+
+	mu     sync.Mutex // guards frames
+	frames []byte
+}
+
+func newOutbox() *outbox { return &outbox{some: make(chan struct{}, 1)} }
+
+func (o *outbox) add(number uint64, parts ...[]byte) {
+	o.mu.Lock()
+	o.frames = appendFrame(o.frames, number, parts...)
+	o.mu.Unlock()
+	signal(o.some)
+}
+
+// size is how many bytes wait.
+func (o *outbox) size() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.frames)
+}
+
+// write writes until stop is closed and then what is left.
+func (o *outbox) write(w io.Writer, stop <-chan struct{}) error {
+	var last []byte
+	for more := true; more; {
+		select {
+		case <-o.some:
+		case <-stop:
+			more = false
+		}
+		o.mu.Lock()
+		frames := o.frames
+		o.frames = last[:0]
+		o.mu.Unlock()
+		if len(frames) > 0 {
+			if _, err := w.Write(frames); err != nil {
+				return err
+			}
+		}
+		if last = frames; cap(last) > maxAnswer {
+			last = nil // do not keep what one large frame took
+		}
+	}
+	return nil
+}
+
+// Serve answers the proposals of another node until the stream ends or this
+// client is closed, and closes the stream.
+func (c *Client) Serve(s io.ReadWriteCloser) {
+	out, stop := newOutbox(), make(chan struct{})
+	var writing, proposals sync.WaitGroup
+	writing.Go(func() {
+		_ = out.write(s, stop) // the other node asks again
+		_ = s.Close()
+	})
+	var once sync.Once
+	end := func() { // what is answered is written first
+		once.Do(func() { close(stop) })
+		writing.Wait()
+	}
+	// The other node ends its direction when this one is ended.
+	defer context.AfterFunc(c.served, end)()
+	in := bufio.NewReaderSize(s, 64<<10)
+	for {
+		number, data, err := readFrame(in, state.MaxCommand)
+		if err != nil || out.size() > MaxInFlightBytes { // or it does not read its answers
+			break
+		}
+		if c.admit(len(data)) != nil {
+			out.add(number, []byte{notLeader})
+			continue
+		}
+		proposals.Go(func() {
+			defer c.release(len(data))
+			out.add(number, c.answer(data))
+		})
+	}
+	proposals.Wait()
+	end()
+}
+
+// answer has a command of another node settled here.
+func (c *Client) answer(data []byte) []byte {
 	value, err := c.member.Apply(data)
-	c.release(len(data))
 	if err != nil {
-		_, _ = s.Write([]byte{notLeader})
-		return
+		return []byte{notLeader}
 	}
 	result, _ := value.(state.Result)
 	answer := binary.BigEndian.AppendUint64([]byte{answered}, c.mark.applied())
-	_, _ = s.Write(append(answer, state.EncodeResult(result)...)) // the other node asks again
+	return append(answer, state.EncodeResult(result)...)
 }
 
 // ask has the leader settle a command.
 func (c *Client) ask(ctx context.Context, leader string, data []byte) (state.Result, error) {
-	s, err := c.forward(ctx, leader)
-	if err != nil {
-		return state.Result{}, err
-	}
-	if stream, ok := s.(interface{ SetDeadline(time.Time) error }); ok {
-		stop := context.AfterFunc(ctx, func() { _ = stream.SetDeadline(time.Unix(1, 0)) })
-		defer stop()
-	}
-	_, err = s.Write(data)
-	if err = errors.Join(err, s.Close()); err != nil {
-		return state.Result{}, fmt.Errorf("ask %s: %w", leader, err)
-	}
-	answer, err := io.ReadAll(io.LimitReader(s, maxAnswer))
+	answer, err := c.link(leader).ask(ctx, data)
 	if err != nil {
 		return state.Result{}, fmt.Errorf("ask %s: %w", leader, err)
 	}
-	if len(answer) < 9 || answer[0] != answered {
+	if len(answer) < 1+indexSize || answer[0] != answered {
 		return state.Result{}, &node.NotLeader{}
 	}
-	result, err := state.DecodeResult(answer[9:])
+	result, err := state.DecodeResult(answer[1+indexSize:])
 	if err == nil {
 		c.mark.await(ctx, binary.BigEndian.Uint64(answer[1:]), catchUp)
 	}
 	return result, err
-}
-
-// mark tells who waits for the state that it has moved on.
-type mark struct {
-	applied func() uint64
-
-	mu    sync.Mutex // guards moved
-	moved chan struct{}
-}
-
-func newMark(applied func() uint64) *mark {
-	return &mark{applied: applied, moved: make(chan struct{})}
-}
-
-func (m *mark) move() {
-	m.mu.Lock()
-	close(m.moved)
-	m.moved = make(chan struct{})
-	m.mu.Unlock()
-}
-
-// await waits until the state stands at index, ctx is done or the time is over.
-func (m *mark) await(ctx context.Context, index uint64, most time.Duration) {
-	timer := time.NewTimer(most)
-	defer timer.Stop()
-	for {
-		m.mu.Lock()
-		moved := m.moved
-		m.mu.Unlock()
-		if m.applied() >= index {
-			return
-		}
-		select {
-		case <-moved:
-		case <-timer.C:
-			return
-		case <-ctx.Done():
-			return
-		}
-	}
 }
 
 // apply settles a command here, or at the leader.
