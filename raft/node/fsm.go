@@ -14,6 +14,7 @@ type fsm struct {
 	disk    *logstore.Disk
 	store   *logstore.Store
 	machine Machine
+	wire    *wire
 	wake    chan<- struct{} // of one: the deadline may have changed
 	members chan<- struct{} // of one: the members may have changed
 }
@@ -55,6 +56,7 @@ func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 		responses[places[i]] = result
 	}
 	signal(f.wake)
+	f.wire.committed(entries[len(entries)-1].Index)
 	return responses
 }
 

@@ -186,10 +186,14 @@ func open(c Config) (*Node, error) {
 	if n.store, err = logstore.New(c.Disk, c.Prefix); err != nil {
 		return nil, err
 	}
+	n.wire.last = func() uint64 {
+		last, _ := n.store.LastIndex() // never fails
+		return last
+	}
 	if err := n.begin(c.Join); err != nil {
 		return nil, err
 	}
-	machine := &fsm{n.disk, n.store, n.machine, n.wake, n.configured}
+	machine := &fsm{n.disk, n.store, n.machine, n.wire, n.wake, n.configured}
 	if n.raft, err = newRaft(n, c, machine); err != nil {
 		return nil, err
 	}
@@ -360,5 +364,6 @@ func (n *Node) Close() error {
 	err = errors.Join(err, n.raft.Shutdown().Error()) // closes the transport
 	n.cut()
 	n.forward.Wait()
+	n.wire.stop()
 	return err
 }

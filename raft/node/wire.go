@@ -45,16 +45,22 @@ func NewTransport(layer raft.StreamLayer, t Timing, log *slog.Logger) Transport 
 type wire struct {
 	Transport
 	disk *logstore.Disk
+	last func() uint64 // index in the log; set before Raft starts
 	rpcs chan raft.RPC
 	// heard is the highest commit index that a leader has told this member.
 	heard atomic.Uint64
 
-	mu    sync.Mutex // guards match
-	match map[raft.ServerID]uint64
+	telling sync.WaitGroup // goroutines that tell followers (tell.go)
+
+	mu        sync.Mutex // guards what follows
+	match     map[raft.ServerID]uint64
+	followers map[raft.ServerID]*follower // while this member leads
+	commit    uint64                      // what the state has
+	closed    bool
 }
 
 func newWire(t Transport, disk *logstore.Disk) *wire {
-	return &wire{Transport: t, disk: disk, rpcs: make(chan raft.RPC), match: map[raft.ServerID]uint64{}}
+	return &wire{Transport: t, disk: disk, rpcs: make(chan raft.RPC), match: map[raft.ServerID]uint64{}, followers: map[raft.ServerID]*follower{}}
 }
 
 // Consumer implements raft.Transport.
@@ -65,8 +71,9 @@ func (w *wire) forward(ctx context.Context) {
 	for {
 		select {
 		case rpc := <-w.Transport.Consumer():
-			if a, ok := rpc.Command.(*raft.AppendEntriesRequest); ok && a.LeaderCommitIndex > w.heard.Load() {
-				w.heard.Store(a.LeaderCommitIndex)
+			if a, ok := rpc.Command.(*raft.AppendEntriesRequest); ok {
+				w.heard.Store(max(w.heard.Load(), a.LeaderCommitIndex))
+				w.unfollowed()
 			}
 			select {
 			case w.rpcs <- rpc:
@@ -108,6 +115,7 @@ func (w *wire) note(id raft.ServerID, index uint64) {
 func (w *wire) noteAppended(id raft.ServerID, a *raft.AppendEntriesRequest, r *raft.AppendEntriesResponse) {
 	if r.Success { // a heartbeat says 0
 		w.note(id, a.PrevLogEntry+uint64(len(a.Entries)))
+		w.agrees(id, a)
 	}
 }
 
@@ -116,6 +124,7 @@ func (w *wire) AppendEntries(id raft.ServerID, to raft.ServerAddress, a *raft.Ap
 	if err := w.silent(); err != nil {
 		return err
 	}
+	w.sends(id, to, a)
 	err := w.Transport.AppendEntries(id, to, a, r)
 	if err == nil {
 		w.noteAppended(id, a, r)
@@ -160,7 +169,7 @@ func (w *wire) AppendEntriesPipeline(id raft.ServerID, to raft.ServerAddress) (r
 	if err != nil {
 		return nil, err
 	}
-	p := &pipeline{AppendPipeline: inner, wire: w, id: id, answers: make(chan raft.AppendFuture), closing: make(chan struct{})}
+	p := &pipeline{AppendPipeline: inner, wire: w, id: id, to: to, answers: make(chan raft.AppendFuture), closing: make(chan struct{})}
 	p.running.Go(p.forward)
 	return p, nil
 }
@@ -170,6 +179,7 @@ type pipeline struct {
 	raft.AppendPipeline
 	wire    *wire
 	id      raft.ServerID
+	to      raft.ServerAddress
 	answers chan raft.AppendFuture
 	once    sync.Once
 	closing chan struct{}
@@ -181,7 +191,11 @@ func (p *pipeline) AppendEntries(a *raft.AppendEntriesRequest, r *raft.AppendEnt
 	if err := p.wire.silent(); err != nil {
 		return nil, err
 	}
-	return p.AppendPipeline.AppendEntries(a, r)
+	f, err := p.AppendPipeline.AppendEntries(a, r)
+	if err == nil {
+		p.wire.sends(p.id, p.to, a)
+	}
+	return f, err
 }
 
 // Consumer implements raft.AppendPipeline.
