@@ -44,7 +44,7 @@ type member interface {
 // Client is a cell as the rest of the node sees it. Its methods may be called
 // from any goroutine.
 type Client struct {
-	member  member
+	packs   *packer
 	health  func() error // nil, or why no command can be settled for now
 	reader  *state.Reader
 	feed    *feed.Feed
@@ -72,7 +72,7 @@ type Stats struct {
 }
 
 func newClient(m member, health func() error, r *state.Reader, f *feed.Feed, k *mark) *Client {
-	c := &Client{member: m, health: health, reader: r, feed: f, mark: k, links: map[string]*link{}}
+	c := &Client{packs: &packer{member: m}, health: health, reader: r, feed: f, mark: k, links: map[string]*link{}}
 	c.closing, c.stop = context.WithCancel(context.Background())
 	c.served, c.cut = context.WithCancel(context.Background())
 	return c

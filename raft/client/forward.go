@@ -156,11 +156,10 @@ func (c *Client) Serve(s io.ReadWriteCloser) {
 
 // answer has a command of another node settled here.
 func (c *Client) answer(data []byte) []byte {
-	value, err := c.member.Apply(data)
+	result, err := c.packs.apply(data)
 	if err != nil {
 		return []byte{notLeader}
 	}
-	result, _ := value.(state.Result)
 	answer := binary.BigEndian.AppendUint64([]byte{answered}, c.mark.applied())
 	return append(answer, state.EncodeResult(result)...)
 }
@@ -183,11 +182,10 @@ func (c *Client) ask(ctx context.Context, leader string, data []byte) (state.Res
 
 // apply settles a command here, or at the leader.
 func (c *Client) apply(ctx context.Context, data []byte) (state.Result, error) {
-	value, err := c.member.Apply(data)
+	result, err := c.packs.apply(data)
 	if other, ok := errors.AsType[*node.NotLeader](err); ok && other.ID != "" && c.forward != nil {
 		return c.ask(ctx, other.ID, data)
 	}
-	result, _ := value.(state.Result)
 	return result, err
 }
 

@@ -62,12 +62,12 @@ type State struct {
 // Entry is a committed command and its place in the log.
 type Entry struct {
 	Index uint64
-	Data  []byte // Encode's
+	Data  []byte // Encode's, or Pack's
 }
 
 // Result is a command's answer. Err is a *relay.Error, *Gap or *Refused.
 type Result struct {
-	Value any // Claimed, Appended or nil
+	Value any // Claimed, Appended or nil; of a Pack []Result
 	Err   error
 }
 

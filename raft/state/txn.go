@@ -55,18 +55,23 @@ func (s *State) begin() *txn {
 }
 
 func (t *txn) apply(e Entry) Result {
-	cmd, err := Decode(e.Data)
-	if e.Index <= t.index {
-		if err != nil {
-			return Result{Err: err}
-		}
+	repeated := e.Index <= t.index
+	t.index = max(t.index, e.Index)
+	if len(e.Data) > 0 && e.Data[0] == kindPack {
+		return t.applyPack(e.Data, repeated)
+	}
+	return t.applyOne(e.Data, repeated)
+}
+
+func (t *txn) applyOne(data []byte, repeated bool) Result {
+	cmd, err := Decode(data)
+	if err != nil {
+		return Result{Err: err}
+	}
+	if repeated {
 		return t.again(cmd)
 	}
-	t.index = e.Index
-	var value any
-	if err == nil {
-		value, err = t.do(cmd)
-	}
+	value, err := t.do(cmd)
 	t.flush()
 	return Result{Value: value, Err: err}
 }
