@@ -84,7 +84,10 @@ func (o *outbox) add(number uint64, parts ...[]byte) {
 	o.mu.Lock()
 	o.frames = appendFrame(o.frames, number, parts...)
 	o.mu.Unlock()
-	signal(o.some)
+	select {
+	case o.some <- struct{}{}:
+	default:
+	}
 }
 
 // size is how many bytes wait.
