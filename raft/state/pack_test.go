@@ -16,8 +16,9 @@ import (
 // random log into packs, with restarts and repetitions, and compares answers and
 // rows with the straight run's.
 func TestAPackIsAppliedAsItsCommandsAre(t *testing.T) {
-	// Where a session began to wait for the search index is the pack's index.
-	waits := regexp.MustCompile(`(?m)^"p.*\n`)
+	// Where a session began to wait for the search index is the pack's index, and
+	// of those that wait since one index the first by id says since when.
+	waits := regexp.MustCompile(`(?m)^("p|deadline ).*\n?`)
 	rapid.Check(t, func(rt *rapid.T) {
 		h := drawHistory(rt, t)
 		db := openDB(t, vfs.NewMem())
