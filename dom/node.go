@@ -113,6 +113,9 @@ func (n *Node) Attr(name string) (string, bool) {
 	return "", false
 }
 
+// Text returns a text's content as it is shown.
+func (n *Node) Text() string { return n.shownText() }
+
 // Children returns the node's children in order.
 func (n *Node) Children() iter.Seq[*Node] {
 	return func(yield func(*Node) bool) {

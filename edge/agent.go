@@ -22,6 +22,8 @@ var agentFrames = map[wire.Kind]func(*client, wire.Frame) error{
 	wire.Answer: ask((*client).answer),
 	wire.Watch:  ask((*client).watch),
 	wire.Block:  ask((*client).block),
+	wire.Ask:    ask((*client).askLevel),
+	wire.Act:    ask((*client).act),
 }
 
 func (e *Edge) acceptAgent(ctx context.Context, peer link.Peer, hello wire.HelloPayload) (link.Handler, error) {

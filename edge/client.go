@@ -105,6 +105,9 @@ func (c *client) Frame(lane relay.Lane, f wire.Frame) error {
 	case relay.Page:
 		return c.pageFrame(f)
 	case relay.Cursor:
+		if f.Kind == wire.Hand {
+			return c.handFrame(f)
+		}
 		return c.pointerFrame(f)
 	}
 	if _, ok := c.handlers()[f.Kind]; !ok || c.quiet || c.carried && !aboutSession[f.Kind] && f.Kind != wire.Tab {

@@ -52,6 +52,7 @@ func (c *client) toGuest(f wire.Frame) (ok bool, err error) {
 // aboutSession are the kinds of frame that a session's origin handles.
 var aboutSession = map[wire.Kind]bool{
 	wire.Say: true, wire.Mark: true, wire.Typing: true, wire.End: true, wire.Consent: true, wire.Watch: true,
+	wire.Grant: true, wire.Acted: true, wire.Ask: true, wire.Act: true,
 }
 
 // forward sends a frame of the client's to the origin, or keeps what must not
@@ -81,7 +82,7 @@ func (g *guest) forward(f wire.Frame) (ok bool, err error) {
 	switch {
 	case g.link != nil:
 		g.request(f)
-	case f.Kind != wire.End && f.Kind != wire.Consent: // said again, or of no use later
+	case f.Kind != wire.End && f.Kind != wire.Consent && f.Kind != wire.Grant: // said again, or of no use later
 	case len(g.later) == keptLater:
 		return true, &relay.Error{Code: relay.CodeUnavailable, Text: "Please try again in a moment.", Retry: time.Second}
 	default:
@@ -171,6 +172,8 @@ func (g *guest) deliver(f wire.Frame) {
 		g.placed(f)
 	case wire.Stored:
 		g.stored(f)
+	case wire.Hand:
+		out.Key = "hand/" + g.id.String()
 	case wire.Typing:
 		who, _, _ := bytes.Cut(f.Payload, []byte(`,"on"`))
 		out.Key = string(who)

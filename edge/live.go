@@ -33,6 +33,7 @@ type live struct {
 	saving  *time.Timer // marks wait to be saved
 	idle    *time.Timer // nobody is here: unload
 	place   int         // what waiting tabs were last told
+	deeds   deeds
 	mirror  mirror
 	closed  bool
 }
@@ -537,6 +538,7 @@ func (l *live) events(was, row relay.Session) {
 	if row.Consent != was.Consent {
 		event(relay.KindConsent, row.Version, map[bool]string{true: "on", false: "off"}[row.Consent])
 	}
+	l.levelEvents(was, row, event)
 	if row.State == relay.Ended && was.State != relay.Ended {
 		event(relay.KindEnded, 0, row.EndedBy)
 	}

@@ -23,6 +23,8 @@ var visitorFrames = map[wire.Kind]func(*client, wire.Frame) error{
 	wire.Typing:  ask((*client).typing),
 	wire.End:     ask((*client).end),
 	wire.Consent: ask((*client).consent),
+	wire.Grant:   ask((*client).grant),
+	wire.Acted:   ask((*client).acted),
 	wire.Tab:     ask((*client).tabChanged),
 	wire.Card:    ask((*client).card),
 }

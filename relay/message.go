@@ -21,6 +21,8 @@ const (
 	KindLeft    MessageKind = "left"    // an agent vanished or gave the session back
 	KindEnded   MessageKind = "ended"   // Text: visitor, agent or timeout
 	KindConsent MessageKind = "consent" // Text: on or off
+	KindLevel   MessageKind = "level"   // Text: a Level, and on, off or no
+	KindAct     MessageKind = "act"     // an agent did something on the visitor's page; Text: what, and to what
 )
 
 // Message is one line of a transcript. Its identity is (session, author, ID);
@@ -105,6 +107,8 @@ type Session struct {
 	Facts      *Facts       `json:"facts,omitempty" cbor:"23,keyasint,omitempty"`    // agents only
 	Version    uint64       `json:"version" cbor:"24,keyasint"`                      // Raft index of its last change: a lower one is older news
 	Declined   bool         `json:"declined,omitempty" cbor:"25,keyasint,omitempty"` // the visitor's last word on consent was no
+	Granted    []Level      `json:"granted,omitempty" cbor:"26,keyasint,omitempty"`  // what the agent may do on the page
+	Refused    []Level      `json:"refused,omitempty" cbor:"27,keyasint,omitempty"`  // what is not to be asked for again
 }
 
 // Marks are a participant's watermarks within the stored prefix: everything up

@@ -114,6 +114,7 @@ func TestAHostileEdgeGetsNothing(t *testing.T) {
 		"end its own as the agent":                 state.EndSession{Session: mine, By: "agent", At: now()},
 		"end its own as a timeout":                 state.EndSession{Session: mine, By: "timeout", At: now()},
 		"consent for a foreign visitor":            state.SetConsent{Session: foreign, On: true, At: now()},
+		"a level of a foreign visitor":             state.SetLevel{Session: foreign, Level: relay.LevelFill, On: true, At: now()},
 		"tell a foreign page":                      state.SetPage{Session: foreign, View: relay.PageView{URL: "https://evil.example", At: now()}},
 		"raise foreign marks":                      state.SetMarks{Session: foreign, By: relay.RoleVisitor, Marks: relay.Marks{Delivered: 1}, At: now()},
 		"block a visitor":                          state.Block{Site: "shop", Visitor: stranger, On: true, By: "ann", At: now()},

@@ -58,6 +58,8 @@ func (l *line) judge(cmd state.Command) error {
 		return l.numbers(c.Session)
 	case state.SetConsent:
 		return l.inPlaceOfVisitor(c.Session)
+	case state.SetLevel:
+		return l.inPlaceOfVisitor(c.Session)
 	case state.SetPage:
 		return l.inPlaceOfVisitor(c.Session)
 	case state.SetOnline:

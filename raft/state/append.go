@@ -157,7 +157,7 @@ func (t *txn) storable(s *session, m relay.Message) *relay.Error {
 
 func storableEvent(m relay.Message) *relay.Error {
 	switch m.Kind {
-	case relay.KindJoined, relay.KindLeft, relay.KindEnded, relay.KindConsent:
+	case relay.KindJoined, relay.KindLeft, relay.KindEnded, relay.KindConsent, relay.KindLevel, relay.KindAct:
 	default:
 		return relay.Errorf(relay.CodeForbidden, "Kohe itself writes events only.")
 	}

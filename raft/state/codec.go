@@ -32,6 +32,7 @@ const (
 	kindLoseEdge
 	kindPutToken
 	kindRedeemToken
+	kindSetLevel
 )
 
 func (Put) kind() commandKind            { return kindPut }
@@ -55,6 +56,7 @@ func (RemoveNode) kind() commandKind     { return kindRemoveNode }
 func (LoseEdge) kind() commandKind       { return kindLoseEdge }
 func (PutToken) kind() commandKind       { return kindPutToken }
 func (RedeemToken) kind() commandKind    { return kindRedeemToken }
+func (SetLevel) kind() commandKind       { return kindSetLevel }
 
 // Bounds of an encoded command.
 const (
@@ -154,6 +156,8 @@ func Decode(data []byte) (Command, error) {
 		return decode[PutToken](body)
 	case kindRedeemToken:
 		return decode[RedeemToken](body)
+	case kindSetLevel:
+		return decode[SetLevel](body)
 	default:
 		return nil, relay.Errorf(relay.CodeMalformed, "A command of unknown kind %d.", kind)
 	}

@@ -33,6 +33,8 @@ type (
 		MaskAll     bool     `cbor:"10,keyasint,omitempty"` // all is masked that Unmask and data-kohe-unmask do not show
 		Unmask      []string `cbor:"11,keyasint,omitempty"` // selectors
 		Canvas      bool     `cbor:"12,keyasint,omitempty"` // agents see what canvases show
+
+		Without []relay.Level `cbor:"13,keyasint,omitempty"` // what no agent may do on the site's pages
 	}
 	// Department is a queue.
 	Department struct {
@@ -150,6 +152,17 @@ type (
 		Session relay.ID `cbor:"1,keyasint"`
 		On      bool     `cbor:"2,keyasint"`
 		At      int64    `cbor:"3,keyasint"`
+	}
+	// SetLevel records what the visitor lets the agent do on their page. Off, for
+	// a level that was granted or not, says that it is not to be asked for again
+	// in this session. A session that is not shared any more, or has another agent,
+	// has no levels. Refused: one that the site is without (forbidden), without
+	// consent to see the page (forbidden), no level (invalid).
+	SetLevel struct {
+		Session relay.ID    `cbor:"1,keyasint"`
+		Level   relay.Level `cbor:"2,keyasint"`
+		On      bool        `cbor:"3,keyasint"`
+		At      int64       `cbor:"4,keyasint"`
 	}
 	// SetPage records the page that the visitor is on, for the list and for
 	// whoever comes next.

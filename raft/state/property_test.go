@@ -21,7 +21,7 @@ func drawCommand(t *rapid.T, s *State, now int64) Command {
 	on := rapid.IntRange(0, 2).Draw(t, "on") > 0
 	row, _ := s.Read().Session(sid(n))
 	switch rapid.SampledFrom([]string{
-		"open", "open", "claim", "append", "append", "append", "marks", "consent", "page", "online", "end",
+		"open", "open", "claim", "append", "append", "append", "marks", "consent", "level", "page", "online", "end",
 		"state", "state", "agent", "answer", "answer", "tick", "start", "block", "put", "password", "member", "lose", "remove",
 	}).Draw(t, "command") {
 	case "open":
@@ -35,6 +35,8 @@ func drawCommand(t *rapid.T, s *State, now int64) Command {
 		return SetMarks{Session: sid(n), By: relay.RoleVisitor, Marks: relay.Marks{Read: rapid.Uint64Range(0, 9).Draw(t, "read")}, At: now}
 	case "consent":
 		return SetConsent{Session: sid(n), On: on, At: now}
+	case "level":
+		return SetLevel{Session: sid(n), Level: rapid.SampledFrom(relay.Levels).Draw(t, "level"), On: on, At: now}
 	case "page":
 		return SetPage{Session: sid(n), View: relay.PageView{URL: "/" + node, At: now}}
 	case "online":

@@ -122,6 +122,7 @@ func (t *txn) checkSite(c Put) error {
 		checkList("masks", r.Mask),
 		checkList("what is not masked", r.Unmask),
 		checkList("asset origins", r.Assets),
+		checkLevels(r.Without),
 		t.customerOf(c, r.Customer),
 		moved("site", r.ID, t.sites[r.ID].Customer, r.Customer),
 		owned("department", r.Customer, r.Departments, t.departmentOwner(c)),

@@ -181,7 +181,49 @@ func (t *txn) setConsent(c SetConsent) error {
 	t.now(c.At)
 	if s.Consent != c.On || s.Declined == c.On {
 		s.Consent, s.Declined = c.On, !c.On
+		if !c.On {
+			s.Granted = nil
+		}
 		t.touch(s)
+	}
+	return nil
+}
+
+func (t *txn) setLevel(c SetLevel) error {
+	if err := checkLevels([]relay.Level{c.Level}); err != nil {
+		return err
+	}
+	s, err := t.talking(c.Session)
+	if err != nil {
+		return err
+	}
+	if c.On && (!s.Consent || s.State != relay.Active || slices.Contains(t.sites[s.Site].Without, c.Level)) {
+		return relay.Errorf(relay.CodeForbidden, "That is not possible on this page.")
+	}
+	t.now(c.At)
+	granted, refused := without(s.Granted, c.Level), without(s.Refused, c.Level)
+	if c.On {
+		granted = append(granted, c.Level)
+	} else {
+		refused = append(refused, c.Level)
+	}
+	if !slices.Equal(granted, s.Granted) || !slices.Equal(refused, s.Refused) {
+		s.Granted, s.Refused = granted, refused
+		t.touch(s)
+	}
+	return nil
+}
+
+// without returns a copy of a list that lacks one level.
+func without(list []relay.Level, level relay.Level) []relay.Level {
+	return slices.DeleteFunc(slices.Clone(list), func(l relay.Level) bool { return l == level })
+}
+
+func checkLevels(list []relay.Level) error {
+	for _, l := range list {
+		if !slices.Contains(relay.Levels, l) {
+			return relay.Errorf(relay.CodeInvalid, "There is no level %q.", clip(string(l), MaxKey))
+		}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package state
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -211,6 +212,49 @@ func TestConsent(t *testing.T) {
 		t.Errorf("saying no again is news: %+v", w.changes)
 	}
 	w.refuse(SetConsent{Session: sid(2), On: true, At: w.now}, relay.CodeForbidden)
+}
+
+func TestTheVisitorAloneSaysWhatTheAgentMayDo(t *testing.T) {
+	w := newWorld(t)
+	w.work("ann")
+	w.talk(1, "ann")
+	level := func(l relay.Level, on bool) SetLevel { return SetLevel{Session: sid(1), Level: l, On: on, At: w.now} }
+	w.refuse(level(relay.LevelFill, true), relay.CodeForbidden) // the page is not even seen
+	w.must(SetConsent{Session: sid(1), On: true, At: w.now})
+	w.must(level(relay.LevelPoint, true))
+	w.must(level(relay.LevelFill, true))
+	w.must(level(relay.LevelFill, true))
+	if len(w.changes) != 0 {
+		t.Errorf("granting again is news: %+v", w.changes)
+	}
+	w.must(level(relay.LevelClick, false)) // asked for, and refused
+	if s := w.session(1); !slices.Equal(s.Granted, []relay.Level{relay.LevelPoint, relay.LevelFill}) || !slices.Equal(s.Refused, []relay.Level{relay.LevelClick}) {
+		t.Errorf("%v, without %v", s.Granted, s.Refused)
+	}
+	w.must(level(relay.LevelFill, false)) // taken back
+	if s := w.session(1); !slices.Equal(s.Granted, []relay.Level{relay.LevelPoint}) || !slices.Equal(s.Refused, []relay.Level{relay.LevelClick, relay.LevelFill}) {
+		t.Errorf("%v, without %v", s.Granted, s.Refused)
+	}
+	w.refuse(level("format the disk", true), relay.CodeInvalid)
+	w.must(SetConsent{Session: sid(1), On: false, At: w.now})
+	if s := w.session(1); len(s.Granted) != 0 || len(s.Refused) != 2 {
+		t.Errorf("a page that is not shared: %v, without %v", s.Granted, s.Refused)
+	}
+	site, _ := w.state.Read().Site("shop")
+	site.Without = []relay.Level{relay.LevelDraw}
+	w.must(Put{Site: &site, At: w.now})
+	w.must(SetConsent{Session: sid(1), On: true, At: w.now})
+	w.refuse(level(relay.LevelDraw, true), relay.CodeForbidden)
+	site.Without = []relay.Level{"all"}
+	w.refuse(Put{Site: &site, At: w.now}, relay.CodeInvalid)
+
+	w.must(level(relay.LevelPoint, true))
+	w.must(SetAgentOnline{Agent: "ann", Node: "n1", At: w.now}) // vanishes
+	w.now += 60_000
+	w.must(Tick{At: w.now})
+	if s := w.session(1); s.State != relay.Waiting || len(s.Granted)+len(s.Refused) != 0 {
+		t.Errorf("for the next agent: %s, %v, without %v", s.State, s.Granted, s.Refused)
+	}
 }
 
 func TestBlockingEndsTheSession(t *testing.T) {

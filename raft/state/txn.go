@@ -92,6 +92,8 @@ func (t *txn) do(cmd Command) (any, error) {
 		return nil, t.setMarks(c)
 	case SetConsent:
 		return nil, t.setConsent(c)
+	case SetLevel:
+		return nil, t.setLevel(c)
 	case SetPage:
 		return nil, t.setPage(c)
 	case SetOnline:
@@ -324,6 +326,7 @@ func (t *txn) did(events []desk.Event) {
 		case desk.Returned:
 			s := t.live[e.Session]
 			s.State, s.Agent, s.AgentName = relay.Waiting, "", ""
+			s.Granted, s.Refused = nil, nil
 		case desk.Ended:
 			t.ended(t.live[e.Session], e.By)
 		case desk.SessionChanged:

@@ -38,6 +38,8 @@ const (
 	Mirror  Kind = 0x23 // E→C which tab is mirrored, and whether to capture
 	Button  Kind = 0x24 // E→C what the button says
 	Card    Kind = 0x25 // C→E the offline form
+	Grant   Kind = 0x26 // C→E what the agent may do on the page
+	Acted   Kind = 0x27 // both: what became of an Act
 
 	// Agent.
 	State    Kind = 0x30 // C→E my state and departments
@@ -47,12 +49,15 @@ const (
 	Answer   Kind = 0x34 // C→E accept or decline
 	Watch    Kind = 0x35 // C→E page of this session on or off
 	Block    Kind = 0x36 // C→E block a visitor
+	Ask      Kind = 0x37 // both: an agent asks the visitor for a level
+	Act      Kind = 0x38 // both: an agent does something on the visitor's page
 
 	// Page lane.
 	PageDiff Kind = 0x80 // both: session id, one page message (dom/FORMAT.md)
 
 	// Cursor lane.
 	Pointer Kind = 0x90 // both: session id, one pointer record (dom/FORMAT.md)
+	Hand    Kind = 0x91 // both: session id, where an agent points (PROTOCOL.md)
 )
 
 var kinds = map[Kind]string{
@@ -60,9 +65,10 @@ var kinds = map[Kind]string{
 	GoAway: "goaway", OK: "ok",
 	Session: "session", Say: "say", Message: "message", Sent: "sent", Stored: "stored", Mark: "mark",
 	Typing: "typing", End: "end",
-	Open: "open", Consent: "consent", Tab: "tab", Mirror: "mirror", Button: "button", Card: "card",
+	Open: "open", Consent: "consent", Tab: "tab", Mirror: "mirror", Button: "button", Card: "card", Grant: "grant", Acted: "acted",
 	State: "state", Desk: "desk", Offer: "offer", OfferEnd: "offer_end", Answer: "answer", Watch: "watch", Block: "block",
-	PageDiff: "page_diff", Pointer: "pointer",
+	Ask: "ask", Act: "act",
+	PageDiff: "page_diff", Pointer: "pointer", Hand: "hand",
 }
 
 // Known reports whether the kind is one of this version's.
@@ -80,7 +86,7 @@ func (k Kind) Lane() relay.Lane {
 	switch {
 	case k == Attach, k == PageDiff:
 		return relay.Page
-	case k == Pointer:
+	case k == Pointer, k == Hand:
 		return relay.Cursor
 	}
 	return relay.Control
@@ -91,7 +97,7 @@ func (k Kind) Class() relay.Class {
 	switch k {
 	case PageDiff:
 		return relay.ClassPage
-	case Pointer, Typing:
+	case Pointer, Hand, Typing:
 		return relay.ClassCursor
 	case Session, Message, Sent, Stored, Mark, Offer, OfferEnd, Desk, Mirror, OK:
 		return relay.ClassChat

@@ -61,6 +61,7 @@ type (
 		MaskAll     bool             `json:"mask_all,omitempty"` // all else is masked too
 		Unmask      []string         `json:"unmask,omitempty"`   // but for these selectors
 		Canvas      bool             `json:"canvas,omitempty"`   // what canvases show is shared
+		Without     []relay.Level    `json:"without,omitempty"`  // what no agent may do on its pages
 	}
 	// DepartmentView names a department.
 	DepartmentView struct {
@@ -151,6 +152,37 @@ type (
 		Session relay.ID `json:"session"`
 		On      bool     `json:"on"`
 	}
+	// GrantPayload says what the visitor lets the agent do; off: no more, and not
+	// to be asked for again.
+	GrantPayload struct {
+		Session relay.ID    `json:"session"`
+		Level   relay.Level `json:"level"`
+		On      bool        `json:"on"`
+	}
+	// AskPayload asks the visitor for a level. By is set by the edge.
+	AskPayload struct {
+		Session relay.ID    `json:"session"`
+		Level   relay.Level `json:"level"`
+		By      string      `json:"by,omitempty"` // the agent's alias
+	}
+	// ActPayload is something that an agent does on the visitor's page, to one of
+	// its nodes. By is set by the edge.
+	ActPayload struct {
+		Session relay.ID `json:"session"`
+		ID      string   `json:"id"` // the agent's own, for Acted
+		Do      Deed     `json:"do"`
+		Node    uint32   `json:"node"`
+		Text    string   `json:"text,omitempty"` // fill: the whole value; a box: "on" or "off"; an option: its value
+		By      string   `json:"by,omitempty"`   // the agent's alias
+	}
+	// ActedPayload says what became of an act. Why is "" when it was done, gone
+	// (the page has changed), refused (the page does not let itself be acted on
+	// there), or late (nothing came back).
+	ActedPayload struct {
+		Session relay.ID `json:"session"`
+		ID      string   `json:"id"`
+		Why     string   `json:"why,omitempty"`
+	}
 	// TabPayload is the state of one tab of a visitor.
 	TabPayload struct {
 		URL     string `json:"url"`
@@ -230,6 +262,24 @@ type (
 		On      bool     `json:"on"`
 	}
 )
+
+// Deed is what an Act does.
+type Deed string
+
+// The deeds.
+const (
+	DeedPoint  Deed = "point"  // the element lights up
+	DeedScroll Deed = "scroll" // the element comes into view
+	DeedFill   Deed = "fill"   // the field has this value
+	DeedClick  Deed = "click"
+)
+
+// Level returns the level that a deed needs, "" for no deed.
+func (d Deed) Level() relay.Level {
+	return map[Deed]relay.Level{
+		DeedPoint: relay.LevelPoint, DeedScroll: relay.LevelScroll, DeedFill: relay.LevelFill, DeedClick: relay.LevelClick,
+	}[d]
+}
 
 // Decode reads a control payload into v. Text that is not UTF-8 is refused.
 func Decode(f Frame, v any) error {

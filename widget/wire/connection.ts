@@ -104,7 +104,7 @@ export class Connection {
     for (const frame of this.#splitters[lane].push(bytes)) {
       if (this.#over) return;
       if (frame.kind === Kind.PageDiff) this.#events.page(frame.payload);
-      else if (frame.kind === Kind.Pointer) this.#events.pointer(frame.payload);
+      else if (laneOf(frame.kind) === 'cursor') this.#events.pointer(frame.payload);
       else if (lane === 'page')
         this.#events.control(frame); // an Error before the lane is attached
       else this.#streamedControl(frame);
@@ -124,7 +124,7 @@ export class Connection {
     const frame = split(bytes, 0)?.frame;
     if (!frame || this.#over) return;
     const { seq } = frame;
-    if (frame.kind === Kind.Pointer) {
+    if (laneOf(frame.kind) === 'cursor') {
       if (seq <= this.#pointed) return;
       this.#pointed = seq;
       this.#events.pointer(frame.payload);

@@ -22,7 +22,7 @@ const known = new Set<number>(Object.values(Kind));
 
 export function laneOf(kind: number): Lane {
   if (kind === Kind.PageDiff || kind === Kind.Attach) return 'page';
-  return kind === Kind.Pointer ? 'cursor' : 'control';
+  return kind === Kind.Pointer || kind === Kind.Hand ? 'cursor' : 'control';
 }
 
 /** Whether frames of this kind go as a datagram at once and again on the stream a little later. */

@@ -155,6 +155,11 @@ export class Link {
     this.#connection?.send(Kind.Pointer, withSession(session, record));
   }
 
+  /** Where an agent points on the visitor's page (PROTOCOL.md, Guiding). */
+  sendHand(session: string, record: Uint8Array): void {
+    this.#connection?.send(Kind.Hand, withSession(session, record));
+  }
+
   /** Bytes of page messages that the transport has not yet taken. */
   pageBacklog(): number {
     return this.#connection?.carrier.page().backlog ?? 0;
@@ -179,6 +184,7 @@ export class Link {
     return addTo(this.#pageListeners, f);
   }
 
+  /** The other side's pointer: a visitor's, for agents; an agent's hand, for visitors. */
   onPointer(f: BytesListener): () => void {
     return addTo(this.#pointerListeners, f);
   }

@@ -24,6 +24,8 @@ export const Kind = {
   Mirror: 0x23,
   Button: 0x24,
   Card: 0x25,
+  Grant: 0x26,
+  Acted: 0x27,
   State: 0x30,
   Desk: 0x31,
   Offer: 0x32,
@@ -31,8 +33,11 @@ export const Kind = {
   Answer: 0x34,
   Watch: 0x35,
   Block: 0x36,
+  Ask: 0x37,
+  Act: 0x38,
   PageDiff: 0x80,
   Pointer: 0x90,
+  Hand: 0x91,
 } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
@@ -40,7 +45,11 @@ export type Role = 'visitor' | 'agent' | 'supervisor' | 'system';
 export type SessionState = 'waiting' | 'active' | 'ended';
 export type AgentState = 'service' | 'paperwork' | 'break' | 'out';
 export type ButtonState = 'open' | 'busy' | 'closed';
-export type MessageKind = 'text' | 'joined' | 'left' | 'ended' | 'consent';
+export type MessageKind = 'text' | 'joined' | 'left' | 'ended' | 'consent' | 'level' | 'act';
+/** What an agent may do on a visitor's page, besides seeing it. */
+export type Level = 'point' | 'draw' | 'scroll' | 'fill' | 'click';
+/** What an Act does. */
+export type Deed = 'point' | 'scroll' | 'fill' | 'click';
 
 /** Limits, as in relay/message.go and relay/wire/frame.go. Text and names in characters, the rest in bytes. */
 export const Limit = {
@@ -111,6 +120,8 @@ export interface Session {
   ended_by?: 'visitor' | 'agent' | 'timeout';
   consent: boolean;
   declined?: boolean; // the visitor's last word on consent was no
+  granted?: Level[]; // what the agent may do on the page
+  refused?: Level[]; // what is not to be asked for again
   away_since?: number;
   visitor_marks: Marks;
   agent_marks: Marks;
@@ -132,6 +143,7 @@ export interface SiteView {
   mask_all?: boolean;
   unmask?: string[];
   canvas?: boolean;
+  without?: Level[]; // what no agent may do on its pages
 }
 export interface AgentView {
   id: string;
@@ -213,6 +225,16 @@ export interface WireError {
   id?: string;
 }
 
+/** Something that an agent does on the visitor's page, to one of its nodes. */
+export interface Act {
+  session: string;
+  id: string; // the agent's own, for Acted
+  do: Deed;
+  node: number;
+  text?: string; // fill: the whole value; a box: "on" or "off"; an option: its value
+  by?: string; // the agent's alias
+}
+
 /** The payload of each control kind, by its name in Kind. */
 export interface Payloads {
   Hello: Hello;
@@ -244,5 +266,9 @@ export interface Payloads {
   Answer: { session: string; assignment: number; accept: boolean };
   Watch: { session: string; on: boolean; diverged?: boolean };
   Block: { visitor: string; site: string; on: boolean };
+  Grant: { session: string; level: Level; on: boolean };
+  Ask: { session: string; level: Level; by?: string };
+  Act: Act;
+  Acted: { session: string; id: string; why?: string };
 }
 export type ControlKind = keyof Payloads;

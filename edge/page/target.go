@@ -1,0 +1,77 @@
+package page
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"kohe/dom"
+)
+
+// Target is an element of the page that an agent may act on.
+type Target struct {
+	Field bool   // it can be filled in
+	Label string // what it is called, at most labelMost characters; never what is in it
+}
+
+const labelMost = 60 // characters
+
+// Target returns an element that an agent may act on: one that is there and
+// whose content is not masked. The visitor's browser looks again.
+func (p *Page) Target(node uint32) (Target, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	el := p.tree.Node(node)
+	if el == nil || el.Kind() != dom.KindElement || el.Masked() {
+		return Target{}, false
+	}
+	tag := strings.TrimPrefix(el.Tag(), "html:")
+	kind, _ := el.Attr("type")
+	kind = strings.ToLower(kind)
+	if tag == "input" && (kind == "file" || kind == "password" || kind == "hidden") {
+		return Target{}, false
+	}
+	_, edits := el.Attr("contenteditable")
+	field := edits || tag == "textarea" || tag == "select" ||
+		tag == "input" && !slices.Contains([]string{"submit", "button", "reset", "image"}, kind)
+	return Target{Field: field, Label: label(el, tag)}, true
+}
+
+// label returns what an element says of itself.
+func label(el *dom.Node, tag string) string {
+	for _, name := range []string{"aria-label", "placeholder", "alt", "title", "name", "id"} {
+		if text, ok := el.Attr(name); ok && strings.TrimSpace(text) != "" {
+			return clip(text)
+		}
+	}
+	if tag == "button" || tag == "a" || tag == "label" || tag == "summary" {
+		var text strings.Builder
+		words(el, &text)
+		if s := clip(text.String()); s != "" {
+			return s
+		}
+	}
+	return tag
+}
+
+// words collects the text in an element that is not masked.
+func words(n *dom.Node, to *strings.Builder) {
+	for c := range n.Children() {
+		switch {
+		case to.Len() > 4*labelMost || c.Masked():
+			return
+		case c.Kind() == dom.KindText:
+			to.WriteString(c.Text() + " ")
+		case c.Kind() == dom.KindElement:
+			words(c, to)
+		}
+	}
+}
+
+func clip(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if utf8.RuneCountInString(s) > labelMost {
+		s = string([]rune(s)[:labelMost-1]) + "…"
+	}
+	return s
+}
