@@ -33,7 +33,6 @@ func commands() []Command {
 		Append{Session: id, Epoch: 1, Messages: []relay.Message{m}, At: noon},
 		SetMarks{Session: id, By: relay.RoleVisitor, Marks: relay.Marks{Delivered: 2, Read: 1}, At: noon},
 		SetConsent{Session: id, On: true, At: noon},
-		SetLevel{Session: id, Level: relay.LevelFill, On: true, At: noon},
 		SetPage{Session: id, View: relay.PageView{URL: "u", Title: "t", At: 3}},
 		SetOnline{Session: id, Node: "n1", On: true, At: noon},
 		EndSession{Session: id, By: "visitor", At: noon},
@@ -48,6 +47,7 @@ func commands() []Command {
 		LoseEdge{Node: "n1", StartedAt: noon, At: noon},
 		PutToken{Hash: []byte("hash"), Role: EdgeNode, ExpiresAt: noon, At: noon},
 		RedeemToken{Hash: []byte("hash"), Role: EdgeNode, Node: "n1", At: noon},
+		SetLevel{Session: id, Level: relay.LevelFill, On: true, At: noon},
 	}
 }
 
