@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,17 +18,39 @@ import (
 	"kohe/relay/wire"
 )
 
-// cell is a cluster of core nodes on loopback, in one region.
-type cell struct{ nodes []*node }
+// cell is a cluster of processes.
+type cell struct {
+	*ground
+	nodes []*node
+}
 
-// node is a core node: a process that is ended and started again.
+// seat is a node to be.
+type seat struct {
+	name, role string
+	region     string
+}
+
+// The roles of nodes, as join tokens name them.
+const coreRole = "core"
+
+// cores are n core nodes in one region.
+func cores(n int) (list []seat) {
+	for i := range n {
+		list = append(list, seat{fmt.Sprintf("n%d", i+1), coreRole, "loopback"})
+	}
+	return list
+}
+
+// node is a process that is ended and started again.
 type node struct {
 	*Process // the present one, or the last
-	name     string
-	dir      string
-	address  string
-	args     []string
-	dialer   *link.Dialer // for its certificate
+	seat
+	ground  *ground
+	dir     string
+	address string
+	args    []string
+	dialer  *link.Dialer // for its certificate
+	reader  *http.Cookie // nil: not signed in yet
 }
 
 // membership is what `GET /cluster` of a node's socket says.
@@ -38,30 +58,29 @@ type membership struct {
 	Leader string `json:"leader"`
 	Nodes  []struct {
 		Node  string `json:"node"`
+		Role  string `json:"role"`
 		Voter bool   `json:"voter"`
 		Up    bool   `json:"up"`
 	} `json:"nodes"`
 }
 
-// healthy bounds the time until a node that was started is a voter among the others.
+// healthy bounds the time until a node that was started is one of the others'.
 const healthy = 20 * time.Second
 
-// openCell starts a cluster of n core nodes in dir with further arguments for
-// `kohe serve`. The caller closes it.
-func openCell(ctx context.Context, dir string, n int, args ...string) (c *cell, err error) {
-	c = &cell{}
+// openCell starts a cluster in dir with further arguments for `kohe serve`. The
+// first node is a core node. The caller closes it.
+func (g *ground) openCell(ctx context.Context, dir string, seats []seat, args ...string) (c *cell, err error) {
+	c = &cell{ground: g}
 	defer func() {
 		if err != nil {
 			c.close()
 		}
 	}()
-	for i := range n {
-		address, err := freeAddress()
-		if err != nil {
+	for _, s := range seats {
+		m := &node{seat: s, ground: g, dir: filepath.Join(dir, s.name), dialer: g.dialer()}
+		if m.address, err = g.address(s.name); err != nil {
 			return c, err
 		}
-		name := fmt.Sprintf("n%d", i+1)
-		m := &node{name: name, dir: filepath.Join(dir, name), address: address, dialer: &link.Dialer{Origin: benchOrigin}}
 		m.args = append([]string{"serve", "--data", m.data(), "--log-level", "info", "--log-format", "json"}, args...)
 		if err := c.enlist(ctx, m); err != nil {
 			return c, err
@@ -81,37 +100,23 @@ func (m *node) data() string { return filepath.Join(m.dir, "data") }
 
 // enlist makes an empty folder the first node, or one more of the others'.
 func (c *cell) enlist(ctx context.Context, m *node) error {
-	where := []string{"--data", m.data(), "--node", m.name, "--address", m.address, "--region", "loopback"}
+	where := []string{"--data", m.data(), "--node", m.name, "--address", m.address, "--region", m.region}
 	if len(c.nodes) == 0 {
-		_, err := command(ctx, append([]string{"cluster", "init"}, where...)...)
+		_, err := c.command(ctx, m.name, append([]string{"cluster", "init"}, where...)...)
 		return err
 	}
-	token, err := command(ctx, "cluster", "token", "--data", c.nodes[0].data())
+	first := c.nodes[0]
+	token, err := c.command(ctx, first.name, "cluster", "token", "--data", first.data(), "--role", m.role)
 	if err != nil {
 		return err
 	}
-	_, err = command(ctx, append([]string{"cluster", "join", token}, where...)...)
+	_, err = c.command(ctx, m.name, append([]string{"cluster", "join", token}, where...)...)
 	return err
-}
-
-// command runs this program to its end and returns what it printed.
-func command(ctx context.Context, args ...string) (string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
-	ctx, cancel := context.WithTimeout(ctx, startTime)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, self, args...).CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("kohe %s: %w\n%s", strings.Join(args, " "), err, out)
-	}
-	return strings.TrimSpace(string(out)), nil
 }
 
 // start starts the node's process at its address.
 func (m *node) start(ctx context.Context) (err error) {
-	m.Process, err = startAt(ctx, m.address, m.dir, m.args...)
+	m.Process, err = m.ground.serve(ctx, m.name, m.address, m.dir, m.args...)
 	return err
 }
 
@@ -121,7 +126,8 @@ func (m *node) status(ctx context.Context) (s membership, err error) {
 	return s, err
 }
 
-// settle waits until every node sees every other one up, voting and led.
+// settle waits until every node sees every other one up and led, and the core
+// nodes voting.
 func (c *cell) settle(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, healthy)
 	defer cancel()
@@ -137,7 +143,7 @@ func (c *cell) settle(ctx context.Context) error {
 }
 
 // leader returns the node that all agree leads; it is an error if any of them
-// cannot be reached or is no voter.
+// cannot be reached or should vote and does not.
 func (c *cell) leader(ctx context.Context) (*node, error) {
 	var leads *node
 	for _, m := range c.nodes {
@@ -154,7 +160,7 @@ func (c *cell) leader(ctx context.Context) (*node, error) {
 			return nil, fmt.Errorf("%s sees %d nodes of %d", m.name, len(s.Nodes), len(c.nodes))
 		}
 		for _, o := range s.Nodes {
-			if !o.Up || !o.Voter {
+			if !o.Up || o.Role == coreRole && !o.Voter {
 				return nil, fmt.Errorf("%s: %s is up: %t, votes: %t", m.name, o.Node, o.Up, o.Voter)
 			}
 		}
@@ -179,7 +185,10 @@ func (c *cell) learn(ctx context.Context) error {
 	return nil
 }
 
-func (m *node) webSocket() string { return "ws://" + m.address + "/kohe/ws" }
+// webSocket returns the node's address for WebSockets: http becomes ws, https wss.
+func (m *node) webSocket() string {
+	return "ws" + strings.TrimPrefix(m.ground.scheme, "http") + "://" + m.address + "/kohe/ws"
+}
 
 // ticket returns a ticket for an agent's hello at this node.
 func (m *node) ticket(ctx context.Context, agent string) (string, error) {
@@ -192,7 +201,9 @@ func (m *node) ticket(ctx context.Context, agent string) (string, error) {
 func (c *cell) close() {
 	for _, m := range c.nodes {
 		_ = m.dialer.Close() // its clients are gone
-		m.Kill()
+		if m.Process != nil {
+			m.Kill()
+		}
 	}
 }
 

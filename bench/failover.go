@@ -55,6 +55,7 @@ const (
 type failover struct {
 	Failover
 	cell   *cell
+	fronts []*node // where people are
 	pairs  []*couple
 	report *Report
 	talks  []*side // the visitors' sides of all sessions that there were
@@ -93,22 +94,26 @@ func (s Failover) faults(ctx context.Context, dir string, report *Report) error 
 		return nil
 	}
 	fmt.Fprintln(s.Progress, "starting three core nodes …")
-	c, err := openCell(ctx, filepath.Join(dir, "cell"), 3, "--opens-per-minute", "1000000", "--links-per-address", "1000000", "--drain", drainFor.String())
+	g, err := loopback()
+	if err != nil {
+		return err
+	}
+	c, err := g.openCell(ctx, filepath.Join(dir, "cell"), cores(3), "--opens-per-minute", "1000000", "--links-per-address", "1000000", "--drain", drainFor.String())
 	if err != nil {
 		return err
 	}
 	defer c.close()
-	r := &failover{Failover: s, cell: c, report: report, runs: map[string][]float64{}}
+	r := &failover{Failover: s, cell: c, fronts: c.nodes, report: report, runs: map[string][]float64{}}
 	if err := r.seed(ctx); err != nil {
 		return err
 	}
-	if err := r.faulty(ctx); err != nil {
+	if err := r.meet(ctx, r.faulty); err != nil {
 		return err
 	}
 	return r.verdict(ctx)
 }
 
-// couples are the ordered pairs of nodes: the visitor's, the agent's.
+// couples are the ordered pairs of three fronts: the visitor's, the agent's.
 var couples = [...][2]int{{0, 1}, {1, 2}, {2, 0}, {1, 0}, {2, 1}, {0, 2}}
 
 // seed makes the site, a department with one agent for each couple, and a
@@ -134,9 +139,8 @@ func (r *failover) seed(ctx context.Context) error {
 	return r.cell.learn(ctx)
 }
 
-// faulty opens the couples' connections, and causes one fault after another
-// until the span is over.
-func (r *failover) faulty(ctx context.Context) error {
+// meet opens the couples' connections, for as long as f runs.
+func (r *failover) meet(ctx context.Context, f func(context.Context) error) error {
 	ctx, stop := context.WithCancel(ctx)
 	var people sync.WaitGroup
 	defer people.Wait()
@@ -151,6 +155,11 @@ func (r *failover) faulty(ctx context.Context) error {
 			people.Go(func() { p.speak(ctx) })
 		}
 	}
+	return f(ctx)
+}
+
+// faulty causes one fault after another until the span is over.
+func (r *failover) faulty(ctx context.Context) error {
 	kinds := []fault{leaderKill, edgeKill, drain}
 	for until := time.Now().Add(r.Span); time.Now().Before(until); r.count++ {
 		if err := r.renew(ctx); err != nil {
@@ -164,8 +173,7 @@ func (r *failover) faulty(ctx context.Context) error {
 }
 
 func (r *failover) patron(role relay.Role, agent string, at int) *patron {
-	nodes := r.cell.nodes
-	ring := append(slices.Clone(nodes[at:]), nodes[:at]...)
+	ring := slices.Concat(r.fronts[at:], r.fronts[:at])
 	return &patron{role: role, agent: agent, ring: ring, transport: r.Over, kick: make(chan struct{}, 1)}
 }
 
@@ -233,7 +241,11 @@ func (c *couple) renew(ctx context.Context, visitor, agent *side) error {
 
 // atHome waits until both are connected to their own nodes.
 func (c *couple) atHome(ctx context.Context) error {
-	for !c.visitor.isHome() || !c.agent.isHome() {
+	for tries := 1; !c.visitor.isHome() || !c.agent.isHome(); tries++ {
+		if tries%50 == 0 { // a busy machine did not let them in: look every 20 ms, try every second
+			c.visitor.home()
+			c.agent.home()
+		}
 		if err := sleepUntil(ctx, time.Now().Add(look)); err != nil {
 			return fmt.Errorf("not at home: %w", err)
 		}
@@ -289,9 +301,9 @@ func (r *failover) one(ctx context.Context, f fault) error {
 	victim := leader
 	if f != leaderKill {
 		r.turn++
-		i := r.turn % len(r.cell.nodes)
-		if victim = r.cell.nodes[i]; f == edgeKill && victim == leader {
-			victim = r.cell.nodes[(i+1)%len(r.cell.nodes)]
+		i := r.turn % len(r.fronts)
+		if victim = r.fronts[i]; f == edgeKill && victim == leader {
+			victim = r.fronts[(i+1)%len(r.fronts)]
 		}
 	}
 	switch f {

@@ -18,7 +18,11 @@ const (
 // idle adds what each of six nodes costs that does nothing, in percent of a core.
 func (s Failover) idle(ctx context.Context, dir string, report *Report) error {
 	fmt.Fprintf(s.Progress, "starting a mesh of %d nodes, idle for %s …\n", meshNodes, s.Idle)
-	c, err := openCell(ctx, filepath.Join(dir, "mesh"), meshNodes)
+	g, err := loopback()
+	if err != nil {
+		return err
+	}
+	c, err := g.openCell(ctx, filepath.Join(dir, "mesh"), cores(meshNodes))
 	if err != nil {
 		return err
 	}

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,12 +20,13 @@ import (
 	"kohe/edge/api"
 )
 
-// Process is a server under test: a process of its own on loopback.
+// Process is a server under test: a process of its own.
 type Process struct {
-	Base string // "http://127.0.0.1:PORT"
+	Base string // such as http://127.0.0.1:PORT
 	Data string // a node's data folder
 	cmd  *exec.Cmd
 	log  *journal
+	http *http.Client
 }
 
 // journal is what a process writes to its log, read while it does.
@@ -57,36 +58,30 @@ const startTime = 20 * time.Second
 // Start runs this program with args on a free port of loopback, which follows
 // as --listen, and waits until it answers.
 func Start(ctx context.Context, dir string, args ...string) (*Process, error) {
-	address, err := freeAddress()
+	g, err := loopback()
 	if err != nil {
 		return nil, err
 	}
-	return startAt(ctx, address, dir, args...)
-}
-
-// freeAddress returns an address of loopback whose port is free.
-func freeAddress() (string, error) {
-	port, err := freePort()
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), err
-}
-
-// startAt is Start at an address.
-func startAt(ctx context.Context, address, dir string, args ...string) (*Process, error) {
-	self, err := os.Executable()
+	address, err := g.address("")
 	if err != nil {
 		return nil, err
 	}
-	p := &Process{Base: "http://" + address, Data: filepath.Join(dir, "data"), log: &journal{}}
-	p.cmd = exec.Command(self, append(args, "--listen", address)...)
+	return g.serve(ctx, "", address, dir, args...)
+}
+
+// serve is Start of a node at an address of the ground.
+func (g *ground) serve(ctx context.Context, name, address, dir string, args ...string) (*Process, error) {
+	p := &Process{Base: g.scheme + "://" + address, Data: filepath.Join(dir, "data"), log: &journal{}, http: g.http}
+	p.cmd = exec.Command(g.program, slices.Concat(args, g.args, []string{"--listen", address})...)
 	p.cmd.Stdout, p.cmd.Stderr = io.Discard, p.log
 	p.cmd.Env = append(os.Environ(), "KOHE_LOG_LEVEL=warn", "KOHE_PUBLIC_URL="+p.Base) // not localhost: a browser would try ::1 first
-	if err := p.cmd.Start(); err != nil {
+	if err := g.start(name, p.cmd); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	for {
-		answer, err := http.Get(p.Base + "/healthz")
+		answer, err := p.http.Get(p.Base + "/healthz")
 		if err == nil {
 			answer.Body.Close()
 			if answer.StatusCode == http.StatusOK {
@@ -100,23 +95,6 @@ func startAt(ctx context.Context, address, dir string, args ...string) (*Process
 			return nil, fmt.Errorf("%s did not start: %w\n%s", strings.Join(args, " "), ctx.Err(), p.log)
 		}
 	}
-}
-
-// freePort returns a port that is free on UDP and TCP now.
-func freePort() (int, error) {
-	for range 50 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return 0, err
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		u, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
-		l.Close()
-		if err == nil {
-			return port, u.Close()
-		}
-	}
-	return 0, errors.New("no free port on loopback")
 }
 
 // Stop ends the process and waits for it.
@@ -155,7 +133,7 @@ func (p *Process) CPU() (time.Duration, error) {
 
 // baselineMemory is Memory of the minimal relay, which has no socket.
 func (p *Process) baselineMemory() (int64, error) {
-	answer, err := http.Get(p.Base + "/memory")
+	answer, err := p.http.Get(p.Base + "/memory")
 	if err != nil {
 		return 0, err
 	}

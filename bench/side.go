@@ -1,6 +1,9 @@
 package bench
 
 import (
+	"cmp"
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -11,7 +14,7 @@ import (
 )
 
 // side is what one participant of a session has said and knows of it, by the
-// rules of relay/wire/PROTOCOL.md "Messages and ticks".
+// rules of relay/wire/PROTOCOL.md "Messages and ticks", as the browser's does.
 type side struct {
 	session relay.ID
 	role    relay.Role
@@ -20,11 +23,12 @@ type side struct {
 
 	mu       sync.Mutex // guards what follows
 	accepted bool
-	said     []utterance    // by id
-	acked    int            // those before it are acknowledged on this link
-	epoch    uint32         // the newest known
-	stored   uint64         // last stored number known
-	refusals map[string]int // what a node would not take, and why
+	said     []utterance // by id
+	acked    int         // those before it are acknowledged on this link
+	seen     map[identity]*entry
+	loose    map[identity]*entry // of them, those that are not known to be stored
+	last     step                // what was last said to be stored
+	refusals map[string]int      // what a node would not take, and why
 }
 
 // utterance is a message: the times are zero until it has come so far.
@@ -32,17 +36,39 @@ type utterance struct {
 	said, sent  time.Time // first, and on the present link
 	acked       bool      // on the present link
 	heard, kept time.Time // by the other side; stored, as its author was told
-	seq         uint64
-	under       uint32 // the newest epoch known when its place came
+}
+
+// identity is what names a message in its session.
+type identity struct {
+	role relay.Role // of its author
+	id   string
+}
+
+// step is a place in the order.
+type step struct {
+	epoch uint32
+	seq   uint64
+}
+
+// entry is a message as this participant was last told of it.
+type entry struct {
+	identity
+	step
 }
 
 // newTalk returns the two sides of a new session.
 func newTalk() (visitor, agent *side) {
 	id := relay.NewID()
-	visitor = &side{session: id, role: relay.RoleVisitor, refusals: map[string]int{}, active: make(chan struct{})}
-	agent = &side{session: id, role: relay.RoleAgent, refusals: map[string]int{}, active: make(chan struct{}), other: visitor}
-	visitor.other = agent
+	visitor, agent = newSide(id, relay.RoleVisitor), newSide(id, relay.RoleAgent)
+	visitor.other, agent.other = agent, visitor
 	return visitor, agent
+}
+
+func newSide(id relay.ID, role relay.Role) *side {
+	return &side{
+		session: id, role: role, refusals: map[string]int{}, active: make(chan struct{}),
+		seen: map[identity]*entry{}, loose: map[identity]*entry{},
+	}
 }
 
 const filler = " a message of the length that people write when they are helped"
@@ -90,11 +116,33 @@ func (s *side) waiting(now time.Time) time.Duration {
 	return now.Sub(s.said[s.acked].sent)
 }
 
-// resume is what a hello says of the session. All that is stored is known.
+// resume is what a hello says of the session: the unbroken stored prefix.
 func (s *side) resume() wire.Resume {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return wire.Resume{Session: s.session, Epoch: s.epoch, Seq: s.stored}
+	r := wire.Resume{Session: s.session}
+	if prefix := s.prefix(); len(prefix) > 0 {
+		last := prefix[len(prefix)-1]
+		r.Epoch, r.Seq = last.epoch, last.seq
+	}
+	return r
+}
+
+// prefix returns what is known to be stored, from the first on up to the first
+// gap. mu is held.
+func (s *side) prefix() (list []*entry) {
+	for id, e := range s.seen {
+		if s.loose[id] == nil {
+			list = append(list, e)
+		}
+	}
+	slices.SortFunc(list, func(a, b *entry) int { return cmp.Compare(a.seq, b.seq) })
+	for i, e := range list {
+		if e.seq != uint64(i)+1 {
+			return list[:i]
+		}
+	}
+	return list
 }
 
 // take handles a frame of the session. took is how long an acknowledgement
@@ -105,25 +153,26 @@ func (s *side) take(f wire.Frame, now time.Time) (took time.Duration, err error)
 		var v relay.Session
 		if err = wire.Decode(f, &v); err == nil && v.ID == s.session {
 			s.accept(v)
+			s.keep(step{v.Epoch, v.Stored}, now)
 		}
 	case wire.Message:
 		var m relay.Message
-		if err = wire.Decode(f, &m); err != nil || m.Session != s.session || m.Kind != relay.KindText {
+		if err = wire.Decode(f, &m); err != nil || m.Session != s.session {
 			return 0, err
 		}
-		if m.Author.Role == s.role {
-			return s.place(m.ID, m.Epoch, m.Seq, now), nil
+		took = s.place(identity{m.Author.Role, m.ID}, step{m.Epoch, m.Seq}, m.Stored, now)
+		if m.Kind == relay.KindText && m.Author.Role != s.role {
+			s.other.reached(m.ID, now)
 		}
-		s.other.reached(m.ID, now)
 	case wire.Sent:
 		var v wire.SentPayload
 		if err = wire.Decode(f, &v); err == nil && v.Session == s.session {
-			took = s.place(v.ID, v.Epoch, v.Seq, now)
+			took = s.place(identity{s.role, v.ID}, step{v.Epoch, v.Seq}, false, now)
 		}
 	case wire.Stored:
 		var v wire.StoredPayload
 		if err = wire.Decode(f, &v); err == nil && v.Session == s.session {
-			s.keep(v.Epoch, v.Seq, now)
+			s.keep(step{v.Epoch, v.Seq}, now)
 		}
 	}
 	return took, err
@@ -132,14 +181,13 @@ func (s *side) take(f wire.Frame, now time.Time) (took time.Duration, err error)
 func (s *side) accept(v relay.Session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.epoch = max(s.epoch, v.Epoch)
 	if v.State == relay.Active && !s.accepted {
 		s.accepted = true
 		close(s.active)
 	}
 }
 
-// utterance returns a message by its id, nil if there is none. mu is held.
+// utterance returns an own message by its id, nil if there is none. mu is held.
 func (s *side) utterance(id string) *utterance {
 	n, err := strconv.Atoi(id)
 	if err != nil || n < 0 || n >= len(s.said) {
@@ -148,40 +196,67 @@ func (s *side) utterance(id string) *utterance {
 	return &s.said[n]
 }
 
-// place notes where a message is among the others.
-func (s *side) place(id string, epoch uint32, seq uint64, now time.Time) time.Duration {
+// place notes where a message is among the others, in the stead of an older
+// place.
+func (s *side) place(what identity, at step, stored bool, now time.Time) (took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.epoch = max(s.epoch, epoch)
-	u := s.utterance(id)
-	if u == nil {
-		return 0
+	if u := s.utterance(what.id); u != nil && what.role == s.role && !u.acked {
+		u.acked, took = true, now.Sub(u.sent)
 	}
-	first := !u.acked
-	u.acked = true
-	if u.kept.IsZero() {
-		u.seq, u.under = seq, s.epoch
-		if s.stored >= seq {
-			u.kept = now
-		}
+	e, loose := s.seen[what], s.loose[what] != nil
+	if e != nil && (!loose || !stored && e.epoch > at.epoch) {
+		return took
 	}
-	if !first {
-		return 0
+	e = &entry{what, at}
+	s.seen[what], s.loose[what] = e, e
+	if stored || s.reaches(e) {
+		s.settle(e, now)
 	}
-	return now.Sub(u.sent)
+	return took
 }
 
-// keep notes that everything up to seq is stored. What an older origin numbered
-// counts only if it was heard of since the newer one claimed.
-func (s *side) keep(epoch uint32, seq uint64, now time.Time) {
+// reaches says whether what was last said to be stored holds an entry: another
+// epoch's word says nothing of it, as its place may be another message's.
+func (s *side) reaches(e *entry) bool {
+	return e.seq != 0 && e.epoch == s.last.epoch && e.seq <= s.last.seq
+}
+
+// settle notes that a message is stored. mu is held.
+func (s *side) settle(e *entry, now time.Time) {
+	delete(s.loose, e.identity)
+	if u := s.utterance(e.id); u != nil && e.role == s.role && u.kept.IsZero() {
+		u.kept = now
+	}
+}
+
+// keep notes that everything of an epoch up to a place is stored.
+func (s *side) keep(at step, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.epoch, s.stored = max(s.epoch, epoch), max(s.stored, seq)
-	for n := range s.said {
-		if u := &s.said[n]; u.kept.IsZero() && u.seq != 0 && u.seq <= seq && u.under >= epoch {
-			u.kept = now
+	s.last = at
+	for _, e := range s.loose {
+		if s.reaches(e) {
+			s.settle(e, now)
 		}
 	}
+}
+
+// differs says how what the participant sees as stored differs from the
+// transcript, nil if it does not.
+func (s *side) differs(transcript []relay.Message) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	prefix := s.prefix()
+	if len(prefix) != len(transcript) {
+		return fmt.Errorf("the %s in %s sees %d stored messages of %d", s.role, s.session, len(prefix), len(transcript))
+	}
+	for i, m := range transcript {
+		if want := (entry{identity{m.Author.Role, m.ID}, step{m.Epoch, m.Seq}}); *prefix[i] != want {
+			return fmt.Errorf("the %s in %s sees %v, stored is %v", s.role, s.session, *prefix[i], want)
+		}
+	}
+	return nil
 }
 
 // reached notes that the other side has a message of this one.

@@ -26,28 +26,12 @@ func (r *failover) verdict(ctx context.Context) error {
 	if err := r.cell.settle(ctx); err != nil {
 		return err
 	}
-	var stored, unsaved, lost, doubled, refused int
-	reasons := map[string]int{}
-	transcripts := map[string][]relay.Message{} // by session: as the first node has it
-	for _, m := range r.cell.nodes {
-		session, err := m.signIn(ctx)
-		if err != nil {
-			return err
-		}
-		for _, visitor := range r.talks {
-			list, err := m.transcript(ctx, session, visitor.session)
-			if err != nil {
-				return err
-			}
-			l, d := compare(list, visitor, visitor.other)
-			lost, doubled = lost+l, doubled+d
-			id := visitor.session.String()
-			if first, ok := transcripts[id]; ok && !slices.Equal(first, list) {
-				return fmt.Errorf("session %s: the transcripts differ: %d messages at %s, %d at %s", id, len(first), r.cell.nodes[0].name, len(list), m.name)
-			}
-			transcripts[id] = list
-		}
+	_, lost, doubled, err := r.judge(ctx, r.talks)
+	if err != nil {
+		return err
 	}
+	var stored, unsaved, refused int
+	reasons := map[string]int{}
 	for _, visitor := range r.talks {
 		for _, s := range []*side{visitor, visitor.other} {
 			s.mu.Lock()
@@ -83,6 +67,34 @@ func (r *failover) verdict(ctx context.Context) error {
 	return nil
 }
 
+// judge reads the transcripts of sessions, by their visitors' sides, at every
+// core node, which have to be the same.
+func (r *failover) judge(ctx context.Context, talks []*side) (all map[*side][]relay.Message, lost, doubled int, err error) {
+	all = map[*side][]relay.Message{}
+	for _, m := range r.cell.nodes {
+		if m.role != coreRole {
+			continue
+		}
+		session, err := m.signIn(ctx)
+		if err != nil {
+			return nil, 0, 0, err
+		}
+		for _, visitor := range talks {
+			list, err := m.transcript(ctx, session, visitor.session)
+			if err != nil {
+				return nil, 0, 0, err
+			}
+			l, d := compare(list, visitor, visitor.other)
+			lost, doubled = lost+l, doubled+d
+			if first, ok := all[visitor]; ok && !slices.Equal(first, list) {
+				return nil, 0, 0, fmt.Errorf("session %s: the transcripts differ: %d messages at %s, %d at %s", visitor.session, len(first), r.cell.nodes[0].name, len(list), m.name)
+			}
+			all[visitor] = list
+		}
+	}
+	return all, lost, doubled, nil
+}
+
 // figures adds median, p95 and max of every measure.
 func (r *failover) figures() {
 	for _, id := range slices.Sorted(maps.Keys(r.runs)) {
@@ -97,10 +109,6 @@ func (r *failover) figures() {
 // compare counts what both sides were told is stored and the transcript lacks,
 // and what it holds twice.
 func compare(transcript []relay.Message, sides ...*side) (lost, doubled int) {
-	type identity struct {
-		role relay.Role
-		id   string
-	}
 	times := map[identity]int{}
 	for _, m := range transcript {
 		if m.Kind == relay.KindText {
@@ -124,6 +132,9 @@ func compare(transcript []relay.Message, sides ...*side) (lost, doubled int) {
 
 // signIn signs the supervisor in at the node.
 func (m *node) signIn(ctx context.Context) (*http.Cookie, error) {
+	if m.reader != nil {
+		return m.reader, nil // a restart honours it
+	}
 	body, err := json.Marshal(map[string]string{"name": reader, "password": readerPassword})
 	if err != nil {
 		return nil, err
@@ -133,7 +144,7 @@ func (m *node) signIn(ctx context.Context) (*http.Cookie, error) {
 		return nil, err
 	}
 	request.Header.Set("X-Kohe", "1") // the console says so, other sites cannot
-	answer, err := http.DefaultClient.Do(request)
+	answer, err := m.http.Do(request)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +152,8 @@ func (m *node) signIn(ctx context.Context) (*http.Cookie, error) {
 	if answer.StatusCode != http.StatusOK || len(answer.Cookies()) == 0 {
 		return nil, fmt.Errorf("sign in at %s: %s", m.name, answer.Status)
 	}
-	return answer.Cookies()[0], nil
+	m.reader = answer.Cookies()[0]
+	return m.reader, nil
 }
 
 // transcript reads a whole transcript at the node.
@@ -153,7 +165,7 @@ func (m *node) transcript(ctx context.Context, as *http.Cookie, id relay.ID) (al
 			return nil, err
 		}
 		request.AddCookie(as)
-		answer, err := http.DefaultClient.Do(request)
+		answer, err := m.http.Do(request)
 		if err != nil {
 			return nil, err
 		}

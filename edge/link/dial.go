@@ -32,6 +32,12 @@ type Dialer struct {
 	Hashes []string    // certificates to accept instead, as Welcome gives them
 	Origin string
 
+	// Packets opens the UDP socket of WebTransport and Dial the connections of
+	// WebSocket, where clients are in another network than this process; nil:
+	// the system's.
+	Packets func() (net.PacketConn, error)
+	Dial    func(ctx context.Context, network, addr string) (net.Conn, error)
+
 	mu   sync.Mutex // guards what follows
 	quic *quic.Transport
 	wt   *webtransport.Transport
@@ -67,7 +73,7 @@ func (d *Dialer) WebSocket(ctx context.Context, url string, hello wire.HelloPayl
 
 func (d *Dialer) webSocket(ctx context.Context, url string) (*wsTransport, error) {
 	dial := func(ctx context.Context) (*wsLane, error) {
-		client := &http.Client{Transport: &http.Transport{TLSClientConfig: d.tls()}}
+		client := &http.Client{Transport: &http.Transport{TLSClientConfig: d.tls(), DialContext: d.Dial}}
 		conn, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{
 			HTTPClient: client, HTTPHeader: d.header(), Subprotocols: []string{Subprotocol},
 		})
@@ -113,7 +119,11 @@ func (d *Dialer) transport() (*webtransport.Transport, error) {
 	if d.wt != nil {
 		return d.wt, nil
 	}
-	socket, err := net.ListenUDP("udp", nil)
+	open := d.Packets
+	if open == nil {
+		open = func() (net.PacketConn, error) { return net.ListenUDP("udp", nil) }
+	}
+	socket, err := open()
 	if err != nil {
 		return nil, err
 	}
