@@ -75,14 +75,18 @@ func (c *cluster) dialCanary(ctx context.Context, id, address string) (net.Conn,
 	return conn, nil
 }
 
-// died hears that another node's process has ended.
-func (c *cluster) died(id string) {
-	c.log.Warn("the process of a node has ended", "node", id)
+// died hears that another node's process has ended, for certain or as it seems.
+func (c *cluster) died(id string, certain bool) {
+	c.log.Warn("the process of a node has ended", "node", id, "certain", certain)
 	c.mu.Lock()
 	c.dead[id] = true
 	c.mu.Unlock()
 	if cell := c.cell.Load(); cell != nil {
-		cell.Node().Suspect(id)
+		if certain {
+			cell.Node().Dead(id)
+		} else {
+			cell.Node().Suspect(id)
+		}
 	}
 	c.peers.Gone(id)
 	for _, n := range c.members() {

@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -38,7 +38,7 @@ func newMemNet(seed uint64) *memNet {
 	}
 }
 
-var errRefused = errors.New("connection refused")
+var errRefused error = syscall.ECONNREFUSED
 
 // setWeather changes what packets are up against.
 func (n *memNet) setWeather(w weather) {

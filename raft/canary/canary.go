@@ -2,7 +2,8 @@
 // one idle TCP connection to each peer; when the process at the other end dies
 // its kernel closes the connection, long before a timeout would notice. A link
 // that breaks and cannot be dialled again at once makes its peer suspect; the
-// next one that can be dialled makes it trusted again.
+// next one that can be dialled makes it trusted again. Where the peer's kernel
+// refuses the dial, its process has ended for certain.
 //
 // A peer whose machine loses power or its network is not noticed here: nothing
 // closes the link. That is left to Raft's own timers.
@@ -13,15 +14,19 @@ package canary
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 )
 
 // Times of a link.
 const (
 	redialWithin = 100 * time.Millisecond // a broken link that takes longer makes its peer suspect
+	closing      = 20 * time.Millisecond  // after a break, a dial that is not refused is tried again
+	moment       = time.Millisecond       // after this
 	dialWithin   = 2 * time.Second        // later attempts
 	firstPause   = 50 * time.Millisecond
 	lastPause    = time.Second // also what a link has to last to be dialled again without a pause
@@ -34,10 +39,12 @@ const MaxHeld = 64
 type Config struct {
 	// Dial opens a link to a peer, whose end gives it to Hold.
 	Dial func(ctx context.Context, id, address string) (net.Conn, error)
-	// Lost is called when the process of a peer seems to have ended, and Found
-	// when the first link to it stands, or one after Lost. One goroutine a peer
-	// calls them; they must return soon and must not call the Flock.
-	Lost, Found func(id string)
+	// Lost is called when the process of a peer seems to have ended, for certain
+	// or not, and Found when the first link to it stands, or one after Lost. One
+	// goroutine a peer calls them; they must return soon and must not call the
+	// Flock.
+	Lost  func(id string, certain bool)
+	Found func(id string)
 }
 
 // Flock watches peers. Its methods may be called from any goroutine.
@@ -89,6 +96,7 @@ func (f *Flock) Watch(peers map[string]string) {
 func (f *Flock) watch(ctx context.Context, id, address string) {
 	known, suspect := false, false // nobody is suspected who was never there
 	limit, pause := dialWithin, firstPause
+	var broken time.Time // when a link did that had lasted
 	for ctx.Err() == nil {
 		conn, err := f.dial(ctx, id, address, limit)
 		if err == nil {
@@ -99,21 +107,31 @@ func (f *Flock) watch(ctx context.Context, id, address string) {
 			began := time.Now()
 			listen(ctx, conn)
 			if time.Since(began) >= lastPause {
-				limit, pause = redialWithin, firstPause
+				limit, pause, broken = redialWithin, firstPause, time.Now()
 				continue
 			}
+		} else if !refused(err) && time.Since(broken) < closing {
+			sleep(ctx, moment) // the kernel is still closing the sockets of that process, one by one
+			continue
 		} else if known && !suspect && ctx.Err() == nil {
 			suspect = true
-			f.config.Lost(id)
+			f.config.Lost(id, refused(err))
 		}
 		limit = dialWithin
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-			pause = min(2*pause, lastPause)
-		}
+		sleep(ctx, pause)
+		pause = min(2*pause, lastPause)
 	}
 }
+
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// refused reports whether nobody listens at a peer's address any more.
+func refused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
 
 func (f *Flock) dial(ctx context.Context, id, address string, limit time.Duration) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)

@@ -31,7 +31,13 @@ func open(t *testing.T, addr string) *nest {
 		Dial: func(ctx context.Context, _, address string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "tcp", address)
 		},
-		Lost:  func(id string) { n.news <- "lost " + id },
+		Lost: func(id string, certain bool) {
+			if certain {
+				n.news <- "lost " + id
+			} else {
+				n.news <- "perhaps lost " + id
+			}
+		},
 		Found: func(id string) { n.news <- "found " + id },
 	})
 	n.running.Go(func() {

@@ -59,18 +59,24 @@ func Open(c Config) (*Cell, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open cell: %w", errors.Join(err, disk.Close()))
 	}
-	f, k := feed.Open(), newMark(s.Applied)
+	f, k, reign := feed.Open(), newMark(s.Applied), newReign()
 	n, err := node.Open(node.Config{
 		ID: c.NodeID, Disk: disk, Prefix: []byte(raftPrefix), Machine: machine{s, disk, f, k},
 		Transport: c.Transport, Join: c.Join, Timing: c.Timing, Trailing: c.Trailing, Logger: c.Logger,
-		LeaderChanged: c.LeaderChanged, MembersChanged: c.MembersChanged,
+		LeaderChanged: func(id, address string) {
+			reign.change()
+			if c.LeaderChanged != nil {
+				c.LeaderChanged(id, address)
+			}
+		},
+		MembersChanged: c.MembersChanged,
 	})
 	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("open cell: %w", errors.Join(err, disk.Close()))
 	}
 	client := newClient(n, disk.Err, s.Read(), f, k)
-	client.forward = c.Forward
+	client.forward, client.reign = c.Forward, reign
 	return &Cell{Client: client, disk: disk, state: s, node: n}, nil
 }
 

@@ -49,6 +49,7 @@ type Client struct {
 	reader  *state.Reader
 	feed    *feed.Feed
 	mark    *mark
+	reign   *reign
 	forward Forward // nil: this member always leads
 
 	closing context.Context // ends waits for a leader
@@ -72,7 +73,7 @@ type Stats struct {
 }
 
 func newClient(m member, health func() error, r *state.Reader, f *feed.Feed, k *mark) *Client {
-	c := &Client{packs: &packer{member: m}, health: health, reader: r, feed: f, mark: k, links: map[string]*link{}}
+	c := &Client{packs: &packer{member: m}, health: health, reader: r, feed: f, mark: k, reign: newReign(), links: map[string]*link{}}
 	c.closing, c.stop = context.WithCancel(context.Background())
 	c.served, c.cut = context.WithCancel(context.Background())
 	return c
@@ -134,11 +135,13 @@ func (c *Client) release(size int) {
 	c.running.Done()
 }
 
-// settle proposes a command until it is settled or there is no sense in it.
+// settle proposes a command until it is settled or there is no sense in it. It
+// pauses before it proposes it again, but no longer than the reign lasts.
 func (c *Client) settle(ctx context.Context, data []byte) state.Result {
 	until := time.Now().Add(settleFor)
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		result, err := c.apply(ctx, data)
+		reign := c.reign.present()
+		result, err := c.apply(ctx, reign, data)
 		if err == nil {
 			return result
 		}
@@ -147,6 +150,8 @@ func (c *Client) settle(ctx context.Context, data []byte) state.Result {
 		}
 		select {
 		case <-time.After(pause):
+		case <-reign.Done():
+			pause = firstPause
 		case <-ctx.Done():
 			return state.Result{Err: unavailable(ctx.Err())}
 		case <-c.closing.Done():

@@ -168,8 +168,11 @@ func (c *Client) answer(data []byte) []byte {
 }
 
 // ask has the leader settle a command.
-func (c *Client) ask(ctx context.Context, leader string, data []byte) (state.Result, error) {
-	answer, err := c.link(leader).ask(ctx, data)
+func (c *Client) ask(ctx, reign context.Context, leader string, data []byte) (state.Result, error) {
+	asking, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(reign, cancel)() // a leader that is cut off never answers
+	answer, err := c.link(leader).ask(asking, data)
 	if err != nil {
 		return state.Result{}, fmt.Errorf("ask %s: %w", leader, err)
 	}
@@ -184,10 +187,10 @@ func (c *Client) ask(ctx context.Context, leader string, data []byte) (state.Res
 }
 
 // apply settles a command here, or at the leader.
-func (c *Client) apply(ctx context.Context, data []byte) (state.Result, error) {
+func (c *Client) apply(ctx, reign context.Context, data []byte) (state.Result, error) {
 	result, err := c.packs.apply(data)
 	if other, ok := errors.AsType[*node.NotLeader](err); ok && other.ID != "" && c.forward != nil {
-		return c.ask(ctx, other.ID, data)
+		return c.ask(ctx, reign, other.ID, data)
 	}
 	return result, err
 }

@@ -31,6 +31,50 @@ func pipe() (a, b duplex) {
 	return duplex{ra, wa}, duplex{rb, wb}
 }
 
+func TestAProposalLeavesALeaderThatIsCutOffForTheNextOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		leader := newClient(memberFunc(func([]byte) (any, error) {
+			return state.Result{Value: state.Appended{Seq: 7}}, nil
+		}), healthy, nil, feed.Open(), newMark(func() uint64 { return 1 }))
+		var known atomic.Value
+		known.Store("n1")
+		follower := newClient(memberFunc(func([]byte) (any, error) {
+			return nil, &node.NotLeader{ID: known.Load().(string), Address: "h:1"}
+		}), healthy, nil, feed.Open(), newMark(func() uint64 { return 1 }))
+		follower.forward = func(_ context.Context, node string) (io.ReadWriteCloser, error) {
+			here, there := pipe()
+			if node == "n2" {
+				go leader.Serve(there)
+			} else {
+				go func() { _, _ = io.Copy(io.Discard, there) }() // and never an answer
+			}
+			return &stream{here, there}, nil
+		}
+		time.AfterFunc(400*time.Millisecond, func() { known.Store(""); follower.reign.change() })
+		time.AfterFunc(500*time.Millisecond, func() { known.Store("n2"); follower.reign.change() })
+		began := time.Now()
+		v, err := follower.Propose(t.Context(), state.Tick{At: 1})
+		if v != any(state.Appended{Seq: 7}) || err != nil || time.Since(began) != 500*time.Millisecond {
+			t.Errorf("%+v, %v after %v; want it stored with the next leader's coming", v, err, time.Since(began))
+		}
+		leader.refuse()
+		follower.refuse()
+	})
+}
+
+// stream is a duplex that can be given up.
+type stream struct {
+	duplex
+	other duplex
+}
+
+func (s *stream) SetDeadline(time.Time) error {
+	_ = s.other.CloseWithError(context.Canceled)
+	return nil
+}
+
+func (s *stream) Reset() { _ = s.CloseWithError(context.Canceled) }
+
 func TestAFollowerHasTheLeaderSettleAndWaitsForItsOwnState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		leader := newClient(memberFunc(func([]byte) (any, error) {

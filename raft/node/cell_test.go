@@ -221,6 +221,87 @@ func TestASilentLeaderThatIsSuspectedIsReplacedAfterTheLease(t *testing.T) {
 	})
 }
 
+func TestALeaderThatIsDeadIsReplacedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, real, "a", "b", "c")
+		for round := range 10 {
+			leader := w.leader().id
+			time.Sleep(5 * time.Second)
+			began := time.Now()
+			left := w.crash(leader)
+			for i, m := range w.list() {
+				if i > 0 && round%2 == 0 {
+					time.Sleep(time.Millisecond) // the kernels tell them one after the other
+				}
+				m.Dead(leader)
+			}
+			now := w.leader()
+			if took := time.Since(began); now.id == leader || took > 60*time.Millisecond {
+				t.Errorf("round %d: %v until %s leads in the place of %s", round, took, now.id, leader)
+			}
+			w.start(left)
+			for _, m := range w.list() {
+				m.Trust(leader)
+			}
+			time.Sleep(5 * time.Second)
+			if still := w.leader().id; still != now.id {
+				t.Errorf("round %d: %s was replaced by %s", round, now.id, still)
+			}
+		}
+		w.close()
+	})
+}
+
+func TestTheFirstToStandWhoseLogIsShorterHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, real, "c", "a", "b") // c leads
+		time.Sleep(time.Second)
+		w.net.part("a", 1)
+		if _, err := w.members["c"].Node.Apply([]byte("not known to a")); err != nil {
+			t.Fatal(err)
+		}
+		w.net.part("c", 2)
+		w.net.part("a", 0)
+		for _, id := range []string{"a", "b"} {
+			w.members[id].Dead("c")
+		}
+		time.Sleep(20 * time.Millisecond)
+		if s := w.members["b"].raft.State(); s != raft.Leader {
+			t.Errorf("b is a %v", s)
+		}
+		w.net.part("c", 0)
+		w.close()
+	})
+}
+
+func TestOneWhoIsCalledDeadForNothingIsReplacedAndNothingIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, real, "a", "b", "c")
+		stop := make(chan struct{})
+		var writer sync.WaitGroup
+		writer.Go(func() { w.write(0, stop) })
+		for range 10 {
+			time.Sleep(time.Second)
+			leader := w.leader().id
+			for _, m := range w.list() {
+				if m.id != leader {
+					m.Dead(leader)
+				}
+			}
+			time.Sleep(time.Second)
+			for _, m := range w.list() {
+				m.Trust(leader)
+			}
+		}
+		close(stop)
+		writer.Wait()
+		if err := w.settle(); err != nil {
+			t.Error(err)
+		}
+		w.close()
+	})
+}
+
 // full is a disk that can be full.
 type full struct {
 	mu    sync.Mutex // guards disks

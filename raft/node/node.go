@@ -5,8 +5,8 @@
 // once, whatever is cut off when; that the log is never truncated before the
 // state it fed is durable (raft/DESIGN.md says how); and that the machine's
 // deadlines are proposed while this node leads. A member that is too far behind
-// is sent the state, and one whose leader seems to have died (Suspect) waits no
-// longer than the lease. Open starts the goroutines and Close waits for them.
+// is sent the state, one whose leader seems to have died (Suspect) waits no
+// longer than the lease, and one whose leader has died (Dead) does not wait. Open starts the goroutines and Close waits for them.
 package node
 
 import (
@@ -154,7 +154,8 @@ type Node struct {
 
 	mu       sync.Mutex // guards what follows
 	closed   bool
-	suspects map[raft.ServerID]bool
+	suspects map[raft.ServerID]suspicion
+	hopeless candidacy
 	calls    sync.WaitGroup // that wait for Raft to answer
 }
 
@@ -179,8 +180,9 @@ func open(c Config) (*Node, error) {
 		wire: newWire(c.Transport, c.Disk), timing: c.Timing.orDefault(),
 		wake: make(chan struct{}, 1), configured: make(chan struct{}, 1),
 		suspicion: make(chan struct{}, 1), changing: make(chan struct{}, 1),
-		ready: make(chan struct{}), suspects: map[raft.ServerID]bool{},
+		ready: make(chan struct{}), suspects: map[raft.ServerID]suspicion{},
 	}
+	n.wire.candidate = n.judge
 	n.tell.leader, n.tell.members = c.LeaderChanged, c.MembersChanged
 	var err error
 	if n.store, err = logstore.New(c.Disk, c.Prefix); err != nil {

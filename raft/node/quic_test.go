@@ -110,14 +110,18 @@ func openCore(t testing.TB, id, addr, dir string, config *tls.Config, join bool)
 		Dial: func(ctx context.Context, _, to string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "tcp", to)
 		},
-		Lost: func(id string) {
+		Lost: func(id string, certain bool) {
 			n := c.node.Load()
 			for _, m := range n.Members() {
 				if m.ID == id {
 					c.net.Gone(raft.ServerAddress(m.Address))
 				}
 			}
-			n.Suspect(id)
+			if certain {
+				n.Dead(id)
+			} else {
+				n.Suspect(id)
+			}
 		},
 		Found: func(id string) { c.node.Load().Trust(id) },
 	})

@@ -16,15 +16,21 @@ const (
 	// Ready and after it.
 	catchingUp = 20 * time.Millisecond
 	settled    = time.Second
+	moment     = time.Millisecond
 	// turns is into how many parts of the lease the members' elections are
 	// spread when a leader is suspected: two at once would split the votes.
 	turns = 8
+	// stands is the same of a leader that is dead. A turn is a whole lease: there
+	// is no pre-vote, a candidate has its term and its vote to sync and perhaps to
+	// dial before the next hears of it, and an election that two spoil costs more.
+	stands = 1
 )
 
 // watcher is what the watch goroutine knows. No other uses it.
 type watcher struct {
 	*Node
 	leader  raft.ServerID
+	last    raft.ServerID // who leads, or led last
 	members []raft.Server
 	target  uint64 // of Ready: what was committed when the first leader was heard; 0: not known yet
 	short   bool   // the timers are
@@ -65,7 +71,7 @@ func (n *Node) watch(ctx context.Context) {
 		w.follow()
 		w.catchUp()
 		if failed != nil {
-			election.Reset(w.hurry())
+			election.Reset(min(w.hurry(), w.stand(ctx)))
 		}
 	}
 }
@@ -80,6 +86,9 @@ func (w *watcher) follow() {
 	}
 	if moved && w.tell.leader != nil {
 		w.tell.leader(string(leader), string(address))
+	}
+	if leader != "" {
+		w.last = leader
 	}
 	w.leader, w.members = leader, members
 }
@@ -137,6 +146,9 @@ func (n *Node) becomeReady() { n.readyOnce.Do(func() { close(n.ready) }) }
 func (w *watcher) hurry() time.Duration {
 	switch {
 	case w.leader == "":
+		if w.suspected(w.last) {
+			w.setTimers(true) // votes that are split are cast again soon
+		}
 		return settled // the election is under way
 	case w.leader == w.id || !w.suspected(w.leader):
 		w.setTimers(false)
@@ -144,7 +156,7 @@ func (w *watcher) hurry() time.Duration {
 	case w.short:
 		return settled
 	}
-	patience := w.timing.Lease + w.turn()
+	patience := w.timing.Lease + w.turn(turns, "")
 	if silence := time.Since(w.raft.LastContact()); silence < patience {
 		return patience - silence
 	}
@@ -152,15 +164,72 @@ func (w *watcher) hurry() time.Duration {
 	return settled
 }
 
-// turn is this member's place among those who may stand for election.
-func (w *watcher) turn() time.Duration {
+// stand stands for election without a pre-vote or a wait, in this member's turn,
+// once the process of the leader has ended: it cannot be disturbed. Where another
+// stood whose log is shorter, the turns begin anew without it. It returns when to
+// look again.
+func (w *watcher) stand(ctx context.Context) time.Duration {
+	s, ok := w.suspicionOf(w.last)
+	if !ok || s.ended.IsZero() || w.disk.Err() != nil || !w.mayStand() {
+		return settled
+	}
+	since, but := s.ended, raft.ServerID("")
+	if w.leader == "" { // somebody stood: whose request for a vote Raft takes makes it forget the leader
+		w.mu.Lock()
+		other := w.hopeless
+		w.mu.Unlock()
+		switch term := w.raft.CurrentTerm(); {
+		case other.term > term && time.Since(other.since) < maxStand:
+			return moment // Raft forgets the leader before it takes the term
+		case other.term != term:
+			return settled
+		}
+		since, but = other.since, other.id
+	}
+	if wait := w.turn(stands, but) - time.Since(since); wait > 0 {
+		return wait
+	}
+	if w.raft.State() == raft.Follower {
+		w.wire.timeoutNow(ctx, w.id)
+	}
+	return settled
+}
+
+// mayStand reports whether this member has a vote.
+func (w *watcher) mayStand() bool {
+	return slices.ContainsFunc(w.members, func(m raft.Server) bool { return m.ID == w.id && m.Suffrage == raft.Voter })
+}
+
+// candidacy is that of a member whose log is shorter than this one's.
+type candidacy struct {
+	id    raft.ServerID
+	term  uint64
+	since time.Time
+}
+
+// judge notes who stands for election and cannot have this member's vote.
+func (n *Node) judge(a *raft.RequestVoteRequest) {
+	last := n.raft.LastIndex()
+	var entry raft.Log
+	if n.store.GetLog(last, &entry) != nil || entry.Term < a.LastLogTerm || entry.Term == a.LastLogTerm && last <= a.LastLogIndex {
+		return // a log that is cut up to a snapshot is not compared
+	}
+	n.mu.Lock()
+	n.hopeless = candidacy{raft.ServerID(a.ID), a.Term, time.Now()}
+	n.mu.Unlock()
+	signal(n.suspicion)
+}
+
+// turn is this member's time among those who may stand for election, if each
+// has a part of the lease.
+func (w *watcher) turn(part time.Duration, but raft.ServerID) time.Duration {
 	before := 0
 	for _, m := range w.members {
-		if m.Suffrage == raft.Voter && m.ID != w.leader && m.ID < w.id {
+		if m.Suffrage == raft.Voter && m.ID != w.last && m.ID != but && m.ID < w.id {
 			before++
 		}
 	}
-	return time.Duration(before) * w.timing.Lease / turns
+	return time.Duration(before) * w.timing.Lease / part
 }
 
 // setTimers makes the timers short, which lets Raft look at once how long the
@@ -187,29 +256,48 @@ func (w *watcher) retire() {
 	_ = w.raft.ReloadConfig(c) // refused only if the lease were longer
 }
 
+// suspicion is what is held against a member.
+type suspicion struct {
+	ended time.Time // when its process was known to have ended; zero: that is not certain
+}
+
 // Suspect says that the process of a member seems to have ended. If it leads
-// and is silent for Timing.Lease, another stands for election at once. Trust
-// takes it back.
-func (n *Node) Suspect(id string) { n.suspect(id, true) }
+// and is silent for Timing.Lease, another stands for election. Trust takes it
+// back.
+func (n *Node) Suspect(id string) { n.suspect(id, suspicion{}) }
+
+// Dead says that the process of a member has ended for certain. If it leads,
+// another stands for election at once. An error in that costs an election, and
+// nothing else. Trust says that it is there again.
+func (n *Node) Dead(id string) {
+	n.suspect(id, suspicion{ended: time.Now()})
+}
 
 // Trust says that a member which was suspected is there.
-func (n *Node) Trust(id string) { n.suspect(id, false) }
-
-func (n *Node) suspect(id string, on bool) {
+func (n *Node) Trust(id string) {
 	n.mu.Lock()
-	if on {
-		n.suspects[raft.ServerID(id)] = true
-	} else {
-		delete(n.suspects, raft.ServerID(id))
-	}
+	delete(n.suspects, raft.ServerID(id))
+	n.mu.Unlock()
+	signal(n.suspicion)
+}
+
+func (n *Node) suspect(id string, s suspicion) {
+	n.mu.Lock()
+	n.suspects[raft.ServerID(id)] = s
 	n.mu.Unlock()
 	signal(n.suspicion)
 }
 
 func (n *Node) suspected(id raft.ServerID) bool {
+	_, ok := n.suspicionOf(id)
+	return ok
+}
+
+func (n *Node) suspicionOf(id raft.ServerID) (s suspicion, ok bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.suspects[id]
+	s, ok = n.suspects[id]
+	return s, ok
 }
 
 // Admits returns nil if the core node called id may take part: if it is a

@@ -23,8 +23,9 @@ type Transport interface {
 
 // Bounds of a transport.
 const (
-	poolSize      = 3           // idle streams to a member: entries, heartbeats, a vote
-	minRPCTimeout = time.Second // answers wait for a sync of the log
+	poolSize      = 3                      // idle streams to a member: entries, heartbeats, a vote
+	minRPCTimeout = time.Second            // answers wait for a sync of the log
+	maxStand      = 100 * time.Millisecond // for Raft to take that this member is to stand; then it is late anyway
 )
 
 // NewTransport returns a Transport over a stream layer, which it closes. A
@@ -47,6 +48,9 @@ type wire struct {
 	disk *logstore.Disk
 	last func() uint64 // index in the log; set before Raft starts
 	rpcs chan raft.RPC
+	// candidate is called with requests for this member's vote, before Raft has
+	// them.
+	candidate func(*raft.RequestVoteRequest)
 	// heard is the highest commit index that a leader has told this member.
 	heard atomic.Uint64
 
@@ -71,9 +75,12 @@ func (w *wire) forward(ctx context.Context) {
 	for {
 		select {
 		case rpc := <-w.Transport.Consumer():
-			if a, ok := rpc.Command.(*raft.AppendEntriesRequest); ok {
+			switch a := rpc.Command.(type) {
+			case *raft.AppendEntriesRequest:
 				w.heard.Store(max(w.heard.Load(), a.LeaderCommitIndex))
 				w.unfollowed()
+			case *raft.RequestVoteRequest:
+				w.candidate(a)
 			}
 			select {
 			case w.rpcs <- rpc:
@@ -83,6 +90,20 @@ func (w *wire) forward(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// timeoutNow has this member stand for election, as a leader asks whom it hands
+// over to: without a pre-vote, and with the votes of those who still believe in
+// a leader.
+func (w *wire) timeoutNow(ctx context.Context, self raft.ServerID) {
+	header := raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(self), Addr: w.EncodePeer(self, w.LocalAddr())}
+	rpc := raft.RPC{Command: &raft.TimeoutNowRequest{RPCHeader: header}, RespChan: make(chan raft.RPCResponse, 1)}
+	ctx, cancel := context.WithTimeout(ctx, maxStand)
+	defer cancel()
+	select {
+	case w.rpcs <- rpc:
+	case <-ctx.Done():
 	}
 }
 
