@@ -33,12 +33,13 @@ var DefaultFailover = Failover{Over: "wt", Span: 180 * time.Second, Idle: time.M
 
 // The load, and the spans of one fault.
 const (
-	easy      = 200 * time.Millisecond  // between two messages of one side
-	hurried   = 30 * time.Millisecond   // the same of those that a fault concerns, while it lasts
-	recovery  = 10 * time.Second        // for the chat to flow again
-	aftermath = 500 * time.Millisecond  // watched once it does
-	calm      = 1500 * time.Millisecond // after a node is back: the canaries need a second
-	drainFor  = time.Second             // kohe serve --drain
+	easy       = 200 * time.Millisecond  // between two messages of one side
+	hurried    = 30 * time.Millisecond   // the same of those that a fault concerns, while it lasts
+	recovery   = 10 * time.Second        // for the chat to flow again
+	aftermath  = 500 * time.Millisecond  // watched once it does
+	beforehand = time.Second             // watched before the leader is killed
+	calm       = 1500 * time.Millisecond // after a node is back: the canaries need a second
+	drainFor   = time.Second             // kohe serve --drain
 )
 
 // fault is one way in which a node goes.
@@ -63,6 +64,7 @@ type failover struct {
 	late   int     // of them, those that the chat did not get over in time
 	turn   int
 	runs   map[string][]float64 // ms, by id
+	chat   map[string][]float64 // ms from said to heard, by what the cell did meanwhile
 }
 
 // couple is a visitor and an agent at different nodes, who talk.
@@ -103,7 +105,7 @@ func (s Failover) faults(ctx context.Context, dir string, report *Report) error 
 		return err
 	}
 	defer c.close()
-	r := &failover{Failover: s, cell: c, fronts: c.nodes, report: report, runs: map[string][]float64{}}
+	r := &failover{Failover: s, cell: c, fronts: c.nodes, report: report, runs: map[string][]float64{}, chat: map[string][]float64{}}
 	if err := r.seed(ctx); err != nil {
 		return err
 	}
@@ -361,6 +363,13 @@ func (r *failover) of(victim *node, visitor, agent bool) (list []*couple) {
 // other nodes, and how the visitors of the leader fare.
 func (r *failover) killLeader(ctx context.Context, victim *node) error {
 	others, own := r.of(victim, false, false), r.of(victim, true, false)
+	quietly := time.Now()
+	for _, c := range others {
+		c.setPace(hurried)
+	}
+	if err := sleepUntil(ctx, quietly.Add(beforehand)); err != nil {
+		return err
+	}
 	asked, gone := r.kill(victim, slices.Concat(others, own))
 	var first time.Time
 	err := r.await(ctx, func() bool { first = firstStored(others, gone); return !first.IsZero() })
@@ -369,7 +378,30 @@ func (r *failover) killLeader(ctx context.Context, victim *node) error {
 	}
 	r.add("leader_kill_ms", first.Sub(asked))
 	r.phases(victim, asked)
-	return r.flows(ctx, "leader_edge_kill_ms", own, asked, gone)
+	if err := r.flows(ctx, "leader_edge_kill_ms", own, asked, gone); err != nil {
+		return err
+	}
+	for _, c := range others {
+		if err := r.await(ctx, func() bool { _, all := longest(c, quietly, first); return all }); err != nil {
+			return fmt.Errorf("a message with %s does not arrive: %w", c.of, err)
+		}
+	}
+	r.delivered("calm", others, quietly, asked)
+	r.delivered("election", others, asked, first)
+	return nil
+}
+
+// delivered notes how long what was said in a span took to the other side.
+func (r *failover) delivered(while string, list []*couple, from, until time.Time) {
+	for _, c := range list {
+		for _, s := range []*side{c.visitor.side, c.agent.side} {
+			for _, u := range s.since(from) {
+				if u.said.Before(until) {
+					r.chat[while] = append(r.chat[while], ms(u.heard.Sub(u.said)))
+				}
+			}
+		}
+	}
 }
 
 // phases reads from the logs of the others when they noticed and elected.

@@ -57,6 +57,7 @@ func (r *failover) verdict(ctx context.Context) error {
 		untold += c.untold
 	}
 	r.figures()
+	r.chatFigures()
 	for _, f := range []struct {
 		id string
 		n  int
@@ -103,6 +104,19 @@ func (r *failover) figures() {
 		r.report.Add(name+".median", "ms", r.runs[id]...)
 		r.report.Add(name+".p95", "ms", percentile(sorted, 95))
 		r.report.Add(name+".max", "ms", sorted[len(sorted)-1])
+	}
+}
+
+// chatFigures adds how long messages took while the cell was well, and while it
+// had no leader.
+func (r *failover) chatFigures() {
+	for _, while := range slices.Sorted(maps.Keys(r.chat)) {
+		sorted := slices.Sorted(slices.Values(r.chat[while]))
+		name := "failover.chat_ms." + while
+		for _, p := range []float64{50, 95, 99} {
+			r.report.Add(fmt.Sprintf("%s.p%.0f", name, p), "ms", percentile(sorted, p))
+		}
+		r.report.Add("failover.chat."+while, "count", float64(len(sorted)))
 	}
 }
 
