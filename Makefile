@@ -11,7 +11,10 @@ FUZZ    ?= 20000x
 FAULTS  ?= 1000
 SEED    ?= 1
 
-.PHONY: run test check bench build clean browsers fuzz e2e simulate
+# Of the cluster in network namespaces.
+KILLS   ?= 50
+
+.PHONY: run test check bench build clean browsers fuzz e2e simulate netns
 
 run: build ## build, then run the demo: shop, console, agents
 	./bin/kohe demo --data ./data
@@ -52,6 +55,10 @@ fuzz: ## each fuzz target, FUZZ runs or seconds (30s before a release)
 simulate: widget/dist/manifest.json ## FAULTS on a cluster in memory: what is stored stays, once; and the tests of that test
 	@set -o pipefail; go test -count=1 -timeout 4h -run '^Test(AClusterUnderFaults|TheSimulation)' -v ./cmd/kohe -faults $(FAULTS) -seed $(SEED) 2>&1 \
 	  | awk '/^simulated:/ { counts = $$0; next } { print } END { print counts }'
+
+netns: widget/dist/manifest.json ## KILLS, and a third as many partitions, of a cluster of processes in network namespaces (Linux, root)
+	@set -o pipefail; go test -count=1 -timeout 2h -run '^TestAClusterInNamespaces' -v ./bench -kills $(KILLS) 2>&1 \
+	  | awk '/^netns: faults/ { counts = $$0; next } { print } END { print counts }'
 
 bench: build ## the published benchmarks on this machine
 	./bin/kohe bench chat --json bench-chat.json
