@@ -2,11 +2,13 @@ package bench
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -31,7 +33,10 @@ type seat struct {
 }
 
 // The roles of nodes, as join tokens name them.
-const coreRole = "core"
+const (
+	coreRole = "core"
+	edgeRole = "edge"
+)
 
 // cores are n core nodes in one region.
 func cores(n int) (list []seat) {
@@ -81,7 +86,7 @@ func (g *ground) openCell(ctx context.Context, dir string, seats []seat, args ..
 		if m.address, err = g.address(s.name); err != nil {
 			return c, err
 		}
-		m.args = append([]string{"serve", "--data", m.data(), "--log-level", "info", "--log-format", "json"}, args...)
+		m.args = append([]string{"serve", "--data", m.data(), "--log-level", cmp.Or(os.Getenv("KOHE_BENCH_LOG"), "info"), "--log-format", "json"}, args...)
 		if err := c.enlist(ctx, m); err != nil {
 			return c, err
 		}
@@ -129,15 +134,21 @@ func (m *node) status(ctx context.Context) (s membership, err error) {
 // settle waits until every node sees every other one up and led, and the core
 // nodes voting.
 func (c *cell) settle(ctx context.Context) error {
+	_, err := c.settledLeader(ctx)
+	return err
+}
+
+// settledLeader is leader, but waits while an election is under way.
+func (c *cell) settledLeader(ctx context.Context) (*node, error) {
 	ctx, cancel := context.WithTimeout(ctx, healthy)
 	defer cancel()
 	for {
-		_, err := c.leader(ctx)
+		m, err := c.leader(ctx)
 		if err == nil {
-			return nil
+			return m, nil
 		}
 		if sleepUntil(ctx, time.Now().Add(20*time.Millisecond)) != nil {
-			return fmt.Errorf("the nodes do not settle: %w", err)
+			return nil, fmt.Errorf("the nodes do not settle: %w", err)
 		}
 	}
 }
@@ -151,11 +162,13 @@ func (c *cell) leader(ctx context.Context) (*node, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", m.name, err)
 		}
-		i := slices.IndexFunc(c.nodes, func(o *node) bool { return o.name == s.Leader })
-		if i < 0 || leads != nil && leads != c.nodes[i] {
-			return nil, fmt.Errorf("%s: %q leads", m.name, s.Leader)
+		if m.role == coreRole { // an edge does not know
+			i := slices.IndexFunc(c.nodes, func(o *node) bool { return o.name == s.Leader })
+			if i < 0 || leads != nil && leads != c.nodes[i] {
+				return nil, fmt.Errorf("%s: %q leads", m.name, s.Leader)
+			}
+			leads = c.nodes[i]
 		}
-		leads = c.nodes[i]
 		if len(s.Nodes) != len(c.nodes) {
 			return nil, fmt.Errorf("%s sees %d nodes of %d", m.name, len(s.Nodes), len(c.nodes))
 		}

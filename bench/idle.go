@@ -43,7 +43,7 @@ func (s Failover) idle(ctx context.Context, dir string, report *Report) error {
 		return err
 	}
 	span := time.Since(began)
-	leader, err := c.leader(ctx)
+	leader, err := c.settledLeader(ctx)
 	if err != nil {
 		return err
 	}

@@ -130,7 +130,7 @@ func (s *storm) round(ctx context.Context, f fault) error {
 	if err := s.renew(ctx); err != nil {
 		return err
 	}
-	leader, err := s.cell.leader(ctx)
+	leader, err := s.cell.settledLeader(ctx)
 	if err != nil {
 		return err
 	}

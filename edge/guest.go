@@ -5,10 +5,13 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"kohe/edge/auth"
 	"kohe/edge/link"
 	"kohe/raft/state"
 	"kohe/relay"
+	"kohe/relay/session"
 	"kohe/relay/wire"
 )
 
@@ -70,14 +73,18 @@ func (e *Edge) enter(ctx context.Context, c *client, r wire.Resume, arrives bool
 	return nil
 }
 
-// visit starts a guest, unless the client is one in that session already.
+// visit starts a guest. If the client is one in that session already, that one
+// takes over what this one has to say.
 func (e *Edge) visit(c *client, g *guest) {
 	g.edge, g.client, g.id, g.moved = e, c, g.resume.Session, make(chan struct{}, 1)
 	watched := g.watch
 	ctx, stop := context.WithCancel(context.Background())
 	g.stop = stop
-	if !c.addGuest(g) {
+	if other := c.addGuest(g); other != g {
 		stop()
+		if other != nil {
+			other.takeFrom(g)
+		}
 		return
 	}
 	e.running.Go(func() {
@@ -92,17 +99,42 @@ func (e *Edge) visit(c *client, g *guest) {
 }
 
 // guests of a client, by session. The client's mu guards them.
-func (c *client) addGuest(g *guest) bool {
+//
+// addGuest returns the guest that the client is now: the given one, one that
+// there was, or nil if the client has left.
+func (c *client) addGuest(g *guest) *guest {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.gone || c.guests[g.id] != nil {
-		return false
-	}
-	if c.guests == nil {
+	switch other := c.guests[g.id]; {
+	case c.gone:
+		return nil
+	case other != nil:
+		return other
+	case c.guests == nil:
 		c.guests = make(map[relay.ID]*guest)
 	}
 	c.guests[g.id] = g
-	return true
+	return g
+}
+
+// takeFrom takes over what a guest that never began was to say and to see.
+func (g *guest) takeFrom(other *guest) {
+	g.mu.Lock()
+	over := g.over
+	for _, u := range other.unsaid {
+		if !over && g.keep(u.say) == nil && g.link != nil {
+			_, _ = g.link.Send(wire.Say, u.say) // a link that ends is followed by another
+		}
+	}
+	g.mu.Unlock()
+	switch {
+	case over: // it is home
+		for _, u := range other.unsaid {
+			_ = g.client.say(u.say, 0) // who cannot say it is told
+		}
+	case other.watch:
+		g.watchCopy(wire.WatchPayload{Session: g.id, On: true})
+	}
 }
 
 func (c *client) removeGuest(g *guest) {
@@ -353,6 +385,8 @@ func (e *Edge) Carried(ctx context.Context, peer link.Peer, hello wire.HelloPayl
 	}
 	c := e.newClient(peer, who, hello)
 	c.in, c.carried = in, true
+	// Its own edge has held it to the rate; what it said to a former origin comes at once.
+	c.asks = rate.NewLimiter(rate.Limit(e.AsksPerSecond), asksBurst*e.AsksPerSecond+session.MaxUnstored)
 	if hello.Page != nil {
 		c.setTab(e.clean(who.Site, *hello.Page))
 	}

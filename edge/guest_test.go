@@ -482,3 +482,32 @@ func TestWhatAnotherEdgeSaysOfAPageIsFilteredAgain(t *testing.T) {
 		return
 	}
 }
+
+func TestWhatIsNotStoredGoesAlongEvenIfTheClientIsAGuestAlready(t *testing.T) {
+	ts := newTowns(t, 2, link.Path{})
+	visitor, agent, id := ts.across("n1", "n2")
+	e := ts.edges["n1"].edge
+	l := e.loaded(id)
+	var tab *client
+	for c := range l.clients {
+		if c.who.Role == relay.RoleVisitor {
+			tab = c
+		}
+	}
+	// Another edge claims the session; before this one has moved out, a change of
+	// the row makes its client a guest with nothing to say.
+	if err := ts.edges["n2"].edge.takeOver(context.Background(), id, 1); err != nil {
+		t.Fatal(err)
+	}
+	unsaid := []unsaid{{say: wire.SayPayload{Session: id, ID: "late", Text: "said to the old origin"}}}
+	ts.origin(id, func(node string, _ uint32) bool { return node == "n2" })
+	for until := time.Now().Add(wait); tab.guest(id) == nil; time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("the visitor's tab is no guest")
+		}
+	}
+	e.visit(tab, &guest{resume: wire.Resume{Session: id}, unsaid: unsaid})
+	await(agent, wire.Message, text("said to the old origin"))
+	visitor.say(id, "v", "and on")
+	await(agent, wire.Message, text("and on"))
+}
