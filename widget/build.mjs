@@ -40,9 +40,10 @@ async function smaller(file) {
 
 const hashed = { format: 'esm', entryNames: '[name]-[hash]' };
 const [capture] = await bundle('capture/index.ts', 'capture', hashed);
+const [guide] = await bundle('guide/index.ts', 'guide', hashed);
 const [chat] = await bundle('visitor/chat.ts', 'chat', {
   ...hashed,
-  define: { CAPTURE_MODULE: JSON.stringify(capture) },
+  define: { CAPTURE_MODULE: JSON.stringify(capture), GUIDE_MODULE: JSON.stringify(guide) },
 });
 const [loader] = await bundle('visitor/loader.ts', 'kohe', {
   format: 'iife',
@@ -54,7 +55,7 @@ const harness = [
   ...(await bundle('mirror/index.ts', 'mirror', { format: 'iife', globalName: 'kohe.mirror' })),
   ...(await bundle('visitor/shorten.ts', 'shorten', { format: 'iife', globalName: 'kohe.shorten' })),
 ];
-for (const file of [loader, chat, capture, 'capture.js']) await smaller(file);
+for (const file of [loader, chat, capture, guide, 'capture.js']) await smaller(file);
 
 writeFileSync(
   `${dist}/manifest.json`,
@@ -63,6 +64,7 @@ writeFileSync(
       loader,
       chat,
       capture,
+      guide,
       console: {
         script: consoleFiles.find((f) => f.endsWith('.js')),
         style: consoleFiles.find((f) => f.endsWith('.css')),
@@ -73,7 +75,7 @@ writeFileSync(
   )}\n`,
 );
 
-for (const file of [loader, chat, capture, ...consoleFiles, ...harness]) {
+for (const file of [loader, chat, capture, guide, ...consoleFiles, ...harness]) {
   const bytes = readFileSync(dist + file);
   console.log(
     `${file.padEnd(28)} ${String(bytes.length).padStart(8)} B ${String(gzipSync(bytes, { level: 9 }).length).padStart(8)} B gzip`,

@@ -118,6 +118,13 @@ func siteCommand() *cobra.Command {
 	add.Flags().BoolVar(&s.MaskAll, "mask-all", false, "mask everything that does not carry data-kohe-unmask")
 	add.Flags().StringSliceVar(&s.Unmask, "unmask", nil, "selectors of what agents may see even so, besides data-kohe-unmask")
 	add.Flags().BoolVar(&s.Canvas, "canvas", false, "agents see what canvases show, two pictures a second")
+	var without []string
+	add.Flags().StringSliceVar(&without, "without", nil, "what agents may not ask for on the site's pages: point, draw, scroll, fill, click")
+	add.PreRun = func(*cobra.Command, []string) {
+		for _, level := range without {
+			s.Without = append(s.Without, relay.Level(level))
+		}
+	}
 	add.Flags().StringSliceVar(&s.Assets, "assets", nil, "other origins that the site's pictures, styles and fonts come from")
 	add.Flags().StringVar(&s.Color, "color", "", "colour of the button, #rrggbb")
 	add.Flags().BoolVar(&s.CoBrowse, "cobrowse", true, "agents may ask to see the page")

@@ -68,7 +68,9 @@ type LocalSite struct {
 	Assets      []string `json:"assets"`
 	Color       string   `json:"color"`
 	CoBrowse    bool     `json:"cobrowse"`
-	Node        string   `json:"node,omitempty"` // where its pages load kohe.js from; in answers only
+
+	Without []relay.Level `json:"without"`        // what no agent may do on its pages
+	Node    string        `json:"node,omitempty"` // where its pages load kohe.js from; in answers only
 }
 
 // NewLocal returns the handler. public is how browsers reach the node.
@@ -265,7 +267,7 @@ func (l *Local) sites(*http.Request, *struct{}) (any, error) {
 	list := []LocalSite{}
 	for _, s := range l.store.AllSites() {
 		list = append(list, LocalSite{ID: s.ID, Name: s.Name, Origins: s.Origins, Departments: s.Departments,
-			Mask: s.Mask, MaskAll: s.MaskAll, Unmask: s.Unmask, Canvas: s.Canvas,
+			Mask: s.Mask, MaskAll: s.MaskAll, Unmask: s.Unmask, Canvas: s.Canvas, Without: s.Without,
 			Assets: s.Assets, Color: s.Color, CoBrowse: s.CoBrowse})
 	}
 	return list, nil
@@ -303,7 +305,7 @@ func (l *Local) addSite(r *http.Request, in LocalSite) (any, error) {
 		}
 	}
 	rows = append(rows, state.Put{Site: &state.Site{ID: in.ID, Customer: customer, Name: in.Name, Origins: in.Origins,
-		Departments: in.Departments, Mask: in.Mask, MaskAll: in.MaskAll, Unmask: in.Unmask, Canvas: in.Canvas,
+		Departments: in.Departments, Mask: in.Mask, MaskAll: in.MaskAll, Unmask: in.Unmask, Canvas: in.Canvas, Without: in.Without,
 		Assets: in.Assets, Color: in.Color, CoBrowse: in.CoBrowse}})
 	for _, put := range rows {
 		put.At = at

@@ -1,7 +1,10 @@
 // What the console needs of its connection and of the mirror. widget/wire's Link
 // and widget/mirror's create are these; dev/ has scripted ones.
 
+import type { Spot } from '../mirror/spot.ts';
 import type { ControlKind, Hello, Payloads } from '../wire/payload.ts';
+
+export type { Spot };
 
 export interface Edge {
   readonly state: 'connecting' | 'open' | 'waiting' | 'closed';
@@ -10,6 +13,7 @@ export interface Edge {
   readonly retryAt: number | null; // ms since 1970 by this computer's clock
   send<K extends ControlKind>(kind: K, payload: Payloads[K]): number;
   on<K extends ControlKind>(kind: K, f: (payload: Payloads[K], seq: number) => void): () => void;
+  sendHand(session: string, record: Uint8Array): void;
   onPage(f: (session: string, message: Uint8Array) => void): () => void;
   onPointer(f: (session: string, record: Uint8Array) => void): () => void;
   onState(f: () => void): () => void;
@@ -29,6 +33,10 @@ export interface Mirror {
   pointer(record: Uint8Array): void;
   /** The name beside the visitor's pointer. */
   setName(name: string): void;
+  /** Whether nodes can be asked for by place; the frame has to be covered while they can. */
+  reach(on: boolean): void;
+  /** What of the page is at a point of the screen. */
+  at(clientX: number, clientY: number): Spot | null;
   /** The element whose box is the visitor's viewport, as wide and high as it is there. */
   view(): HTMLElement;
   close(): void;

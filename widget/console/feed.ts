@@ -39,6 +39,9 @@ export function feed(store: Store, edge: Edge): void {
   edge.on('Mirror', (note) => {
     store.mirrors.value = new Map(store.mirrors.value).set(note.session, note);
   });
+  edge.on('Acted', ({ why }) => {
+    if (why) store.tell(why === 'gone' ? 'tool.gone' : 'tool.barred');
+  });
   edge.on('OK', ({ ref }) => {
     store.answered(ref, null);
   });

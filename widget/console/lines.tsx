@@ -2,7 +2,8 @@
 
 import { useSignal } from '@preact/signals';
 import type { Line, Tick } from '../wire/conversation.ts';
-import type { Message } from '../wire/payload.ts';
+import type { Deed, Level, Message } from '../wire/payload.ts';
+import type { Store } from './store.ts';
 import { linkify } from './text.ts';
 import type { Key } from './texts.ts';
 import { day, sameDay, timeOfDay } from './time.ts';
@@ -138,7 +139,8 @@ function SystemLine({ message, mine }: { message: Message; mine: boolean }) {
   const time = timeOfDay(message.at, store.parts.settings.language.value);
   return (
     <p class={`system-line system-${message.kind}`}>
-      <span>{t(systemKey(message, mine), { name: named(message) || t('role.agent') })}</span> <time>{time}</time>
+      <span>{t(systemKey(message, mine), { name: named(message) || t('role.agent'), what: whatOf(message, t) })}</span>{' '}
+      <time>{time}</time>
     </p>
   );
 }
@@ -147,8 +149,16 @@ function SystemLine({ message, mine }: { message: Message; mine: boolean }) {
 const named = ({ kind, text }: Message): string | undefined =>
   kind === 'joined' || kind === 'left' ? text : undefined;
 
+/** What a level or an act is about: the level's name, the element's. */
+function whatOf({ kind, text = '' }: Message, t: Store['t']['value']): string {
+  const [first = '', rest = ''] = text.split(/ (.*)/s);
+  return kind === 'level' ? t(`level.${first as Level}`) : rest;
+}
+
 /** Returns the text of a message that Kohe itself wrote, in a conversation of one's own or of another agent. */
-export function systemKey({ kind, text }: Message, mine: boolean): Key {
+export function systemKey({ kind, text = '' }: Message, mine: boolean): Key {
+  if (kind === 'level') return `system.level.${text.endsWith(' on') ? 'on' : text.endsWith(' off') ? 'off' : 'no'}`;
+  if (kind === 'act') return `system.act.${text.split(' ', 1)[0] as Deed}`;
   if (kind === 'joined') return 'system.joined';
   if (kind === 'left') return 'system.left';
   if (kind === 'consent') return text === 'on' ? 'system.consentOn' : 'system.consentOff';

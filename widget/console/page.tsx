@@ -4,11 +4,13 @@ import { effect, type Signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Session } from '../wire/payload.ts';
 import { type MirrorState, mirrorState } from './desk.ts';
+import type { Mirror } from './edge.ts';
 import { Icon, type IconName } from './icons.tsx';
 import type { PageSize } from './settings.ts';
 import type { Store } from './store.ts';
 import { clip, shortAddress } from './text.ts';
 import type { Key } from './texts.ts';
+import { Glass, type Tool, Tools } from './tools.tsx';
 import { Empty, Segments, useStore } from './ui.tsx';
 
 const longestLabel = 24; // characters beside the visitor's pointer
@@ -17,6 +19,8 @@ export function PageView({ session }: { session: Session }) {
   const store = useStore();
   const t = store.t.value;
   const drawn = useSignal(false);
+  const mirror = useSignal<Mirror | null>(null);
+  const tool = useSignal<Tool>('look');
   const frame = useRef<HTMLElement>(null);
   const site = store.me.value?.sites.find(({ id }) => id === session.site);
   const state = mirrorState(session, {
@@ -27,7 +31,8 @@ export function PageView({ session }: { session: Session }) {
     drawn: drawn.value,
   });
   const watching = session.consent && session.state === 'active' && state !== 'off';
-  useMirror(store, frame, session, watching, drawn);
+  useMirror(store, frame, session, watching, drawn, mirror);
+  const acts = watching && drawn.value && state === 'live' && store.isMine(session);
 
   return (
     <div class={`page page-${state}`}>
@@ -48,6 +53,7 @@ export function PageView({ session }: { session: Session }) {
             </span>
           )}
         </span>
+        {acts && <Tools tool={tool} session={session} />}
         {watching && drawn.value && <SizeSegments />}
       </header>
       <div class="page-body">
@@ -58,6 +64,14 @@ export function PageView({ session }: { session: Session }) {
           tabIndex={watching ? 0 : -1}
           hidden={!watching}
         />
+        {acts && mirror.value && tool.value !== 'look' && (
+          <Glass
+            tool={tool.value}
+            session={session}
+            mirror={mirror.value}
+            scroll={(x, y) => frame.current?.scrollBy(x, y)}
+          />
+        )}
         {(!watching || !drawn.value) && <NoPage state={state} name={session.name} />}
       </div>
       {state === 'frozen' && (
@@ -132,9 +146,10 @@ function useMirror(
   session: Session,
   watching: boolean,
   drawn: Signal<boolean>,
+  opened: Signal<Mirror | null>,
 ): void {
   const { id, site, name } = session;
-  const opened = store.opened.value;
+  const welcomes = store.opened.value;
   useEffect(() => {
     const box = frame.current;
     if (!watching || !box) return;
@@ -147,6 +162,7 @@ function useMirror(
       onGap: (diverged) => store.watch(id, true, diverged),
     });
     mirror.setName(clip(name, longestLabel));
+    opened.value = mirror;
     const size = () => sizeStage(box, stage, mirror.view(), store.parts.settings.pageSize.value);
     const observer = new ResizeObserver(size);
     const settled = effect(size);
@@ -165,11 +181,12 @@ function useMirror(
       store.pointers.delete(id);
       observer.disconnect();
       settled();
+      opened.value = null;
       mirror.close();
       stage.remove();
       drawn.value = false;
     };
-  }, [id, site, watching, opened]);
+  }, [id, site, watching, welcomes]);
 }
 
 /**

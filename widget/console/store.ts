@@ -3,7 +3,8 @@
 
 import { batch, computed, type Signal, signal } from '@preact/signals';
 import { translator } from '../i18n/index.ts';
-import type { AgentState, AgentView, Hello, Payloads, Session, WireError } from '../wire/payload.ts';
+import { newId } from '../wire/frame.ts';
+import type { Act, AgentState, AgentView, Hello, Level, Payloads, Session, WireError } from '../wire/payload.ts';
 import type { Alerts } from './alerts.ts';
 import { type Api, ApiError, type Ticket } from './api.ts';
 import {
@@ -348,12 +349,27 @@ export class Store {
     this.edge?.send('Watch', { session, on, ...(diverged && { diverged }) });
   }
 
+  /** Asks the visitor for a level. */
+  askLevel(session: Session, level: Level): void {
+    this.ask('Ask', { session: session.id, level }, () => this.tell('tool.asked', { name: session.name }));
+  }
+
+  /** Does something on the visitor's page. */
+  act(act: Omit<Act, 'id'>): void {
+    this.ask('Act', { ...act, id: newId() });
+  }
+
+  /** Shows the visitor where the agent points. */
+  hand(session: string, record: Uint8Array): void {
+    this.edge?.sendHand(session, record);
+  }
+
   kick(): void {
     this.edge?.kick();
   }
 
   /** Sends what is answered by OK or Error; an error is told to the agent. */
-  private ask<K extends 'End' | 'Block' | 'State' | 'Answer'>(
+  private ask<K extends 'End' | 'Block' | 'State' | 'Answer' | 'Ask' | 'Act'>(
     kind: K,
     payload: Payloads[K],
     done: () => void = () => undefined,

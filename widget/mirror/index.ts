@@ -5,7 +5,10 @@ import { all } from '../native.ts';
 import { Cursor } from './cursor.ts';
 import { blank } from './frames.ts';
 import { inflated, Reader } from './reader.ts';
+import { type Spot, spotAt } from './spot.ts';
 import { type Host, Tree, type Viewport } from './tree.ts';
+
+export type { Spot };
 
 export interface Options {
   /** Address of the mirror document (/kohe/mirror/SITE), which brings its own CSP. Without: a blank document. */
@@ -30,6 +33,10 @@ export interface Mirror {
   pointer(record: Uint8Array): void;
   /** The name beside the pointer; empty for none. */
   setName(name: string): void;
+  /** Whether nodes can be asked for by place. While they can, the frame is not inert: cover it. */
+  reach(on: boolean): void;
+  /** What of the page is at a point of the agent's screen. */
+  at(clientX: number, clientY: number): Spot | null;
   /** Fits the page into the container again. It does so by itself when the container changes size. */
   fit(): void;
   readonly scale: number;
@@ -52,6 +59,7 @@ export function create(container: HTMLElement, options: Options = {}): Mirror {
   frame.tabIndex = -1;
   frame.inert = true;
   frame.title = options.title ?? '';
+  frame.addEventListener('focus', () => frame.blur()); // by a Tab while nodes can be asked for
   frame.style.cssText =
     'border:0;display:block;pointer-events:none;color-scheme:light;background:#fff;transform-origin:0 0;width:1024px;height:768px;flex:none';
   const cursor = new Cursor();
@@ -147,6 +155,10 @@ export function create(container: HTMLElement, options: Options = {}): Mirror {
       await frames(1);
     },
     pointer: (record) => cursor.show(new Reader(record)),
+    reach(on) {
+      frame.inert = !on;
+    },
+    at: (clientX, clientY) => spotAt(frame, clientX, clientY),
     setName: (name) => cursor.name(name),
     fit: size,
     get scale() {

@@ -1,13 +1,16 @@
 // The chat, loaded on the click or when a session is on: it joins the session,
 // the window, the shared page and what draws attention.
 
+import type { Guide } from '../guide/guide.ts';
 import { translator } from '../i18n/index.ts';
 import { newId } from '../wire/frame.ts';
 import { Link } from '../wire/link.ts';
-import type { Welcome } from '../wire/payload.ts';
+import type { Payloads, Welcome } from '../wire/payload.ts';
 import { Chime, TitleNews } from './attention.ts';
 import { h, say } from './dom.ts';
+import { Levels } from './levels.ts';
 import { Panel } from './panel.ts';
+import { Permit } from './permit.ts';
 import { Chat } from './session.ts';
 import { type Capture, Share } from './share.ts';
 import type { ChatHandle, Shell } from './shell.ts';
@@ -16,7 +19,8 @@ import { TabWatch } from './tab.ts';
 import { texts } from './texts.ts';
 import { facts, known, note } from './trail.ts';
 
-declare const CAPTURE_MODULE: string; // file name, by build.mjs
+declare const CAPTURE_MODULE: string; // file names, by build.mjs
+declare const GUIDE_MODULE: string;
 
 class Visitor implements ChatHandle {
   private readonly tab = newId(); // this page load's: a duplicated tab is another one
@@ -25,6 +29,9 @@ class Visitor implements ChatHandle {
   private readonly chat: Chat;
   private readonly panel: Panel;
   private readonly share: Share;
+  private readonly levels: Levels;
+  private readonly permit: Permit;
+  private guide: Promise<Guide> | null = null;
   private readonly tabs: TabWatch;
   private readonly titleNews: TitleNews;
   private readonly chime = new Chime();
@@ -69,6 +76,13 @@ class Visitor implements ChatHandle {
         this.changed();
       },
     });
+    this.levels = new Levels(
+      this.link,
+      store,
+      () => this.chat.session,
+      () => this.changed(),
+    );
+    this.permit = new Permit(this.levels, this.t);
     const module = `${settings.node}/kohe/a/${CAPTURE_MODULE}`;
     this.share = new Share(
       this.link,
@@ -79,7 +93,7 @@ class Visitor implements ChatHandle {
         return { mask, maskAll, unmask, canvas };
       },
     );
-    frame.append(this.spoken);
+    frame.append(this.permit.element, this.spoken);
     this.listen();
   }
 
@@ -116,6 +130,10 @@ class Visitor implements ChatHandle {
     const { store, root } = this.shell;
     this.chat.subscribe(() => this.changed());
     this.link.on('Mirror', (mirror) => this.share.named(mirror));
+    this.link.on('Act', (act) => void this.act(act));
+    this.link.onPointer((session, record) => {
+      if (session === this.chat.session?.id && this.levels.has('point')) void this.guided().then((g) => g.hand(record));
+    });
     this.link.on('Welcome', ({ now, site, wt, hashes }) => {
       this.shell.store.save('sessionStorage', 'reach', { wt, hashes });
       this.startedAt = Math.min(this.startedAt, now);
@@ -149,6 +167,26 @@ class Visitor implements ChatHandle {
     });
   }
 
+  /** What shows the agent's hand and does what the agent is let do; loaded when it is needed first. */
+  private guided(): Promise<Guide> {
+    const module = `${this.shell.settings.node}/kohe/a/${GUIDE_MODULE}`;
+    this.guide ??= import(module).then(
+      (loaded) =>
+        new loaded.Guide(
+          this.shell.frame,
+          (id: number) => this.share.find(id),
+          (level: never) => this.levels.has(level),
+        ) as Guide,
+    );
+    return this.guide;
+  }
+
+  private async act(act: Payloads['Act']): Promise<void> {
+    if (act.session !== this.chat.session?.id) return;
+    const why = this.levels.on.length ? (await this.guided()).act(act) : 'refused';
+    this.link.send('Acted', { session: act.session, id: act.id, ...(why && { why }) });
+  }
+
   /** The page goes away, perhaps to come back from the back/forward cache. */
   private leaving(): void {
     const { store } = this.shell;
@@ -177,6 +215,9 @@ class Visitor implements ChatHandle {
   private draw(): void {
     const { chat, panel, shell } = this;
     panel.render();
+    this.permit.render();
+    panel.may(this.levels.on);
+    if (!this.levels.on.length) void this.guide?.then((guide) => guide.clear());
     this.share.allow(chat.shared);
     this.drawLauncher(this.news());
     if (!panel.open) this.restIfOver();

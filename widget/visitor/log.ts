@@ -109,8 +109,16 @@ function eventText(t: ChatTranslate, { kind, text = '' }: Message): string {
     left: 'left',
     consent: text === 'on' ? 'share_on' : 'share_off',
   };
+  if (kind === 'level' || kind === 'act') return deedText(t, kind, text);
   const key = keys[kind];
   return key ? t(key, { name: text }) : '';
+}
+
+/** "fill on": a level that was granted; "fill e-mail": what an agent did, and where. */
+function deedText(t: ChatTranslate, kind: 'level' | 'act', text: string): string {
+  const [first = '', rest = ''] = text.split(/ (.*)/s);
+  const key = (kind === 'level' ? `level_said_${rest}` : `act_${first}`) as ChatText;
+  return t(key, { what: kind === 'level' ? t(`level_${first}` as ChatText) : rest });
 }
 
 export class Log {

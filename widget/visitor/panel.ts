@@ -1,6 +1,7 @@
 // The chat window and the mark that the page is shared. Everything drawn here is
 // a function of the Chat and the connection; render() writes what differs.
 
+import type { Level } from '../wire/payload.ts';
 import { Composer } from './composer.ts';
 import { h, icon, say, set } from './dom.ts';
 import { CardForm, StartForm } from './forms.ts';
@@ -39,6 +40,8 @@ export class Panel {
   private readonly sharedText = h('span');
   private readonly mark: HTMLElement;
   private readonly markText = h('span', { class: 'label' });
+  private readonly markMay = h('small', { class: 'may', role: 'status' });
+  private readonly sharedMay = h('small', { class: 'may' });
   private readonly start: StartForm;
   private readonly card: CardForm;
   private readonly thanks: HTMLElement;
@@ -85,7 +88,13 @@ export class Panel {
 
     this.retry = this.button('plain', 'try_now', () => edge.kick());
     this.strip = h('div', { class: 'strip', hidden: true }, this.stripText, this.stripCount, this.retry);
-    this.shared = h('div', { class: 'sharing', hidden: true }, icon(icons.eye), this.sharedText, this.stopButton());
+    this.shared = h(
+      'div',
+      { class: 'sharing', hidden: true },
+      icon(icons.eye),
+      h('span', {}, this.sharedText, this.sharedMay),
+      this.stopButton(),
+    );
 
     this.start = new StartForm(t, preset, {
       start: (who, department) => chat.open(who, department),
@@ -165,7 +174,7 @@ export class Panel {
       'div',
       { class: 'pill', role: 'region', 'aria-label': t('shared_brief') },
       icon(icons.eye),
-      this.markText,
+      h('span', {}, this.markText, this.markMay),
       this.stopButton(),
     );
     this.mark = h('div', { class: 'mark', hidden: true }, pill);
@@ -304,6 +313,13 @@ export class Panel {
     set(this.mark, 'data-under', this.open);
     say(this.markText, text);
     say(this.sharedText, text);
+  }
+
+  /** Says what the agent may do on the page, besides seeing it. */
+  may(levels: readonly Level[]): void {
+    const list = levels.map((level) => this.t(`level_${level}`)).join(', ');
+    say(this.markMay, list && this.t('level_may', { list }));
+    say(this.sharedMay, list && this.t('level_may', { list }));
   }
 
   private drawForms(stage: Stage): void {

@@ -16,6 +16,7 @@ function fixture() {
       options = how;
     },
     stop: () => seen.stops++,
+    find: () => null,
     snapshot: () => seen.snapshots++,
   };
   const site = { mask: ['.secret'], maskAll: true, unmask: ['nav'], canvas: true };

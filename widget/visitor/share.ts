@@ -9,6 +9,7 @@ export interface Capture {
   start(sink: (message: Uint8Array) => void, options: CaptureOptions): void;
   stop(): void;
   snapshot(): void;
+  find(id: number): Element | null;
 }
 
 /** What the site's settings say of the shared page. */
@@ -62,6 +63,11 @@ export class Share {
     this.shortener.edgeHas(mirror.seen ?? '');
     void this.settle();
     if (again && this.running) this.capture?.snapshot();
+  }
+
+  /** The element that the agents know by an id, if it is there and not masked. */
+  find(id: number): Element | null {
+    return this.running ? (this.capture?.find(id) ?? null) : null;
   }
 
   /** The visitor allows it, or no longer does. */

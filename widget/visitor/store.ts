@@ -2,6 +2,8 @@
 // that tabs share it; everything is bounded; where storage is refused (private
 // windows, strict settings) it lasts as long as the page.
 
+import type { Level } from '../wire/payload.ts';
+
 /** The record that all tabs of a site share. */
 export interface Memory {
   token?: string; // proves the visitor's identity to the node
@@ -16,6 +18,7 @@ export interface Memory {
   muted?: boolean;
   declined?: string; // the session in which the page was not to be shared
   wish?: boolean; // consent that the node has not confirmed yet
+  levels?: Level[]; // what the agent may do on the page, as the visitor said in this session
   lead?: string; // the tab that sounds: the last one with focus
   color?: string; // the site's, so that the button appears in it at once
   maskAll?: boolean; // the site masks everything: the node is not told titles and queries

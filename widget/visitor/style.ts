@@ -38,6 +38,14 @@ background:none;color:var(--muted)}
 .strip[data-counts]>[role=status]{position:absolute;clip-path:inset(50%);inline-size:1px;block-size:1px;overflow:hidden}
 .strip button,.sharing button{margin-inline-start:auto}
 .sharing{display:none;background:var(--accent-soft)}
+.may{display:block;font-size:12px;line-height:1.3;color:var(--muted)}
+.may:empty{display:none}
+.permit{position:fixed;inset-block-start:max(16px,env(safe-area-inset-top));inset-inline:0;margin-inline:auto;box-sizing:border-box;
+inline-size:min(400px,100vw - 32px);padding:16px 18px;display:grid;gap:8px;background:var(--surface);color:var(--ink);
+border:1px solid var(--line);border-radius:18px;box-shadow:0 2px 6px var(--shadow),0 18px 48px var(--shadow);z-index:3}
+.permit[hidden]{display:none}
+.permit p{color:var(--muted);font-size:14px}
+.permit .row-of-two{margin-block-start:4px}
 .fault{padding:10px 16px;font-size:14px;color:var(--danger);background:var(--raised)}
 .fault:empty{display:none}
 .main{flex:1;min-block-size:0;display:flex;flex-direction:column}

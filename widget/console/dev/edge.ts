@@ -31,6 +31,7 @@ export class ScriptedEdge implements Edge {
     this.pageListeners.push(f);
     return () => undefined;
   }
+  sendHand(): void {}
   onPointer(): () => void {
     return () => undefined;
   }

@@ -53,6 +53,8 @@ export function openScriptedMirror(container: HTMLElement): Mirror {
       add(main, 'span', 'Calculate', 'go');
     },
     pointer: () => undefined,
+    reach: () => undefined,
+    at: () => null,
     setName: () => undefined,
     view: () => shop,
     close: () => {

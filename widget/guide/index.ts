@@ -1,0 +1,2 @@
+// The module that a visitor's page loads when the first level is granted.
+export { Guide } from './guide.ts';
