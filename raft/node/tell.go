@@ -121,10 +121,11 @@ func (w *wire) tell(id raft.ServerID, f *follower) {
 	}
 }
 
-// stop ends the telling; the transport is closed.
+// stop ends the telling and the handling of heartbeats; the transport is closed.
 func (w *wire) stop() {
 	w.mu.Lock()
 	w.closed = true
 	w.mu.Unlock()
 	w.telling.Wait()
+	w.beats.Wait()
 }

@@ -55,6 +55,7 @@ type wire struct {
 	heard atomic.Uint64
 
 	telling sync.WaitGroup // goroutines that tell followers (tell.go)
+	beats   sync.WaitGroup // heartbeats that are being handled
 
 	mu        sync.Mutex // guards what follows
 	match     map[raft.ServerID]uint64
@@ -105,6 +106,25 @@ func (w *wire) timeoutNow(ctx context.Context, self raft.ServerID) {
 	case w.rpcs <- rpc:
 	case <-ctx.Done():
 	}
+}
+
+// SetHeartbeatHandler implements raft.Transport. The transport handles heartbeats
+// on goroutines of its own, for which Raft's shutdown does not wait; stop does,
+// because a heartbeat may write a new term to the disk.
+func (w *wire) SetHeartbeatHandler(handle func(raft.RPC)) {
+	w.Transport.SetHeartbeatHandler(func(rpc raft.RPC) {
+		w.mu.Lock()
+		closed := w.closed
+		if !closed {
+			w.beats.Add(1)
+		}
+		w.mu.Unlock()
+		if closed {
+			return
+		}
+		defer w.beats.Done()
+		handle(rpc)
+	})
 }
 
 func (w *wire) silent() error {
