@@ -218,6 +218,19 @@ func (k *Sink) Cancel() error {
 	return k.in.abort()
 }
 
+// goesOn reports whether the log goes on from what a snapshot stands for, so
+// that the snapshot brings nothing and would only take that more away. Raft sends
+// one to a member that was removed and joined again on an empty disk when it
+// still follows it from before, too, and then two snapshots overtake each other.
+func (s *Store) goesOn(former *record, m raft.SnapshotMeta) bool {
+	if _, end := s.bounds(); end <= m.Index {
+		return false
+	}
+	var last raft.Log
+	return former != nil && former.Meta.Index == m.Index && former.Meta.Term == m.Term ||
+		s.GetLog(m.Index, &last) == nil && last.Term == m.Term
+}
+
 // replace makes next the last snapshot.
 func (s *Store) replace(next record, received bool) error {
 	defer s.write()()
@@ -226,7 +239,7 @@ func (s *Store) replace(next record, received bool) error {
 		return err
 	}
 	// Raft takes a local snapshot while it installs one that is newer.
-	if former != nil && former.Meta.Index > next.Meta.Index || received && s.state.Applied() > next.Applied {
+	if former != nil && former.Meta.Index > next.Meta.Index || received && (s.state.Applied() > next.Applied || s.goesOn(former, next.Meta)) {
 		return errOld
 	}
 	value, err := json.Marshal(next)

@@ -263,6 +263,27 @@ func TestAnOlderStateIsRefused(t *testing.T) {
 	wantBounds(t, b, 1, 6)
 }
 
+func TestAStateThatTheLogGoesOnFromIsRefused(t *testing.T) {
+	from, a, state := attached(t, vfs.NewMem())
+	defer closeDisk(t, from)
+	to, b, older := attached(t, vfs.NewMem())
+	defer closeDisk(t, to)
+	state.fill(t, 5, 10)
+	takeLocal(t, a, 5)
+	older.fill(t, 4, 10)
+	logs := entries(1, 6)
+	for _, l := range logs {
+		l.Term = 3
+	}
+	if err := b.StoreLogs(logs); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := transfer(t, a, b); !errors.Is(err, errOld) || b.Pending() || to.Err() != nil {
+		t.Errorf("answered %v, the disk %v", err, to.Err())
+	}
+	wantBounds(t, b, 1, 6)
+}
+
 // stream is what a state of these keys looks like on its way.
 func stream(keys ...string) []byte {
 	b := binary.BigEndian.AppendUint64([]byte{streamVersion}, 9)
