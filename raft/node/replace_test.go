@@ -27,9 +27,7 @@ func TestAMemberIsReplacedThatTheLeaderFollowsStill(t *testing.T) {
 				}
 				w.stop(victim)
 				time.Sleep(time.Duration(w.rng.Int64N(int64(time.Second))))
-				if err := w.leader().Remove(t.Context(), victim); err != nil {
-					t.Fatal(err)
-				}
+				w.remove(victim)
 				w.cut()
 				w.open(victim, emptyDisk(t), true)
 				w.add(victim)

@@ -132,6 +132,23 @@ func (w *world) add(id string) {
 	w.t.Fatalf("add %s: %v", id, err)
 }
 
+// remove takes id out, through whoever leads. A removal that failed may have
+// happened, so it is asked for until it has.
+func (w *world) remove(id string) {
+	w.t.Helper()
+	var err error
+	for range 100 {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		err = w.leader().Remove(ctx, id)
+		cancel()
+		if err == nil {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	w.t.Fatalf("remove %s: %v", id, err)
+}
+
 // crash cuts the power of members and returns their disks.
 func (w *world) crash(ids ...string) map[string]*vfs.MemFS {
 	left := map[string]*vfs.MemFS{}
@@ -288,15 +305,10 @@ func (w *world) fault(ids []string) (what string) {
 		_ = w.leader().Transfer(ctx)
 		return "transfer"
 	default:
-		leader := w.leader()
-		if leader.id == victim {
+		if w.leader().id == victim {
 			return "nothing"
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := leader.Remove(ctx, victim); err != nil {
-			return "no removal: " + err.Error()
-		}
+		w.remove(victim)
 		w.stop(victim)
 		w.cut()
 		w.open(victim, emptyDisk(w.t), true)
