@@ -55,10 +55,35 @@ func TestTheSimulationNoticesDisksThatDoNotSync(t *testing.T) {
 	notices(t, "seed", []string{os.Args[0], "-test.run", onlyTheSimulation}, liesEnv+"=1")
 }
 
-// TestTheSimulationNoticesAMissingCheck builds the program without one of the
-// checks of raft/state. Nothing that ships can do without them.
-func TestTheSimulationNoticesAMissingCheck(t *testing.T) {
-	file, err := filepath.Abs("../../raft/state/append.go")
+// mutant is the program with one of its rules broken. Nothing that ships can do
+// without it.
+type mutant struct {
+	file    string
+	changes []string // old, new, old, new …
+	why     string   // in what the simulation then says
+	env     []string
+}
+
+var mutants = map[string]mutant{
+	"epoch": {"raft/state/append.go", []string{
+		"if c.Epoch != s.Epoch {", "if false {",
+		"case m.Epoch != s.Epoch:", "case false:",
+	}, "stored", nil},
+	"gap": {"raft/state/append.go", []string{
+		"if len(c.Messages) > 0 && c.Messages[0].Seq > s.Stored+1 {", "if false {",
+		"first := s.Stored + 1", "first := max(s.Stored+1, c.Messages[0].Seq)",
+	}, "stored", nil},
+	"assignment": {"raft/state/append.go", []string{`if by.ID == s.Agent && by.ID != "" {`, "if true {"}, "stored", nil},
+	"places": {"relay/desk/desk.go", []string{
+		"return max(0, a.Capacity-len(a.has))", "return max(0, a.Capacity+1-len(a.has))",
+	}, unfit, []string{unwatchedEnv + "=1"}},
+	"older assignment": {"relay/desk/command.go", []string{"case assignment != s.Assignment:", "case false:"}, unfit, nil},
+}
+
+// overlay writes what has the program built as the mutant, and returns its path.
+func (m mutant) overlay(t *testing.T) string {
+	t.Helper()
+	file, err := filepath.Abs(filepath.Join("../..", m.file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,32 +91,26 @@ func TestTheSimulationNoticesAMissingCheck(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for what, change := range map[string][]string{
-		"epoch": {
-			"if c.Epoch != s.Epoch {", "if false {",
-			"case m.Epoch != s.Epoch:", "case false:",
-		},
-		"gap": {
-			"if len(c.Messages) > 0 && c.Messages[0].Seq > s.Stored+1 {", "if false {",
-			"first := s.Stored + 1", "first := max(s.Stored+1, c.Messages[0].Seq)",
-		},
-		"assignment": {`if by.ID == s.Agent && by.ID != "" {`, "if true {"},
-	} {
+	text := string(source)
+	for i := 0; i < len(m.changes); i += 2 {
+		if n := strings.Count(text, m.changes[i]); n != 1 {
+			t.Fatalf("%s has %q %d times; this test wants to change it", m.file, m.changes[i], n)
+		}
+		text = strings.Replace(text, m.changes[i], m.changes[i+1], 1)
+	}
+	dir := t.TempDir()
+	changed, overlay := filepath.Join(dir, filepath.Base(file)), filepath.Join(dir, "overlay.json")
+	b, err := json.Marshal(map[string]map[string]string{"Replace": {file: changed}})
+	if err != nil || os.WriteFile(changed, []byte(text), 0o600) != nil || os.WriteFile(overlay, b, 0o600) != nil {
+		t.Fatal("the overlay cannot be written")
+	}
+	return overlay
+}
+
+func TestTheSimulationNoticesABrokenRule(t *testing.T) {
+	for what, m := range mutants {
 		t.Run(what, func(t *testing.T) {
-			text := string(source)
-			for i := 0; i < len(change); i += 2 {
-				if strings.Count(text, change[i]) != 1 {
-					t.Fatalf("raft/state/append.go has %q %d times; this test wants to change it", change[i], strings.Count(text, change[i]))
-				}
-				text = strings.Replace(text, change[i], change[i+1], 1)
-			}
-			dir := t.TempDir()
-			mutant, overlay := filepath.Join(dir, "append.go"), filepath.Join(dir, "overlay.json")
-			b, err := json.Marshal(map[string]map[string]string{"Replace": {file: mutant}})
-			if err != nil || os.WriteFile(mutant, []byte(text), 0o600) != nil || os.WriteFile(overlay, b, 0o600) != nil {
-				t.Fatal("the overlay cannot be written")
-			}
-			notices(t, "stored", []string{"go", "test", "-count=1", "-overlay", overlay, "-run", onlyTheSimulation, "."})
+			notices(t, m.why, []string{"go", "test", "-count=1", "-overlay", m.overlay(t), "-run", onlyTheSimulation, "."}, m.env...)
 		})
 	}
 }

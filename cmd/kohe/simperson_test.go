@@ -33,19 +33,23 @@ type someone struct {
 	rng   *rand.Rand
 	token string // visitors
 	talks map[relay.ID]*chat
-	at    relay.ID              // visitors: the session that is open, or asked for
-	mine  map[relay.ID]bool     // agents: their active sessions
-	said  int                   // messages
-	asked map[uint64]relay.ID   // by sequence: sessions that something was said in, on this link
-	tried map[string]time.Time  // when a message was said on this link, by identity
-	late  []wire.AnswerPayload  // offers that are answered late
-	when  []time.Time           // and when
-	check chan func(s *someone) // functions that may look at it
+	at    relay.ID                    // visitors: the session that is open, or asked for
+	mine  map[relay.ID]bool           // agents: their active sessions
+	said  int                         // messages
+	asked map[uint64]relay.ID         // by sequence: sessions that something was said in, on this link
+	tried map[string]time.Time        // when a message was said on this link, by identity
+	late  []wire.AnswerPayload        // offers that are answered late
+	when  []time.Time                 // and when
+	shown map[relay.ID]uint64         // agents: the assignment that was offered last
+	spoke map[string]int64            // agents: when a message that is not known to be stored was first said
+	waits map[uint64]func(relay.Code) // by sequence: who waits for an answer, on this link
+	check chan func(s *someone)       // functions that may look at it
 }
 
 func (s *simulation) newSomeone(me relay.Author) *someone {
 	return &someone{
 		sim: s, me: me, rng: s.dice(), talks: map[relay.ID]*chat{}, mine: map[relay.ID]bool{}, check: make(chan func(*someone)),
+		shown: map[relay.ID]uint64{}, spoke: map[string]int64{},
 	}
 }
 
@@ -125,7 +129,7 @@ func (p *someone) visit(ctx context.Context) error {
 		return err
 	}
 	defer c.Close()
-	p.asked, p.tried = map[uint64]relay.ID{}, map[string]time.Time{}
+	p.asked, p.tried, p.waits = map[uint64]relay.ID{}, map[string]time.Time{}, map[uint64]func(relay.Code){}
 	p.welcomed(c)
 	return p.attend(ctx, l, c)
 }
@@ -265,7 +269,7 @@ func (p *someone) actVisitor(c *link.Client) {
 		p.open(c)
 	case t.row.State == "":
 	case t.row.State == relay.Active && p.rng.IntN(80) == 0, t.last.seq > longTalk:
-		p.send(c, wire.End, wire.SessionRef{Session: t.id})
+		p.end(c, t.id)
 	default:
 		p.say(c, t)
 	}
@@ -274,7 +278,7 @@ func (p *someone) actVisitor(c *link.Client) {
 func (p *someone) actAgent(c *link.Client) {
 	for i, when := range p.when {
 		if time.Now().After(when) {
-			p.send(c, wire.Answer, p.late[i])
+			p.answer(c, p.late[i])
 			p.late, p.when = slices.Delete(p.late, i, i+1), slices.Delete(p.when, i, i+1)
 			break
 		}
@@ -287,7 +291,7 @@ func (p *someone) actAgent(c *link.Client) {
 	switch {
 	case t == nil || t.row.State != relay.Active:
 	case p.rng.IntN(100) == 0:
-		p.send(c, wire.End, wire.SessionRef{Session: t.id})
+		p.end(c, t.id)
 	default:
 		p.say(c, t)
 	}
@@ -301,6 +305,9 @@ func (p *someone) say(c *link.Client, t *chat) {
 	id := fmt.Sprint(p.me.Name, "-", p.said)
 	text := id + strings.Repeat(" word", p.rng.IntN(20))
 	p.sim.note(func(o *oracle) { o.said[id] = text })
+	if !p.visitor() {
+		p.sim.book(func(_ *ledger, now int64) { p.spoke[id] = now })
+	}
 	p.put(c, t, t.say(id, text))
 }
 
@@ -328,6 +335,10 @@ func (p *someone) hear(c *link.Client, f wire.Frame) bool {
 		with(f, func(s wire.StoredPayload) { p.in(s.Session, func(t *chat) { t.storedTo(s.Epoch, s.Seq) }) })
 	case wire.Offer:
 		with(f, func(o wire.OfferPayload) { p.offered(c, o) })
+	case wire.OfferEnd:
+		with(f, p.sawOver)
+	case wire.OK:
+		with(f, func(ok wire.OKPayload) { p.answered(ok.Ref, "") })
 	case wire.Error:
 		with(f, p.failed)
 	}
@@ -359,12 +370,14 @@ func (p *someone) in(id relay.ID, change func(*chat)) {
 	for _, key := range t.said {
 		if e := t.entries[key]; e.stored {
 			p.sim.note(func(o *oracle) { o.heard[e.message.ID] = place{id, e.message.Epoch, e.message.Seq} })
+			p.stored(id, e.message.ID)
 		}
 	}
 	t.pending()
 }
 
 func (p *someone) session(c *link.Client, row relay.Session) {
+	p.saw(row)
 	if p.visitor() {
 		if row.ID != p.at && row.State != relay.Ended { // there was one already
 			p.at = row.ID
@@ -385,16 +398,26 @@ func (p *someone) session(c *link.Client, row relay.Session) {
 	}
 }
 
+// offered answers an offer: soon, late, or twice, and at times the one before.
 func (p *someone) offered(c *link.Client, o wire.OfferPayload) {
+	p.sawOffer(o)
 	a := wire.AnswerPayload{Session: o.Session.ID, Assignment: o.Assignment, Accept: p.rng.IntN(10) > 0}
+	if before := p.shown[a.Session]; before != 0 && before != a.Assignment && p.rng.IntN(2) == 0 {
+		p.answer(c, wire.AnswerPayload{Session: a.Session, Assignment: before, Accept: true})
+	}
+	p.shown[a.Session] = max(p.shown[a.Session], a.Assignment)
 	if p.rng.IntN(10) == 0 {
 		p.late, p.when = append(p.late, a), append(p.when, time.Now().Add(time.Duration(p.rng.IntN(40))*time.Second))
 		return
 	}
-	p.send(c, wire.Answer, a)
+	p.answer(c, a)
+	if p.rng.IntN(10) == 0 {
+		p.answer(c, a)
+	}
 }
 
 func (p *someone) failed(e wire.ErrorPayload) {
+	p.answered(e.Ref, e.Code)
 	if e.ID != "" {
 		p.in(e.Session, func(t *chat) { t.failed(e) })
 		return

@@ -59,6 +59,7 @@ type simulation struct {
 	servers map[string]*server
 	opened  []relay.ID
 	oracle  *oracle
+	ledger  *ledger
 	closing bool
 }
 
@@ -77,6 +78,7 @@ func (s *simulation) newID() (id relay.ID) {
 		id[i] = byte(s.seeds.Uint32())
 	}
 	s.opened = append(s.opened, id)
+	s.ledger.asked[id] = s.ledger.now()
 	return id
 }
 
@@ -84,7 +86,7 @@ func newSimulation(t testing.TB, seed uint64, lies bool, log *slog.Logger) *simu
 	s := &simulation{
 		t: t, folder: t.TempDir(), log: log, net: newMemNet(seed), lies: lies,
 		rng: rand.New(rand.NewPCG(seed, 2)), seeds: rand.New(rand.NewPCG(seed, 3)),
-		servers: map[string]*server{}, oracle: newOracle(),
+		servers: map[string]*server{}, oracle: newOracle(), ledger: newLedger(),
 	}
 	s.net.setWeather(fair)
 	return s
@@ -235,8 +237,9 @@ func (s *simulation) end() {
 // counts are what a simulation comes to.
 type counts struct{ faults, said, stored, lost, doubled int }
 
-// simulate runs a cluster through faults and says what they broke.
-func simulate(t testing.TB, seed uint64, faults int, lies bool, log *slog.Logger) (counts, error) {
+// simulate runs a cluster through faults and says what they broke. The ledger is
+// for whoever has the time.
+func simulate(t testing.TB, seed uint64, faults int, lies bool, log *slog.Logger) (counts, *ledger, error) {
 	s := newSimulation(t, seed, lies, log)
 	err := s.begin()
 	for err == nil && s.faults < faults && len(s.broken()) == 0 {
@@ -251,7 +254,7 @@ func simulate(t testing.TB, seed uint64, faults int, lies bool, log *slog.Logger
 		err = fmt.Errorf("seed %d: %w\nthe last faults:\n%s", seed, err, strings.Join(s.last, "\n"))
 	}
 	o := s.oracle
-	return counts{s.faults, len(o.said), o.stored, o.lost, o.two}, err
+	return counts{s.faults, len(o.said), o.stored, o.lost, o.two}, s.ledger, err
 }
 
 func (s *simulation) broken() (list []string) {
@@ -272,19 +275,26 @@ func simulationLog(t *testing.T) *slog.Logger {
 	return slog.New(slog.NewTextHandler(f, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// liesEnv makes the disks of the simulation forget what they were to sync.
-const liesEnv = "KOHE_TEST_DISKS_LIE"
+// What a test of the simulation changes in it.
+const (
+	liesEnv      = "KOHE_TEST_DISKS_LIE"   // disks forget what they were to sync
+	unwatchedEnv = "KOHE_TEST_NO_AUDITORS" // nobody watches what members apply
+)
 
 func TestAClusterUnderFaultsLosesNothing(t *testing.T) {
 	log := simulationLog(t)
 	began := time.Now()
 	var c counts
+	var l *ledger
 	synctest.Test(t, func(t *testing.T) {
 		var err error
-		if c, err = simulate(t, *seedFlag, *faultCount, os.Getenv(liesEnv) != "", log); err != nil {
+		if c, l, err = simulate(t, *seedFlag, *faultCount, os.Getenv(liesEnv) != "", log); err != nil {
 			t.Error(err)
 		}
 	})
+	for _, wrong := range l.judge() { // out of the bubble, where there is time
+		t.Errorf("seed %d: %s", *seedFlag, wrong)
+	}
 	fmt.Printf("simulated: faults %d, messages stored %d (of %d), lost %d, doubled %d, seconds %.0f\n",
 		c.faults, c.stored, c.said, c.lost, c.doubled, time.Since(began).Seconds())
 }
