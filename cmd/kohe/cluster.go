@@ -59,6 +59,7 @@ type cluster struct {
 	ca      *peer.CA
 	key     *auth.Key     // nil: the node is an edge only, as with ca and raft
 	tickets *auth.Tickets // of the node's console API
+	now     func() time.Time
 	peers   *peer.Peers
 	raft    *quicnet.Net
 	flock   *canary.Flock
@@ -189,7 +190,7 @@ func (c *cluster) timing() raftnode.Timing {
 func (c *cluster) beginCore(cell *client.Cell) {
 	c.cell.Store(cell)
 	c.edges.Store(&remote.Server{ServerConfig: remote.ServerConfig{
-		Cell: cell, Store: cell.Read(), Key: c.key, Tickets: c.tickets, Log: c.log, Now: time.Now, Health: cell.Err,
+		Cell: cell, Store: cell.Read(), Key: c.key, Tickets: c.tickets, Log: c.log, Now: c.now, Health: cell.Err,
 	}})
 	c.begin(ownCell{cell})
 }

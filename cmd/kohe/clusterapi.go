@@ -147,6 +147,6 @@ func (c *cluster) remove(ctx context.Context, id string) error {
 			return err
 		}
 	}
-	_, err := cell.Propose(ctx, state.RemoveNode{Node: id, At: time.Now().UnixMilli()})
+	_, err := cell.Propose(ctx, state.RemoveNode{Node: id, At: c.now().UnixMilli()})
 	return err
 }

@@ -153,7 +153,7 @@ func (c *cluster) enrolOnce(ctx context.Context) error {
 		})
 		cell := c.cell.Load()
 		if cell != nil && !listed {
-			if _, err := cell.Propose(ctx, state.PutNode{Node: row, At: time.Now().UnixMilli()}); err != nil {
+			if _, err := cell.Propose(ctx, state.PutNode{Node: row, At: c.now().UnixMilli()}); err != nil {
 				return err
 			}
 		}
@@ -223,7 +223,7 @@ func (c *cluster) admit(ctx context.Context, id peer.Identity, s io.Reader) erro
 	if leader, _ := cell.Node().Leader(); leader != c.name() {
 		return fmt.Errorf("%q leads, not this node", leader)
 	}
-	if _, err := cell.Propose(ctx, state.PutNode{Node: row, At: time.Now().UnixMilli()}); err != nil {
+	if _, err := cell.Propose(ctx, state.PutNode{Node: row, At: c.now().UnixMilli()}); err != nil {
 		return err
 	}
 	if id.Role != peer.RoleCore {
@@ -321,7 +321,7 @@ func (c *cluster) lost(ctx context.Context, id string) bool {
 		return true
 	}
 	c.log.Warn("a node cannot be reached; its clients count as gone", "node", id)
-	_, err := cell.Propose(ctx, state.LoseEdge{Node: id, StartedAt: row.StartedAt, At: time.Now().UnixMilli()})
+	_, err := cell.Propose(ctx, state.LoseEdge{Node: id, StartedAt: row.StartedAt, At: c.now().UnixMilli()})
 	return err == nil
 }
 
@@ -330,7 +330,7 @@ func (c *cluster) Redeem(ctx context.Context, token peer.TokenHash, id peer.Iden
 	if !c.ready() || !c.enrolled() { // a newcomer could not be told of this node
 		return relay.Errorf(relay.CodeUnavailable, "This node is not ready yet. Please try again in a moment.")
 	}
-	now := time.Now().UnixMilli()
+	now := c.now().UnixMilli()
 	_, err := c.cell.Load().Propose(ctx, state.RedeemToken{Hash: token[:], Role: string(id.Role), Node: id.Node, Region: id.Region, At: now})
 	return err
 }
@@ -366,7 +366,7 @@ func (c *cluster) token(ctx context.Context, role string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	hash, now := t.Hash(), time.Now()
+	hash, now := t.Hash(), c.now()
 	_, err = c.cell.Load().Propose(ctx, state.PutToken{
 		Hash: hash[:], Role: role, ExpiresAt: now.Add(joinTokenFor).UnixMilli(), At: now.UnixMilli(),
 	})

@@ -51,13 +51,14 @@ type port interface {
 type node struct {
 	config   config
 	log      *slog.Logger
-	fs       vfs.FS         // of the cell's database
-	fatal    func(error)    // ends the process where going on would be a lie
-	trailing uint64         // see raftnode.Config; 0: its default
-	key      *auth.Key      // nil: the node is an edge only
-	cluster  *cluster       // nil: the node is alone
-	cell     *client.Cell   // nil: the node is an edge only
-	remote   *remote.Remote // nil: the node has the cell itself
+	fs       vfs.FS           // of the cell's database
+	fatal    func(error)      // ends the process where going on would be a lie
+	trailing uint64           // see raftnode.Config; 0: its default
+	now      func() time.Time // the clock of all that is said to the cell and to other nodes
+	key      *auth.Key        // nil: the node is an edge only
+	cluster  *cluster         // nil: the node is alone
+	cell     *client.Cell     // nil: the node is an edge only
+	remote   *remote.Remote   // nil: the node has the cell itself
 	links    *link.Server
 	edge     *edge.Edge
 	tickets  *auth.Tickets
@@ -72,7 +73,7 @@ type node struct {
 
 func newNode(c config, log *slog.Logger) *node {
 	return &node{
-		config: c, log: log, fs: vfs.Default, fatal: func(error) { os.Exit(2) },
+		config: c, log: log, fs: vfs.Default, fatal: func(error) { os.Exit(2) }, now: time.Now,
 		tickets: &auth.Tickets{}, registry: prometheus.NewRegistry(),
 	}
 }
@@ -159,7 +160,7 @@ func (n *node) openCluster() (err error) {
 	if n.cluster == nil {
 		return nil
 	}
-	n.cluster.key, n.cluster.tickets = n.key, n.tickets
+	n.cluster.key, n.cluster.tickets, n.cluster.now = n.key, n.tickets, n.now
 	name := n.cluster.name()
 	if given := n.config.Node; given != defaults().Node && given != name {
 		return fmt.Errorf("the node in %s is called %q in its cluster, not %q", n.config.Data, name, given)
@@ -213,7 +214,7 @@ func (n *node) openCell(ctx context.Context) (err error) {
 // openMember starts the cell's member here.
 func (n *node) openMember() (err error) {
 	config := client.Config{
-		Dir: filepath.Join(n.config.Data, "cell"), FS: n.fs, NodeID: n.config.Node, Logger: n.log, Trailing: n.trailing,
+		Dir: filepath.Join(n.config.Data, "cell"), FS: n.fs, NodeID: n.config.Node, Logger: n.log, Trailing: n.trailing, Now: n.now,
 		Fatal: func(err error) {
 			n.log.Error("the node ends itself", "err", err)
 			n.fatal(err)
@@ -238,12 +239,13 @@ func (n *node) openEdge(ctx context.Context) (err error) {
 	config := edge.Config{
 		Node: n.config.Node, Log: n.log, Reach: n.reach, Health: n.cellErr,
 		Pages: page.New(0, page.NewMetrics(n.registry)), Ping: ping, OpensPerMinute: n.config.Opens, AsksPerSecond: edge.DefaultAsks,
+		Now: n.now,
 	}
 	if n.remote != nil {
 		config.Cell, config.Store, config.Gate = n.remote, n.remote, n.remote.Gate()
 	} else {
 		config.Cell, config.Store = n.cell, n.cell.Read()
-		config.Gate = &auth.Gate{Key: n.key, Tickets: n.tickets, Node: n.config.Node, Now: time.Now}
+		config.Gate = &auth.Gate{Key: n.key, Tickets: n.tickets, Node: n.config.Node, Now: n.now}
 	}
 	if n.cluster != nil {
 		config.Mesh, config.Others = n.cluster, n.cluster.others
@@ -347,7 +349,7 @@ func (n *node) close(ctx context.Context) error {
 		errs = append(errs, n.remote.Close())
 	}
 	if n.cell != nil {
-		errs = append(errs, n.cell.Close())
+		errs = append(errs, n.closeCell(ctx))
 	}
 	if n.cluster != nil {
 		errs = append(errs, n.cluster.close())
@@ -356,6 +358,20 @@ func (n *node) close(ctx context.Context) error {
 		errs = append(errs, n.port.Close(ctx))
 	}
 	return errors.Join(errs...)
+}
+
+// closeCell closes the cell, or gives up: what a full disk keeps waiting would
+// keep the process from ending until there is space. What was acknowledged is
+// stored, as if the power had gone.
+func (n *node) closeCell(ctx context.Context) error {
+	closed := make(chan error, 1)
+	go func() { closed <- n.cell.Close() }() // outlives the node only to die with the process
+	select {
+	case err := <-closed:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("close the cell: %w", errors.Join(ctx.Err(), n.cell.Err()))
+	}
 }
 
 // run serves until ctx is done, then drains.

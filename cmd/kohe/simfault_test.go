@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"testing"
+	"testing/synctest"
 	"time"
 
 	"kohe/raft/state"
@@ -81,6 +83,17 @@ var harms = []harm{
 		v.slow.Store(0)
 		return nil
 	}},
+	{"full disk", 3, true, func(s *simulation, v *server, wait func()) error {
+		for _, v := range append([]*server{v}, s.all()...) {
+			if v.fill() {
+				s.tell("the disk of %s is full", v.name)
+				wait()
+				v.full.Store(false)
+				break
+			}
+		}
+		return nil
+	}},
 	{"transfer", 2, false, func(s *simulation, _ *server, _ func()) error {
 		if l := s.leader(); l != nil {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -135,7 +148,7 @@ func (s *simulation) stray(l *life) {
 		_, epoch, _ := l.cell.Read().Origin(row.ID)
 		m := relay.Message{
 			Session: row.ID, Epoch: epoch, Seq: row.Stored + 1, ID: fmt.Sprint("stray-", s.faults), Kind: relay.KindText, Text: "stray",
-			Author: relay.Author{Role: relay.RoleVisitor, ID: row.Visitor.String()}, At: time.Now().UnixMilli(),
+			Author: relay.Author{Role: relay.RoleVisitor, ID: row.Visitor.String()}, At: l.now().UnixMilli(),
 		}
 		switch s.rng.IntN(3) {
 		case 0:
@@ -198,3 +211,28 @@ func (s *simulation) sever(v *server, in, out bool) {
 
 // mend takes back what sever did.
 func (s *simulation) mend(v *server) { s.sever(v, false, false) }
+
+func TestANodeWithAFullDiskEndsWhenItIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSimulation(t, 1, false, simulationLog(t))
+		if err := s.begin(); err != nil {
+			t.Fatal(err)
+		}
+		v := s.servers["n2"]
+		if !v.fill() {
+			t.Fatal("the disk cannot be filled")
+		}
+		time.Sleep(3 * time.Second)
+		began := time.Now()
+		v.shutDown(0)
+		if took := time.Since(began); took > endsWithin+time.Second {
+			t.Errorf("it ended after %v", took)
+		}
+		v.full.Store(false)
+		v.start()
+		if err := s.settle(); err != nil {
+			t.Error(err)
+		}
+		s.end()
+	})
+}

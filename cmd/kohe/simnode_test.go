@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -31,6 +33,8 @@ type server struct {
 	edge  bool // and nothing else
 	addr  netip.AddrPort
 	slow  atomic.Int64 // how long the disk takes for a sync, ns
+	full  atomic.Bool  // the disk takes no writes
+	wrote atomic.Int64 // bytes in the newest file of the write-ahead log
 	lives int          // folders that were used
 
 	// Guarded by sim.mu.
@@ -83,18 +87,18 @@ func syncFolder(fs vfs.FS, path string) error {
 }
 
 // disk is what Pebble sees of a server's file system: syncs of the write-ahead
-// log may be slow, or lies.
+// log may be slow, or lies, and there may be no space for more of it.
 type disk struct {
 	vfs.FS
-	slow *atomic.Int64
-	lies bool
+	server *server
 }
 
 func (d disk) file(name string, f vfs.File) vfs.File {
 	if f == nil || !strings.HasSuffix(name, ".log") {
 		return f
 	}
-	return diskFile{f, d}
+	d.server.wrote.Store(0)
+	return diskFile{f, d.server}
 }
 
 func (d disk) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
@@ -109,17 +113,35 @@ func (d disk) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (vfs.File
 
 type diskFile struct {
 	vfs.File
-	disk disk
+	server *server
 }
 
 func (f diskFile) SyncData() error {
-	if d := time.Duration(f.disk.slow.Load()); d > 0 && !ending() {
+	if d := time.Duration(f.server.slow.Load()); d > 0 && !ending() {
 		time.Sleep(d)
 	}
-	if f.disk.lies {
+	if f.server.sim.lies {
 		return nil
 	}
 	return f.File.SyncData()
+}
+
+func (f diskFile) Write(b []byte) (int, error) {
+	if f.server.full.Load() {
+		return 0, syscall.ENOSPC
+	}
+	f.server.wrote.Add(int64(len(b)))
+	return f.File.Write(b)
+}
+
+// soonRotated is more than the write-ahead log may hold when its disk becomes
+// full. Pebble begins another when the first memtable, of 256 KiB, is full, and
+// holds a mutex until the former is written: see ending.
+const soonRotated = 64 << 10
+
+// fill makes the disk full, if that is no danger to the bubble's clock.
+func (v *server) fill() bool {
+	return !v.edge && v.serving() != nil && v.wrote.Load() < soonRotated && !v.full.Swap(true)
 }
 
 // ending reports whether Pebble syncs a log that it is done with. It holds a
@@ -174,11 +196,21 @@ func (v *server) startLocked() {
 	c.Data, c.Opens = v.data, 1_000_000
 	l := &life{node: newNode(c, s.log.With("at", v.name)), server: v, opened: make(chan struct{})}
 	l.ctx, l.stop = context.WithCancel(context.Background())
-	l.fs = disk{v.mem, &v.slow, s.lies}
+	l.fs = disk{v.mem, v}
+	l.now = v.clock(s.seeds)
 	l.trailing = keptEntries
 	l.fatal = func(err error) { s.running.Go(func() { l.exit(err) }) }
 	v.life = l
 	s.running.Go(l.run)
+}
+
+// maxAhead is how far a process's clock may be ahead of the bubble's, or behind.
+const maxAhead = 3 * time.Second
+
+// clock returns the clock of the server's next process.
+func (v *server) clock(rng *rand.Rand) func() time.Time {
+	ahead := time.Duration(rng.Int64N(int64(2*maxAhead))) - maxAhead
+	return func() time.Time { return time.Now().Add(ahead) }
 }
 
 // restartAfter is what a supervisor of processes waits before it starts one anew.
@@ -274,6 +306,9 @@ func (v *server) kill(l *life, power bool) bool {
 	return true
 }
 
+// endsWithin is how long a process that is told to end may take.
+const endsWithin = 30 * time.Second
+
 // shutDown ends a process as SIGTERM does.
 func (v *server) shutDown(drain time.Duration) {
 	s := v.sim
@@ -292,14 +327,16 @@ func (v *server) shutDown(drain time.Duration) {
 	}
 	l.stop()
 	<-l.opened
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), endsWithin)
 	defer cancel()
-	if err := l.close(ctx); err != nil {
-		l.log.Warn("closed", "err", err)
-	}
+	err := l.close(ctx)
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil { // its disk is full; what it still does with it is not done
+		l.log.Warn("closed", "err", err)
+		v.mem = v.mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(s.seeds)})
+	}
 	v.life = nil
-	s.mu.Unlock()
 }
 
 // serving returns the process of the server, if it serves.

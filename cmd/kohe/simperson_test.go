@@ -100,13 +100,14 @@ func (p *someone) hello(l *life) (wire.HelloPayload, error) {
 	if len(cores) == 0 {
 		return h, errKilled
 	}
-	signedIn := auth.ConsoleSession{ID: relay.NewID(), Agent: p.me.ID, Generation: 1, Issued: time.Now().UnixMilli()}
+	signedIn := auth.ConsoleSession{ID: relay.NewID(), Agent: p.me.ID, Generation: 1, Issued: l.now().UnixMilli()}
 	if l.key == nil { // an edge: with the pass of the Welcome before
+		signedIn.Issued = cores[0].now().UnixMilli()
 		h.Token = cores[0].key.SignPass(signedIn)
 		return h, nil
 	}
 	var err error
-	h.Ticket, err = l.tickets.Issue(signedIn, time.Now())
+	h.Ticket, err = l.tickets.Issue(signedIn, l.now())
 	return h, err
 }
 

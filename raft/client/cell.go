@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -27,10 +28,11 @@ type Config struct {
 	Transport node.Transport // to the other members; nil: a cell of one; Close closes it
 	Join      bool           // an empty folder waits to be added to a cell, and becomes none of its own
 	Timing    node.Timing
-	Fatal     func(error)  // see logstore.Config; should end the process; nil panics
-	Logger    *slog.Logger // nil: slog.Default
-	FS        vfs.FS       // nil: the operating system's
-	Trailing  uint64       // see node.Config
+	Fatal     func(error)      // see logstore.Config; should end the process; nil panics
+	Logger    *slog.Logger     // nil: slog.Default
+	FS        vfs.FS           // nil: the operating system's
+	Trailing  uint64           // see node.Config
+	Now       func() time.Time // see node.Config
 
 	// Forward reaches the leader where this member is none; nil for a cell of one.
 	Forward Forward
@@ -62,7 +64,7 @@ func Open(c Config) (*Cell, error) {
 	f, k, reign := feed.Open(), newMark(s.Applied), newReign()
 	n, err := node.Open(node.Config{
 		ID: c.NodeID, Disk: disk, Prefix: []byte(raftPrefix), Machine: machine{s, disk, f, k},
-		Transport: c.Transport, Join: c.Join, Timing: c.Timing, Trailing: c.Trailing, Logger: c.Logger,
+		Transport: c.Transport, Join: c.Join, Timing: c.Timing, Trailing: c.Trailing, Now: c.Now, Logger: c.Logger,
 		LeaderChanged: func(id, address string) {
 			reign.change()
 			if c.LeaderChanged != nil {

@@ -30,11 +30,11 @@ func (n *Node) expire(ctx context.Context) {
 		case <-timer.C:
 			// The answer does not matter: an expiry that was not committed is
 			// still due.
-			_, _ = n.Apply(n.machine.Tick(time.Now().UnixMilli()))
+			_, _ = n.Apply(n.machine.Tick(n.now().UnixMilli()))
 		}
 		timer.Stop()
 		if at, ok := n.machine.Deadline(); ok && leading {
-			timer.Reset(max(time.Until(time.UnixMilli(at)), time.Until(from), tickPause))
+			timer.Reset(max(time.UnixMilli(at).Sub(n.now()), time.Until(from), tickPause))
 		}
 	}
 }

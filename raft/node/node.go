@@ -111,6 +111,9 @@ type Config struct {
 	// were away; 0: 16384.
 	Trailing uint64
 
+	// Now is the clock of the Ticks; nil: time.Now.
+	Now func() time.Time
+
 	// Join leaves an empty log empty: the node waits until a leader adds it.
 	// Otherwise it becomes the only member of a new cell.
 	Join bool
@@ -134,6 +137,7 @@ type Node struct {
 	wire    *wire
 	raft    *raft.Raft
 	timing  Timing
+	now     func() time.Time
 	tell    struct { // nil: not asked for
 		leader  func(id, address string)
 		members func()
@@ -183,6 +187,9 @@ func open(c Config) (*Node, error) {
 		ready: make(chan struct{}), suspects: map[raft.ServerID]suspicion{},
 	}
 	n.wire.candidate = n.judge
+	if n.now = c.Now; n.now == nil {
+		n.now = time.Now
+	}
 	n.tell.leader, n.tell.members = c.LeaderChanged, c.MembersChanged
 	var err error
 	if n.store, err = logstore.New(c.Disk, c.Prefix); err != nil {
