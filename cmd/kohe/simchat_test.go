@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"slices"
 
 	"kohe/relay"
@@ -15,9 +14,14 @@ type chat struct {
 	me      relay.Author
 	row     relay.Session
 	entries map[string]*entry // by identity
+	open    map[string]*entry // those that are not stored
 	said    []string          // identities of what is ours, in the order in which it was said
 	last    place             // what was last said to be stored
 	marked  uint64            // what the edge was told to be drawn
+
+	firm   []relay.Message          // what is stored, from the first on
+	behind map[uint64]relay.Message // what is stored behind a gap, by number
+	twice  uint64                   // the first number that two messages have; 0: none
 }
 
 // entry is one line.
@@ -29,7 +33,7 @@ type entry struct {
 }
 
 func newChat(id relay.ID, me relay.Author) *chat {
-	return &chat{id: id, me: me, entries: map[string]*entry{}}
+	return &chat{id: id, me: me, entries: map[string]*entry{}, open: map[string]*entry{}, behind: map[uint64]relay.Message{}}
 }
 
 func lineOf(a relay.Author, id string) string { return string(a.Role) + "/" + a.ID + "/" + id }
@@ -37,7 +41,7 @@ func lineOf(a relay.Author, id string) string { return string(a.Role) + "/" + a.
 // say adds a message of ours.
 func (t *chat) say(id, text string) wire.SayPayload {
 	key := lineOf(t.me, id)
-	t.entries[key] = &entry{mine: true, message: relay.Message{Session: t.id, Author: t.me, ID: id, Kind: relay.KindText, Text: text}}
+	t.put(key, &entry{mine: true, message: relay.Message{Session: t.id, Author: t.me, ID: id, Kind: relay.KindText, Text: text}})
 	t.said = append(t.said, key)
 	return wire.SayPayload{Session: t.id, ID: id, Text: text}
 }
@@ -65,8 +69,38 @@ func (t *chat) place(m relay.Message) {
 	if old != nil && (old.stored || !m.Stored && old.message.Epoch > m.Epoch) {
 		return
 	}
-	t.entries[key] = &entry{message: m, mine: m.Author.Same(t.me), stored: m.Stored}
+	t.put(key, &entry{message: m, mine: m.Author.Same(t.me), stored: m.Stored})
 	t.settle()
+}
+
+// put enters a line, in the stead of one that is not stored.
+func (t *chat) put(key string, e *entry) {
+	t.entries[key], t.open[key] = e, e
+	if e.stored {
+		t.keep(key, e)
+	}
+}
+
+// keep notes that a line is stored, which it stays.
+func (t *chat) keep(key string, e *entry) {
+	e.stored = true
+	delete(t.open, key)
+	seq := e.message.Seq
+	if _, same := t.behind[seq]; same || seq <= uint64(len(t.firm)) {
+		if t.twice == 0 || seq < t.twice {
+			t.twice = seq
+		}
+		return
+	}
+	t.behind[seq] = e.message
+	for next := uint64(len(t.firm)) + 1; ; next++ {
+		m, ok := t.behind[next]
+		if !ok {
+			return
+		}
+		t.firm = append(t.firm, m)
+		delete(t.behind, next)
+	}
 }
 
 // sent takes the place of a message of ours.
@@ -85,9 +119,9 @@ func (t *chat) storedTo(epoch uint32, seq uint64) {
 }
 
 func (t *chat) settle() {
-	for _, e := range t.entries {
+	for key, e := range t.open {
 		if m := e.message; m.Epoch == t.last.epoch && m.Seq != 0 && m.Seq <= t.last.seq {
-			e.stored = true
+			t.keep(key, e)
 		}
 	}
 }
@@ -100,21 +134,13 @@ func (t *chat) failed(p wire.ErrorPayload) {
 	}
 }
 
-// prefix is the stored lines from the first on, up to the first gap.
+// prefix is the stored lines from the first on, up to the first gap or the first
+// number that two of them have.
 func (t *chat) prefix() []relay.Message {
-	var all []relay.Message
-	for _, e := range t.entries {
-		if e.stored {
-			all = append(all, e.message)
-		}
+	if t.twice != 0 && t.twice < uint64(len(t.firm)) {
+		return t.firm[:t.twice]
 	}
-	slices.SortFunc(all, func(a, b relay.Message) int { return cmp.Compare(a.Seq, b.Seq) })
-	for i, m := range all {
-		if m.Seq != uint64(i)+1 {
-			return all[:i]
-		}
-	}
-	return all
+	return t.firm
 }
 
 // resume is what the hello says of it.

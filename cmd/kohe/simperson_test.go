@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -94,7 +95,9 @@ func (p *someone) hello(l *life) (wire.HelloPayload, error) {
 		return h, nil
 	}
 	for _, t := range p.talks {
-		h.Resume = append(h.Resume, t.resume())
+		if t.row.State != relay.Ended {
+			h.Resume = append(h.Resume, t.resume())
+		}
 	}
 	cores := p.sim.cores()
 	if len(cores) == 0 {
@@ -314,7 +317,7 @@ func (p *someone) say(c *link.Client, t *chat) {
 
 // hear takes a frame; false: the link is of no more use.
 func (p *someone) hear(c *link.Client, f wire.Frame) bool {
-	if f.Kind.Lane() == relay.Control {
+	if f.Kind.Lane() == relay.Control && p.sim.log.Enabled(context.Background(), slog.LevelDebug) {
 		p.sim.log.Debug("heard", "who", p.me.Name, "kind", f.Kind.String(), "payload", string(f.Payload))
 	}
 	switch f.Kind {
