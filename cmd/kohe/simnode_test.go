@@ -229,9 +229,10 @@ func (l *life) run() {
 	}
 }
 
-// exit ends the process by itself; it is started again.
+// exit ends the process by itself; it is started again. One that is being ended
+// already may give up what waits for its disk.
 func (l *life) exit(why error) {
-	if why != nil && l.server.slow.Load() == 0 {
+	if why != nil && l.server.slow.Load() == 0 && !l.gone.Load() {
 		l.server.sim.violated("%s ended itself: %v", l.server.name, why)
 	}
 	if l.server.kill(l, false) {

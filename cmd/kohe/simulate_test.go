@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	faultCount = flag.Int("faults", 40, "faults of the simulation")
+	faultCount = flag.Int("faults", 15, "faults of the simulation")
 	seedFlag   = flag.Uint64("seed", 1, "of the simulation")
 	logFile    = flag.String("faultlog", "", "file for what the simulated nodes log")
 )
