@@ -30,6 +30,7 @@ type link struct {
 	current  *Conn
 	try      *try           // nil: nobody waits for a connection
 	dialling bool           // the try has begun to dial
+	shaken   bool           // and the handshake is complete
 	changed  chan struct{}  // closed and replaced when current or dialling changes
 	failures int            // tries in a row
 	since    time.Time      // of the last failure
@@ -57,9 +58,11 @@ func (p *Peers) link(id string) *link {
 }
 
 // free reports whether what the node with the larger name dialled may be used:
-// there is no connection, or it is to a former life of that node.
+// there is no connection, or it is to a former life of that node. A dial whose
+// handshake is not complete, perhaps because that node was not there when it
+// began, gives way: nobody has used it.
 func (l *link) free(instance relay.ID) bool {
-	return !l.dialling && (l.current == nil || l.current.instance != instance)
+	return !(l.dialling && l.shaken) && (l.current == nil || l.current.instance != instance)
 }
 
 // adopt makes c the connection of the pair and starts to serve it.
@@ -149,9 +152,9 @@ func (l *link) connect(t *try, wait time.Duration) {
 	}
 	l.dialling = true
 	p.mu.Unlock()
-	c, err := p.dial(t.ctx, node)
+	c, err := p.dial(t, l, node)
 	p.mu.Lock()
-	l.dialling = false
+	l.dialling, l.shaken = false, false
 	switch {
 	case l.try != t: // an incoming connection won, or the node left
 		l.change()
@@ -174,12 +177,20 @@ func (l *link) connect(t *try, wait time.Duration) {
 }
 
 // dial connects to a node and waits until it has chosen the connection.
-func (p *Peers) dial(ctx context.Context, node Node) (*Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
+func (p *Peers) dial(t *try, l *link, node Node) (*Conn, error) {
+	ctx, cancel := context.WithTimeout(t.ctx, tryTimeout)
 	defer cancel()
 	conn, err := p.config.Dial(ctx, node.Addr, p.config.Credentials.ClientTLS(ALPN, node.ID), QUIC())
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s at %s: %w", node.ID, node.Addr, err)
+	}
+	p.mu.Lock()
+	l.shaken = true
+	over := t.ctx.Err() // the other's connection was chosen before it could hear of this one
+	p.mu.Unlock()
+	if over != nil {
+		_ = conn.CloseWithError(closeReplaced, "another connection is used")
+		return nil, over
 	}
 	instance, err := p.sayHello(ctx, conn)
 	if err != nil {
