@@ -7,22 +7,27 @@ import (
 	"time"
 )
 
-// The mesh whose idle cost is measured. All of its nodes vote: this version has
-// core nodes only, so Raft's heartbeats are in every figure. The leader's
-// include those to all others.
+// The mesh whose idle cost is measured: three core nodes and three that are
+// edges only, which have no part in Raft's heartbeats. What a core node costs
+// more than an edge is Raft.
 const (
-	meshNodes = 6
+	meshCores = 3
+	meshEdges = 3
 	meshCalm  = 5 * time.Second // after the last node has joined
 )
 
 // idle adds what each of six nodes costs that does nothing, in percent of a core.
 func (s Failover) idle(ctx context.Context, dir string, report *Report) error {
-	fmt.Fprintf(s.Progress, "starting a mesh of %d nodes, idle for %s …\n", meshNodes, s.Idle)
+	fmt.Fprintf(s.Progress, "starting a mesh of %d nodes, idle for %s …\n", meshCores+meshEdges, s.Idle)
+	seats := cores(meshCores)
+	for i := range meshEdges {
+		seats = append(seats, seat{fmt.Sprintf("e%d", i+1), edgeRole, "loopback"})
+	}
 	g, err := loopback()
 	if err != nil {
 		return err
 	}
-	c, err := g.openCell(ctx, filepath.Join(dir, "mesh"), cores(meshNodes))
+	c, err := g.openCell(ctx, filepath.Join(dir, "mesh"), seats)
 	if err != nil {
 		return err
 	}
@@ -47,15 +52,19 @@ func (s Failover) idle(ctx context.Context, dir string, report *Report) error {
 	if err != nil {
 		return err
 	}
-	var followers []float64
+	var followers, edges []float64
 	for i, m := range c.nodes {
 		percent := 100 * float64(after[i]-before[i]) / float64(span)
-		if m == leader {
+		switch {
+		case m == leader:
 			report.Add("failover.idle.leader_cpu", "%", percent)
-		} else {
+		case m.role == edgeRole:
+			edges = append(edges, percent)
+		default:
 			followers = append(followers, percent)
 		}
 	}
+	report.Add("failover.idle.edge_cpu", "%", edges...)
 	report.Add("failover.idle.follower_cpu", "%", followers...)
 	return nil
 }

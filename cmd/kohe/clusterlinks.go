@@ -228,6 +228,9 @@ func (n nodeConn) SendDatagram(b []byte) error { return n.conn.Datagram(kindLink
 // connected tells of a connection that came or went.
 func (c *cluster) connected(e peer.Event) {
 	if e.Up {
+		c.mu.Lock()
+		delete(c.dead, e.Peer.Node) // the canary looks a second later at most
+		c.mu.Unlock()
 		c.log.Info("connected", "node", e.Peer.Node)
 	} else {
 		c.log.Warn("connection lost", "node", e.Peer.Node, "err", e.Err)
