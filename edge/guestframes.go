@@ -51,7 +51,7 @@ func (c *client) toGuest(f wire.Frame) (ok bool, err error) {
 
 // aboutSession are the kinds of frame that a session's origin handles.
 var aboutSession = map[wire.Kind]bool{
-	wire.Say: true, wire.Mark: true, wire.Typing: true, wire.End: true, wire.Consent: true, wire.Watch: true,
+	wire.Say: true, wire.Mark: true, wire.Typing: true, wire.Consent: true, wire.Watch: true,
 	wire.Grant: true, wire.Acted: true, wire.Ask: true, wire.Act: true,
 }
 
@@ -82,7 +82,7 @@ func (g *guest) forward(f wire.Frame) (ok bool, err error) {
 	switch {
 	case g.link != nil:
 		g.request(f)
-	case f.Kind != wire.End && f.Kind != wire.Consent && f.Kind != wire.Grant: // said again, or of no use later
+	case f.Kind != wire.Consent && f.Kind != wire.Grant: // said again, or of no use later
 	case len(g.later) == keptLater:
 		return true, &relay.Error{Code: relay.CodeUnavailable, Text: "Please try again in a moment.", Retry: time.Second}
 	default:

@@ -165,8 +165,10 @@ func (e *Edge) sessionOf(c *client, id relay.ID) (*live, error) {
 	if row, ok := e.Store.Session(id); ok && row.State != relay.Ended && c.belongs(row) {
 		return nil, errEntering
 	}
-	return nil, relay.Errorf(relay.CodeNotFound, "There is no such session, or you are not part of it.")
+	return nil, errNotPart
 }
+
+var errNotPart = relay.Errorf(relay.CodeNotFound, "There is no such session, or you are not part of it.")
 
 // errEntering is what a client hears that is about to be let in, or whose
 // session is about to have another origin.

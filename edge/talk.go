@@ -310,15 +310,17 @@ func (c *client) typing(p wire.TypingPayload, _ uint64) error {
 	return nil
 }
 
+// end ends a session, wherever its origin is: that may be unreachable, and who
+// ends one conversation may begin the next at once.
 func (c *client) end(p wire.SessionRef, seq uint64) error {
-	l, err := c.edge.sessionOf(c, p.Session)
-	if err != nil {
-		return err
+	row, ok := c.edge.Store.Session(p.Session)
+	if !ok || row.State == relay.Ended || !c.belongs(row) {
+		return errNotPart
 	}
-	if c.who.Role == relay.RoleAgent && !l.mine(c) {
+	if c.who.Role == relay.RoleAgent && row.Agent != c.who.Agent {
 		return relay.Errorf(relay.CodeForbidden, "This conversation is not yours any more.")
 	}
-	_, err = c.edge.propose(state.EndSession{Session: l.id, By: string(side(c.who.Role)), At: c.edge.at()})
+	_, err := c.edge.propose(state.EndSession{Session: row.ID, By: string(side(c.who.Role)), At: c.edge.at()})
 	if err == nil {
 		c.ok(seq, "")
 	}

@@ -162,10 +162,8 @@ func (l *line) mayAppend(c state.Append) error {
 	return nil
 }
 
+// mayEnd says whether the edge speaks for whoever ends a session.
 func (l *line) mayEnd(c state.EndSession) error {
-	if err := l.numbers(c.Session); err != nil {
-		return err
-	}
 	row, ok := l.Store.Session(c.Session)
 	switch c.By {
 	case string(relay.RoleVisitor):
