@@ -69,7 +69,7 @@ func DecodeResult(b []byte) (r Result, err error) {
 		r.Err = w.Gap
 	case w.Err != nil && w.Seq != 0:
 		r.Err = &Refused{Seq: w.Seq, Have: w.Have, Err: w.Err.error()}
-	case w.Err != nil && w.Err.Code == ErrStale.Code:
+	case w.Err != nil && w.Err.Code == ErrStale.Code && w.Err.Text == ErrStale.Text:
 		r.Err = ErrStale
 	case w.Err != nil:
 		r.Err = w.Err.error()

@@ -19,6 +19,7 @@ func TestAResultArrivesAtAnotherNodeAsItWas(t *testing.T) {
 		"gap":      {Err: &Gap{Have: 9}},
 		"refused":  {Err: &Refused{Seq: 5, Have: 4, Err: busy}},
 		"busy":     {Err: busy},
+		"moved on": {Err: relay.Errorf(relay.CodeStale, "The offer has moved on.")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := DecodeResult(EncodeResult(r))
