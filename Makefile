@@ -31,10 +31,11 @@ widget/node_modules/.package-lock.json: widget/package.json widget/package-lock.
 widget/dist/manifest.json: widget/node_modules/.package-lock.json widget/build.mjs $(shell find widget -path widget/node_modules -prune -o \( -name '*.ts' -o -name '*.tsx' -o -name '*.css' \) -print)
 	cd widget && node build.mjs
 
-test: build browsers ## everything: lint, unit, race, fuzz (short), browsers
+test: build browsers ## everything: lint, unit, race, simulation, fuzz (short), browsers
 	$(MAKE) check
 	cd widget && npm test --silent
 	go run $(SUM) --format pkgname-and-test-fails -- -race -p 2 ./...
+	$(MAKE) simulate
 	$(MAKE) fuzz FUZZ=$(FUZZ)
 	$(MAKE) e2e
 
