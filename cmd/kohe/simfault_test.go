@@ -104,7 +104,7 @@ var harms = []harm{
 	}},
 	{"snapshots", 2, false, func(s *simulation, _ *server, _ func()) error {
 		for _, l := range s.cores() {
-			_ = l.cell.Node().Snapshot() // one that is ending takes none
+			s.running.Go(func() { _ = l.cell.Node().Snapshot() }) // one that is ending takes none, one with a full disk waits
 		}
 		return nil
 	}},
