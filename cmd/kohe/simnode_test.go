@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -53,6 +54,7 @@ type life struct {
 	at     atomic.Pointer[memPort]
 	up     atomic.Bool // serves clients
 	gone   atomic.Bool // has ended, or is about to
+	dead   atomic.Bool // has ended: what it still does to its disk is not done
 }
 
 // newDisk is a crashable file system with a node's folder.
@@ -90,15 +92,15 @@ func syncFolder(fs vfs.FS, path string) error {
 // log may be slow, or lies, and there may be no space for more of it.
 type disk struct {
 	vfs.FS
-	server *server
+	life *life
 }
 
 func (d disk) file(name string, f vfs.File) vfs.File {
 	if f == nil || !strings.HasSuffix(name, ".log") {
 		return f
 	}
-	d.server.wrote.Store(0)
-	return diskFile{f, d.server}
+	d.life.server.wrote.Store(0)
+	return diskFile{f, d.life}
 }
 
 func (d disk) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
@@ -113,25 +115,32 @@ func (d disk) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (vfs.File
 
 type diskFile struct {
 	vfs.File
-	server *server
+	life *life
 }
 
 func (f diskFile) SyncData() error {
-	if d := time.Duration(f.server.slow.Load()); d > 0 && !ending() {
+	if d := time.Duration(f.life.server.slow.Load()); d > 0 && !ending() {
 		time.Sleep(d)
 	}
-	if f.server.sim.lies {
+	if f.life.server.sim.lies {
 		return nil
 	}
 	return f.File.SyncData()
 }
 
 func (f diskFile) Write(b []byte) (int, error) {
-	if f.server.full.Load() {
+	if f.life.server.full.Load() && !f.life.dead.Load() && !rotating() {
 		return 0, syscall.ENOSPC
 	}
-	f.server.wrote.Add(int64(len(b)))
+	f.life.server.wrote.Add(int64(len(b)))
 	return f.File.Write(b)
+}
+
+// rotating reports whether Pebble is changing to another log anywhere. Who waits
+// for a log's end holds a mutex, see ending; so that write finds space.
+func rotating() bool {
+	all := make([]byte, 16<<20)
+	return bytes.Contains(all[:runtime.Stack(all, true)], []byte("(*DB).rotateWAL("))
 }
 
 // soonRotated is more than the write-ahead log may hold when its disk becomes
@@ -196,7 +205,7 @@ func (v *server) startLocked() {
 	c.Data, c.Opens = v.data, 1_000_000
 	l := &life{node: newNode(c, s.log.With("at", v.name)), server: v, opened: make(chan struct{})}
 	l.ctx, l.stop = context.WithCancel(context.Background())
-	l.fs = disk{v.mem, v}
+	l.fs = disk{v.mem, l}
 	l.now = v.clock(s.seeds)
 	l.trailing = keptEntries
 	l.fatal = func(err error) { s.running.Go(func() { l.exit(err) }) }
@@ -297,6 +306,7 @@ func (v *server) kill(l *life, power bool) bool {
 	v.mem = v.mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: kept, RNG: dice})
 	v.life = nil
 	s.mu.Unlock()
+	l.dead.Store(true)
 	l.stop()
 	s.running.Go(func() { // what is left of it can reach nobody
 		<-l.opened
@@ -336,6 +346,7 @@ func (v *server) shutDown(drain time.Duration) {
 	if err != nil { // its disk is full; what it still does with it is not done
 		l.log.Warn("closed", "err", err)
 		v.mem = v.mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(s.seeds)})
+		l.dead.Store(true)
 	}
 	v.life = nil
 }
