@@ -113,10 +113,10 @@ func openNode(ctx context.Context, c config, demo bool, logTo io.Writer) (_ *nod
 	commands := http.NewServeMux()
 	commands.Handle("/", n.commands())
 	n.registerCluster(commands)
+	n.ready.Store(true) // before a command can ask
 	if err := n.openLocal(commands); err != nil {
 		return nil, err
 	}
-	n.ready.Store(true)
 	return n, nil
 }
 
