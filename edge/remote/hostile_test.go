@@ -226,6 +226,25 @@ func TestAHostileEdgeGetsNothing(t *testing.T) {
 	}
 }
 
+func TestAnEdgeHasOneStreamAtACoreNode(t *testing.T) {
+	w := newWorld(t)
+	first := w.hostile("bad")
+	second := w.hostile("bad")
+	if _, err := first.show(show{Role: relay.RoleVisitor, Site: "shop"}); err == nil {
+		t.Error("the first stream is served beside the second")
+	}
+	if _, err := second.show(show{Role: relay.RoleVisitor, Site: "shop"}); err != nil {
+		t.Error(err)
+	}
+	other := w.hostile("other")
+	if _, err := other.show(show{Role: relay.RoleVisitor, Site: "shop"}); err != nil {
+		t.Error(err)
+	}
+	if _, err := second.show(show{Role: relay.RoleVisitor, Site: "shop"}); err != nil {
+		t.Errorf("another edge's stream ended it: %v", err)
+	}
+}
+
 func TestBadFramesEndTheStreamOnly(t *testing.T) {
 	w := newWorld(t)
 	for what, b := range map[string][]byte{

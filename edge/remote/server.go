@@ -32,7 +32,36 @@ type ServerConfig struct {
 }
 
 // Server serves nodes that are edges only.
-type Server struct{ ServerConfig }
+type Server struct {
+	ServerConfig
+
+	mu    sync.Mutex // guards lines
+	lines map[string]*line
+}
+
+// errReplaced ends the stream of an edge that has opened another.
+var errReplaced = relay.Errorf(relay.CodeStale, "The edge has opened another stream.")
+
+// take makes a line the one of its edge: each has one stream at a core node.
+func (s *Server) take(l *line) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lines == nil {
+		s.lines = map[string]*line{}
+	}
+	if old := s.lines[l.node]; old != nil {
+		old.stop(errReplaced)
+	}
+	s.lines[l.node] = l
+}
+
+func (s *Server) drop(l *line) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lines[l.node] == l {
+		delete(s.lines, l.node)
+	}
+}
 
 // cutOffAfter is how long this node may be cut off from the cell before its
 // edges are to ask another.
@@ -55,6 +84,8 @@ func (s *Server) Serve(ctx context.Context, node string, stream Stream) error {
 		gate:     &auth.Gate{Key: s.Key, Tickets: s.Tickets, Node: node, Now: s.Now},
 		interest: newInterest(node), has: map[relay.ID]bool{},
 	}
+	s.take(l)
+	defer s.drop(l)
 	var first request
 	if err := readFrame(stream, maxReply, &first); err != nil {
 		return err

@@ -51,7 +51,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	<-w.cell.Ready()
-	w.server = &Server{ServerConfig{
+	w.server = &Server{ServerConfig: ServerConfig{
 		Cell: w.cell, Store: w.cell.Read(), Key: w.key, Tickets: w.tickets, Log: quiet, Now: time.Now, Health: w.health,
 	}}
 	t.Cleanup(func() {

@@ -109,11 +109,8 @@ func (s *State) found(k key, v any) bool {
 	return ok && err == nil
 }
 
-// Session returns a session with its facts, live or ended.
-func (r *Reader) Session(id relay.ID) (relay.Session, bool) {
-	s := r.state
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+// liveOrEnded returns a session's row, nil if there is none. mu is held.
+func (s *State) liveOrEnded(id relay.ID) *session {
 	row := s.live[id]
 	if row == nil {
 		var err error
@@ -121,6 +118,15 @@ func (r *Reader) Session(id relay.ID) (relay.Session, bool) {
 			_ = s.fail(err) // noted; Err says it
 		}
 	}
+	return row
+}
+
+// Session returns a session with its facts, live or ended.
+func (r *Reader) Session(id relay.ID) (relay.Session, bool) {
+	s := r.state
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	row := s.liveOrEnded(id)
 	if row == nil {
 		return relay.Session{}, false
 	}
@@ -149,13 +155,7 @@ func (r *Reader) LastOrigin(id relay.ID) (node string, ok bool) {
 	s := r.state
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	row := s.live[id]
-	if row == nil {
-		var err error
-		if row, err = s.readSession(s.db, id); err != nil {
-			_ = s.fail(err) // noted; Err says it
-		}
-	}
+	row := s.liveOrEnded(id)
 	if row == nil {
 		return "", false
 	}

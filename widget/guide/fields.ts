@@ -49,12 +49,21 @@ function tell(el: Element, view: Window & typeof globalThis, data: string): void
   el.dispatchEvent(new view.Event('change', { bubbles: true }));
 }
 
+/** Whether a button sends its form to another site. A field of the form can be called "action". */
+function leads(control: Element): boolean {
+  const { form, type } = control as HTMLButtonElement;
+  if (!form || !/^(?:submit|image)$/.test(type)) return false;
+  const to = document.createElement('a');
+  to.href = control.getAttribute('formaction') ?? form.getAttribute('action') ?? '';
+  return to.origin !== location.origin;
+}
+
 /** Clicks as the visitor would; false where that would lead out of the site, or to their files. */
 export function click(el: Element): boolean {
   const link = el.closest('a[href], area[href]') as HTMLAnchorElement | null;
   if (link && (link.origin !== location.origin || link.hasAttribute('download'))) return false;
   const control = el.closest('label')?.control ?? el;
-  if (control.matches('input[type=file i], :disabled')) return false;
+  if (control.matches('input[type=file i], :disabled') || leads(control)) return false;
   (el as HTMLElement).click?.();
   return typeof (el as HTMLElement).click === 'function';
 }

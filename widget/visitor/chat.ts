@@ -76,12 +76,7 @@ class Visitor implements ChatHandle {
         this.changed();
       },
     });
-    this.levels = new Levels(
-      this.link,
-      store,
-      () => this.chat.session,
-      () => this.changed(),
-    );
+    this.levels = new Levels(this.link, store, this.chat, () => this.changed());
     this.permit = new Permit(this.levels, this.t);
     const module = `${settings.node}/kohe/a/${CAPTURE_MODULE}`;
     this.share = new Share(
@@ -215,6 +210,7 @@ class Visitor implements ChatHandle {
   private draw(): void {
     const { chat, panel, shell } = this;
     panel.render();
+    this.levels.settle();
     this.permit.render();
     panel.may(this.levels.on);
     if (!this.levels.on.length) void this.guide?.then((guide) => guide.clear());

@@ -18,7 +18,7 @@ export interface Memory {
   muted?: boolean;
   declined?: string; // the session in which the page was not to be shared
   wish?: boolean; // consent that the node has not confirmed yet
-  levels?: Level[]; // what the agent may do on the page, as the visitor said in this session
+  levels?: { session: string; agent: string; on: Level[] }; // what that agent may do on the page, as the visitor said
   lead?: string; // the tab that sounds: the last one with focus
   color?: string; // the site's, so that the button appears in it at once
   maskAll?: boolean; // the site masks everything: the node is not told titles and queries
