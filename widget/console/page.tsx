@@ -5,12 +5,13 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { Session } from '../wire/payload.ts';
 import { type MirrorState, mirrorState } from './desk.ts';
 import type { Mirror } from './edge.ts';
+import { Glass } from './glass.tsx';
 import { Icon, type IconName } from './icons.tsx';
 import type { PageSize } from './settings.ts';
 import type { Store } from './store.ts';
 import { clip, shortAddress } from './text.ts';
 import type { Key } from './texts.ts';
-import { Glass, type Tool, Tools } from './tools.tsx';
+import { type Tool, Tools } from './tools.tsx';
 import { Empty, Segments, useStore } from './ui.tsx';
 
 const longestLabel = 24; // characters beside the visitor's pointer
