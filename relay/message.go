@@ -109,6 +109,8 @@ type Session struct {
 	Declined   bool         `json:"declined,omitempty" cbor:"25,keyasint,omitempty"` // the visitor's last word on consent was no
 	Granted    []Level      `json:"granted,omitempty" cbor:"26,keyasint,omitempty"`  // what the agent may do on the page
 	Refused    []Level      `json:"refused,omitempty" cbor:"27,keyasint,omitempty"`  // what is not to be asked for again
+	Record     bool         `json:"record,omitempty" cbor:"28,keyasint,omitempty"`   // the visitor lets the page be recorded
+	Recorded   bool         `json:"recorded,omitempty" cbor:"29,keyasint,omitempty"` // there is a recording, or was until its time was over
 }
 
 // Marks are a participant's watermarks within the stored prefix: everything up

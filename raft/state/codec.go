@@ -33,6 +33,8 @@ const (
 	kindPutToken
 	kindRedeemToken
 	kindSetLevel
+	kindAddSegment
+	kindForget
 )
 
 func (Put) kind() commandKind            { return kindPut }
@@ -57,6 +59,8 @@ func (LoseEdge) kind() commandKind       { return kindLoseEdge }
 func (PutToken) kind() commandKind       { return kindPutToken }
 func (RedeemToken) kind() commandKind    { return kindRedeemToken }
 func (SetLevel) kind() commandKind       { return kindSetLevel }
+func (AddSegment) kind() commandKind     { return kindAddSegment }
+func (Forget) kind() commandKind         { return kindForget }
 
 // Bounds of an encoded command.
 const (
@@ -158,6 +162,10 @@ func Decode(data []byte) (Command, error) {
 		return decode[RedeemToken](body)
 	case kindSetLevel:
 		return decode[SetLevel](body)
+	case kindAddSegment:
+		return decode[AddSegment](body)
+	case kindForget:
+		return decode[Forget](body)
 	default:
 		return nil, relay.Errorf(relay.CodeMalformed, "A command of unknown kind %d.", kind)
 	}

@@ -48,6 +48,8 @@ func commands() []Command {
 		PutToken{Hash: []byte("hash"), Role: EdgeNode, ExpiresAt: noon, At: noon},
 		RedeemToken{Hash: []byte("hash"), Role: EdgeNode, Node: "n1", At: noon},
 		SetLevel{Session: id, Level: relay.LevelFill, On: true, At: noon},
+		AddSegment{Segment: Segment{ID: id, Session: id, Writer: "n1", Nodes: []string{"n1", "n2"}, At: noon}, At: noon},
+		Forget{At: noon},
 	}
 }
 

@@ -35,6 +35,7 @@ type (
 		Canvas      bool     `cbor:"12,keyasint,omitempty"` // agents see what canvases show
 
 		Without []relay.Level `cbor:"13,keyasint,omitempty"` // what no agent may do on the site's pages
+		Record  int           `cbor:"16,keyasint,omitempty"` // days that recordings are kept; 0: none are made, and none kept
 	}
 	// Department is a queue.
 	Department struct {
@@ -147,11 +148,13 @@ type (
 		Marks   relay.Marks `cbor:"3,keyasint"`
 		At      int64       `cbor:"4,keyasint"`
 	}
-	// SetConsent records the visitor's consent to co-browse.
+	// SetConsent records the visitor's consent to co-browse, and to a recording
+	// of it where the site makes any.
 	SetConsent struct {
 		Session relay.ID `cbor:"1,keyasint"`
 		On      bool     `cbor:"2,keyasint"`
 		At      int64    `cbor:"3,keyasint"`
+		Record  bool     `cbor:"4,keyasint,omitempty"`
 	}
 	// SetLevel records what the visitor lets the agent do on their page. Off, for
 	// a level that was granted or not, says that it is not to be asked for again
@@ -259,6 +262,19 @@ type (
 		At     int64  `cbor:"4,keyasint"`
 		Region string `cbor:"5,keyasint,omitempty"`
 	}
+	// AddSegment says where a piece of a session's recording is kept, before
+	// anything is. The same segment again replaces who keeps it. Refused: a writer
+	// that is not the session's origin (ErrStale), a session that may not be
+	// recorded (forbidden), more than MaxSegments (too_large).
+	AddSegment struct {
+		Segment Segment `cbor:"1,keyasint"`
+		At      int64   `cbor:"2,keyasint"`
+	}
+	// Forget takes segments out whose time is over (Site.Record), the oldest
+	// first, at most MaxForget. Result: Forgotten.
+	Forget struct {
+		At int64 `cbor:"1,keyasint"`
+	}
 	// Tick lets deadlines pass: offers that expired, agents who vanished,
 	// visitors who stayed away. The leader proposes it when the state's next
 	// deadline is due.
@@ -274,6 +290,10 @@ type (
 		Session relay.Session
 		Epoch   uint32
 		Seq     uint64 // last stored
+	}
+	// Forgotten answers Forget.
+	Forgotten struct {
+		Segments int
 	}
 	// Appended answers Append.
 	Appended struct {

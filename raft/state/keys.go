@@ -32,6 +32,8 @@ const (
 	tableCard       = 'k'
 	tableByCard     = 'q'
 	tableToken      = 'j'
+	tableSegment    = 'r'
+	tableByAge      = 'y'
 )
 
 // key builds a key of a table. Names end with a zero byte, which none

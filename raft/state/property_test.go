@@ -22,7 +22,7 @@ func drawCommand(t *rapid.T, s *State, now int64) Command {
 	row, _ := s.Read().Session(sid(n))
 	switch rapid.SampledFrom([]string{
 		"open", "open", "claim", "append", "append", "append", "marks", "consent", "level", "page", "online", "end",
-		"state", "state", "agent", "answer", "answer", "tick", "start", "block", "put", "password", "member", "lose", "remove",
+		"state", "state", "agent", "answer", "answer", "tick", "start", "block", "put", "password", "member", "lose", "remove", "segment", "forget",
 	}).Draw(t, "command") {
 	case "open":
 		return OpenSession{Session: sid(n), Site: "shop", Department: rapid.SampledFrom([]string{"", "service"}).Draw(t, "department"),
@@ -34,7 +34,11 @@ func drawCommand(t *rapid.T, s *State, now int64) Command {
 	case "marks":
 		return SetMarks{Session: sid(n), By: relay.RoleVisitor, Marks: relay.Marks{Read: rapid.Uint64Range(0, 9).Draw(t, "read")}, At: now}
 	case "consent":
-		return SetConsent{Session: sid(n), On: on, At: now}
+		return SetConsent{Session: sid(n), On: on, Record: on, At: now}
+	case "segment":
+		return AddSegment{Segment: Segment{ID: vid(n), Session: sid(n), Writer: node, Nodes: []string{node}, At: now}, At: now}
+	case "forget":
+		return Forget{At: now + 29*day}
 	case "level":
 		return SetLevel{Session: sid(n), Level: rapid.SampledFrom(relay.Levels).Draw(t, "level"), On: on, At: now}
 	case "page":

@@ -179,8 +179,9 @@ func (t *txn) setConsent(c SetConsent) error {
 		return relay.Errorf(relay.CodeForbidden, "This site does not share pages.")
 	}
 	t.now(c.At)
-	if s.Consent != c.On || s.Declined == c.On {
-		s.Consent, s.Declined = c.On, !c.On
+	record := c.On && c.Record && t.sites[s.Site].Record > 0
+	if s.Consent != c.On || s.Declined == c.On || s.Record != record {
+		s.Consent, s.Declined, s.Record = c.On, !c.On, record
 		if !c.On {
 			s.Granted = nil
 		}

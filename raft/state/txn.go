@@ -96,6 +96,10 @@ func (t *txn) do(cmd Command) (any, error) {
 		return nil, t.setLevel(c)
 	case SetPage:
 		return nil, t.setPage(c)
+	case AddSegment:
+		return nil, t.addSegment(c.Segment, c.At)
+	case Forget:
+		return t.forgetSegments(c.At), nil
 	case SetOnline:
 		return nil, t.setOnline(c)
 	case EndSession:

@@ -80,7 +80,7 @@ func shop() []Command {
 		Put{Customer: &Customer{ID: "acme", Name: "Acme"}, At: noon},
 		Put{Department: &Department{ID: "sales", Customer: "acme", Name: "Sales"}, At: noon},
 		Put{Department: &Department{ID: "service", Customer: "acme", Name: "Service"}, At: noon},
-		Put{Site: &Site{ID: "shop", Customer: "acme", Origins: []string{"https://shop.example"}, Departments: []string{"sales", "service"}, CoBrowse: true}, At: noon},
+		Put{Site: &Site{ID: "shop", Customer: "acme", Origins: []string{"https://shop.example"}, Departments: []string{"sales", "service"}, CoBrowse: true, Record: 30}, At: noon},
 		agent("ann", relay.RoleAgent, []string{"shop"}, []string{"sales", "service"}, "acme"),
 		agent("bob", relay.RoleAgent, []string{"shop"}, []string{"sales"}, "acme"),
 		agent("sue", relay.RoleSupervisor, []string{"shop"}, []string{"sales", "service"}, "acme"),
