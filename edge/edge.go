@@ -69,7 +69,7 @@ type Gate interface {
 	Guest(ctx context.Context, from, carry string) (auth.Admission, error)
 }
 
-// Config is what an edge needs. All members but Mesh, Others, Health and Now are required.
+// Config is what an edge needs. All members but Mesh, Keeper, Others, Health and Now are required.
 type Config struct {
 	Node  string // this node's name
 	Cell  Cell
@@ -77,8 +77,10 @@ type Config struct {
 	Gate  Gate
 	Pages *page.Pages
 	Mesh  Mesh // nil: this node is alone
-	Log   *slog.Logger
-	Now   func() time.Time
+	// Keeper keeps recordings; nil: none are made.
+	Keeper Keeper
+	Log    *slog.Logger
+	Now    func() time.Time
 	// Reach returns this node's WebTransport address and the certificate hashes
 	// to accept, if it made its certificate itself.
 	Reach func() (wt string, hashes []string)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"kohe/edge/record"
 	"kohe/raft/state"
 	"kohe/relay"
 	"kohe/relay/hub"
@@ -36,6 +37,8 @@ type live struct {
 	deeds   deeds
 	mirror  mirror
 	closed  bool
+
+	recorder *record.Recorder // nil: the session is not recorded
 }
 
 // live returns a session with this edge as its origin, claiming it if need be.
@@ -376,6 +379,7 @@ func (l *live) close() {
 		}
 	}
 	l.dropPage()
+	l.keepRecording()
 }
 
 // sessionChanged takes a new row from the cell. Where the session is being

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"kohe/edge/page"
+	"kohe/edge/record"
 	"kohe/raft/state"
 	"kohe/relay"
 	"kohe/relay/hub"
@@ -70,16 +71,16 @@ func (l *live) lingered() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.mirror.linger = nil
-	if len(l.mirror.watchers) == 0 {
+	if !l.wanted() {
 		l.dropPage()
 		l.lead()
 	}
 }
 
 // wanted reports whether the page may be captured now: an accepted, consented
-// session that someone watches (DESIGN 11). mu is held.
+// session that someone watches or that is recorded. mu is held.
 func (l *live) wanted() bool {
-	return l.row.State == relay.Active && l.row.Consent && (len(l.mirror.watchers) > 0 || l.mirror.linger != nil)
+	return l.row.State == relay.Active && l.row.Consent && (len(l.mirror.watchers) > 0 || l.mirror.linger != nil || l.recorder != nil)
 }
 
 // dropPage forgets the page. mu is held.
@@ -94,6 +95,7 @@ func (l *live) dropPage() {
 // lead chooses the tab that is captured, the visible one that last had the
 // focus, and tells everyone concerned if that changed. mu is held.
 func (l *live) lead() {
+	l.keepRecording()
 	best := l.bestTab()
 	if !l.wanted() {
 		best = nil
@@ -137,6 +139,7 @@ func (l *live) tellTabs() {
 		return
 	}
 	l.mirror.told = said
+	l.recordState(p)
 	for c := range l.clients {
 		if c.who.Role != relay.RoleVisitor {
 			continue
@@ -204,6 +207,7 @@ func (c *client) pageFrame(f wire.Frame) error {
 	}
 	if len(forward) > 0 {
 		l.mirror.topic.PublishPage(wire.Outgoing{Kind: wire.PageDiff, Payload: ofSession(l.id, forward)}, version)
+		l.record(record.Page, forward)
 	}
 	return nil
 }
@@ -276,7 +280,7 @@ func (l *live) Delta(since uint64) ([]byte, uint64) {
 
 // pointerFrame relays the visitor's pointer to whoever watches.
 func (c *client) pointerFrame(f wire.Frame) error {
-	l, _, err := c.sessionFrame(f)
+	l, body, err := c.sessionFrame(f)
 	if l == nil {
 		return err
 	}
@@ -285,6 +289,7 @@ func (c *client) pointerFrame(f wire.Frame) error {
 	if c != l.mirror.lead {
 		return nil
 	}
+	l.record(record.Pointer, body)
 	out := wire.Outgoing{Kind: wire.Pointer, Key: "pointer/" + l.id.String(), Payload: f.Payload}
 	for w := range l.mirror.watchers {
 		w.queue.Push(out)

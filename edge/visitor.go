@@ -218,7 +218,7 @@ func (c *client) consent(p wire.ConsentPayload, seq uint64) error {
 	if err != nil {
 		return err
 	}
-	if _, err = c.edge.propose(state.SetConsent{Session: l.id, On: p.On, At: c.edge.at()}); err == nil {
+	if _, err = c.edge.propose(state.SetConsent{Session: l.id, On: p.On, Record: p.Record, At: c.edge.at()}); err == nil {
 		c.ok(seq, "")
 	}
 	return err

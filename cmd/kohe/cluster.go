@@ -32,6 +32,7 @@ const (
 	kindEnrol                           // a node says where it is
 	kindRemote                          // an edge's stream to its core node
 	kindAPI                             // an HTTP request of a console, from an edge
+	kindBlob                            // a request for a file
 )
 
 // firstCell is the Raft group of the first cell.
@@ -67,6 +68,7 @@ type cluster struct {
 	cell    atomic.Pointer[client.Cell]
 	edges   atomic.Pointer[remote.Server]
 	apis    *streamListener // consoles' requests from edges
+	blobs   atomic.Pointer[blobs]
 	links   atomic.Pointer[link.Server]
 	reach   func() string // this node's public address
 
@@ -125,6 +127,7 @@ func openCluster(data string, reach func() string, log *slog.Logger) (*cluster, 
 		c.peers.Handle(kindEnrol, c.serveEnrol)
 		c.peers.Handle(kindRemote, c.serveEdge)
 		c.peers.Handle(kindAPI, c.serveRequest)
+		c.peers.Handle(kindBlob, c.serveBlob)
 		c.raft = quicnet.New(quicnet.Config{Addr: hashiraft.ServerAddress(own.Address), Dial: c.dialRaft, Allow: c.allowRaft, Logger: c.log})
 	}
 	c.peers.Watch(c.connected)

@@ -30,29 +30,11 @@ func (c *cluster) openRemote() *remote.Remote {
 // connectCore opens a stream to a core node: in this region first, then the
 // nearest, and not the one that was asked last if there is another.
 func (c *cluster) connectCore(ctx context.Context) (remote.Stream, string, error) {
-	rtt := map[string]time.Duration{}
-	for _, l := range c.peers.Links() {
-		if l.Conn != nil {
-			rtt[l.Node] = l.Conn.RTT()
-		}
-	}
-	cores := slices.DeleteFunc(slices.Clone(c.members()), func(n state.Node) bool { return n.Role != state.CoreNode || n.Addr == "" })
 	c.mu.Lock()
 	last := c.asked
 	c.mu.Unlock()
-	far := func(n state.Node) int {
-		switch d, up := rtt[n.ID]; {
-		case n.ID == last, !up:
-			return 3 * int(time.Hour)
-		case n.Region != c.own.Region:
-			return int(time.Hour + d)
-		default:
-			return int(d)
-		}
-	}
-	slices.SortStableFunc(cores, func(a, b state.Node) int { return cmp.Compare(far(a), far(b)) })
 	errs := []error{errors.New("no core node answers")}
-	for _, n := range cores {
+	for _, n := range c.nearestCores(last) {
 		s, err := c.open(ctx, n.ID, kindRemote)
 		if err != nil {
 			errs = append(errs, err)
@@ -64,6 +46,41 @@ func (c *cluster) connectCore(ctx context.Context) (remote.Stream, string, error
 		return s, n.ID, nil
 	}
 	return nil, "", errors.Join(errs...)
+}
+
+// nearestCores returns the core nodes: those of this region first, then the
+// nearest; last those without a connection, and one that was named.
+func (c *cluster) nearestCores(last string) []state.Node {
+	rtt := map[string]time.Duration{}
+	for _, l := range c.peers.Links() {
+		if l.Conn != nil {
+			rtt[l.Node] = l.Conn.RTT()
+		}
+	}
+	cores := slices.DeleteFunc(slices.Clone(c.members()), func(n state.Node) bool { return n.Role != state.CoreNode || n.Addr == "" })
+	far := func(n state.Node) int {
+		switch d, up := rtt[n.ID]; {
+		case n.ID == last, !up:
+			return 3 * int(time.Hour)
+		case n.Region != c.own.Region:
+			return int(time.Hour + d)
+		default:
+			return int(d)
+		}
+	}
+	slices.SortStableFunc(cores, func(a, b state.Node) int { return cmp.Compare(far(a), far(b)) })
+	return cores
+}
+
+// linked returns the nodes that this one has a connection to.
+func (c *cluster) linked() map[string]bool {
+	up := map[string]bool{}
+	for _, l := range c.peers.Links() {
+		if l.Conn != nil && !c.isDead(l.Node) {
+			up[l.Node] = true
+		}
+	}
+	return up
 }
 
 // serveEdge serves another node's stream to the cell.

@@ -126,6 +126,7 @@ func siteCommand() *cobra.Command {
 		}
 	}
 	add.Flags().StringSliceVar(&s.Assets, "assets", nil, "other origins that the site's pictures, styles and fonts come from")
+	add.Flags().IntVar(&s.Record, "record", 0, "record what agents see, where the visitor allows it, and keep it for so many days; 0 keeps nothing")
 	add.Flags().StringVar(&s.Color, "color", "", "colour of the button, #rrggbb")
 	add.Flags().BoolVar(&s.CoBrowse, "cobrowse", true, "agents may ask to see the page")
 	list := &cobra.Command{

@@ -59,6 +59,7 @@ type node struct {
 	cluster  *cluster         // nil: the node is alone
 	cell     *client.Cell     // nil: the node is an edge only
 	remote   *remote.Remote   // nil: the node has the cell itself
+	blobs    *blobs
 	links    *link.Server
 	edge     *edge.Edge
 	tickets  *auth.Tickets
@@ -103,6 +104,9 @@ func openNode(ctx context.Context, c config, demo bool, logTo io.Writer) (_ *nod
 	if err := n.openCell(ctx); err != nil {
 		return nil, err
 	}
+	if err := n.openBlobs(); err != nil {
+		return nil, err
+	}
 	if err := n.openEdge(ctx); err != nil {
 		return nil, err
 	}
@@ -127,7 +131,7 @@ func (n *node) consoleAPI() http.Handler {
 	}
 	h := api.New(api.Config{
 		Key: n.key, Tickets: n.tickets, Passwords: auth.NewPasswords(2), Store: n.cell.Read(), Cell: n.cell,
-		Log: n.log, Secure: strings.HasPrefix(n.public, "https:"), Node: n.config.Node, Reach: n.reach,
+		Recordings: n.blobs, Log: n.log, Secure: strings.HasPrefix(n.public, "https:"), Node: n.config.Node, Reach: n.reach,
 	})
 	if n.cluster != nil {
 		n.cluster.serveAPI(h)
@@ -239,7 +243,7 @@ func (n *node) openEdge(ctx context.Context) (err error) {
 	config := edge.Config{
 		Node: n.config.Node, Log: n.log, Reach: n.reach, Health: n.cellErr,
 		Pages: page.New(0, page.NewMetrics(n.registry)), Ping: ping, OpensPerMinute: n.config.Opens, AsksPerSecond: edge.DefaultAsks,
-		Now: n.now,
+		Now: n.now, Keeper: n.blobs,
 	}
 	if n.remote != nil {
 		config.Cell, config.Store, config.Gate = n.remote, n.remote, n.remote.Gate()
@@ -344,6 +348,9 @@ func (n *node) close(ctx context.Context) error {
 	}
 	if n.edge != nil {
 		n.edge.Close()
+	}
+	if n.blobs != nil {
+		errs = append(errs, n.blobs.close())
 	}
 	if n.remote != nil {
 		errs = append(errs, n.remote.Close())

@@ -39,6 +39,8 @@ type Store interface {
 	History(q state.HistoryQuery) ([]relay.Session, error)
 	Search(q state.SearchQuery) ([]state.Hit, error)
 	Cards(q state.CardsQuery) ([]state.Card, error)
+	Segments(session relay.ID) ([]state.Segment, error)
+	Segment(session, id relay.ID) (state.Segment, bool)
 }
 
 // Proposer changes the replicated state.
@@ -53,9 +55,11 @@ type Config struct {
 	Passwords *auth.Passwords
 	Store     Store
 	Cell      Proposer
-	Log       *slog.Logger
-	Secure    bool   // cookies over HTTPS only
-	Node      string // this node's name
+	// Recordings reads what was recorded.
+	Recordings Recordings
+	Log        *slog.Logger
+	Secure     bool   // cookies over HTTPS only
+	Node       string // this node's name
 	// Reach returns this node's WebTransport address and the certificate hashes
 	// to accept, if it made its certificate itself.
 	Reach func() (wt string, hashes []string)
@@ -88,6 +92,8 @@ func New(c Config) *API {
 	a.mux.HandleFunc("GET /api/v1/sessions", a.handle(a.signedIn(a.sessions)))
 	a.mux.HandleFunc("GET /api/v1/sessions/{id}", a.handle(a.signedIn(a.session)))
 	a.mux.HandleFunc("GET /api/v1/sessions/{id}/messages", a.handle(a.signedIn(a.messages)))
+	a.mux.HandleFunc("GET /api/v1/sessions/{id}/recording", a.handle(a.signedIn(a.recording)))
+	a.mux.HandleFunc("GET /api/v1/sessions/{id}/recording/{segment}", a.handle(a.signedIn(a.group)))
 	a.mux.HandleFunc("GET /api/v1/search", a.handle(a.signedIn(a.search)))
 	a.mux.HandleFunc("GET /api/v1/cards", a.handle(a.signedIn(a.cards)))
 	a.mux.HandleFunc("POST /api/v1/cards/{id}", a.handle(a.signedIn(a.setCard)))
@@ -116,6 +122,11 @@ func (a *API) handle(h func(*http.Request, http.ResponseWriter) (any, error)) ht
 		}
 		if err != nil {
 			a.fail(w, r, err)
+			return
+		}
+		if b, ok := v.(octets); ok {
+			w.Header().Set("Content-Type", "application/octet-stream")
+			_, _ = w.Write(b) // the reader is gone
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")

@@ -257,6 +257,24 @@ func (p *Page) Snapshot() (msg []byte, version uint64) {
 	return p.wrap(p.tree.Snapshot()), p.tree.Version()
 }
 
+// maxWhole is how long a page is in a recording, which deflates it itself.
+const maxWhole = 3 << 20 // bytes
+
+// Whole returns the page as it is now for a recording, not deflated unless it is
+// very long; nil if there is none yet.
+func (p *Page) Whole() []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.tree.Empty() {
+		return nil
+	}
+	msg := p.tree.Snapshot()
+	if len(msg) > maxWhole {
+		return p.wrap(msg)
+	}
+	return msg
+}
+
 // Delta returns a message that takes a viewer from a version to now; nil if
 // they are the same. It costs what changed since.
 func (p *Page) Delta(since uint64) (msg []byte, version uint64) {

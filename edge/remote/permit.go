@@ -60,6 +60,11 @@ func (l *line) judge(cmd state.Command) error {
 		return l.inPlaceOfVisitor(c.Session)
 	case state.SetLevel:
 		return l.inPlaceOfVisitor(c.Session)
+	case state.AddSegment:
+		if c.Segment.Writer != l.node {
+			return errForbidden
+		}
+		return l.numbers(c.Segment.Session)
 	case state.SetPage:
 		return l.inPlaceOfVisitor(c.Session)
 	case state.SetOnline:

@@ -57,6 +57,7 @@ type (
 		Color       string           `json:"color,omitempty"` // #rrggbb
 		Departments []DepartmentView `json:"departments"`
 		CoBrowse    bool             `json:"cobrowse"`
+		Record      int              `json:"record,omitempty"` // days that recordings are kept; 0: none are made
 		Mask        []string         `json:"mask,omitempty"`     // selectors masked before they leave the page
 		MaskAll     bool             `json:"mask_all,omitempty"` // all else is masked too
 		Unmask      []string         `json:"unmask,omitempty"`   // but for these selectors
@@ -147,10 +148,11 @@ type (
 		Department string       `json:"department,omitempty"` // "": the site's first
 		Facts      *relay.Facts `json:"facts,omitempty"`
 	}
-	// ConsentPayload turns co-browse on or off.
+	// ConsentPayload turns co-browse on or off, and with it the recording.
 	ConsentPayload struct {
 		Session relay.ID `json:"session"`
 		On      bool     `json:"on"`
+		Record  bool     `json:"record,omitempty"`
 	}
 	// GrantPayload says what the visitor lets the agent do; off: no more, and not
 	// to be asked for again.

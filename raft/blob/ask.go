@@ -1,0 +1,120 @@
+package blob
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+// Request is what one node asks of another's files: to append Bytes, or to read
+// Size bytes. One request goes over one stream.
+type Request struct {
+	Name   Name   `cbor:"1,keyasint"`
+	Offset int64  `cbor:"2,keyasint"`
+	Size   int    `cbor:"3,keyasint,omitempty"` // 0: append
+	Bytes  []byte `cbor:"4,keyasint,omitempty"`
+}
+
+type answer struct {
+	Bytes []byte `cbor:"1,keyasint,omitempty"`
+	Error string `cbor:"2,keyasint,omitempty"`
+	Have  int64  `cbor:"3,keyasint,omitempty"` // of a gap
+}
+
+const maxAsked = MaxAppend + 1<<10 // bytes of a request or an answer
+
+// The errors that travel by name.
+var named = map[string]error{"full": ErrFull, "too large": ErrTooLarge, "conflict": ErrConflict, "absent": fs.ErrNotExist, "gap": nil}
+
+var decoder = func() cbor.DecMode {
+	d, err := cbor.DecOptions{MaxNestedLevels: 4, DupMapKey: cbor.DupMapKeyEnforcedAPF}.DecMode()
+	if err != nil {
+		panic(err) // only for options that contradict each other
+	}
+	return d
+}()
+
+// Serve answers one request, if may does not refuse it. The caller closes the
+// stream.
+func (s *Store) Serve(stream io.ReadWriter, may func(Request) error) error {
+	var q Request
+	if err := read(stream, &q); err != nil {
+		return err
+	}
+	var a answer
+	err := may(q)
+	switch {
+	case err != nil:
+	case q.Size > 0:
+		a.Bytes, err = s.Read(q.Name, q.Offset, q.Size)
+	default:
+		err = s.Append(q.Name, q.Offset, q.Bytes)
+	}
+	if err != nil {
+		a = failed(err)
+	}
+	return errors.Join(err, write(stream, a))
+}
+
+// Ask asks another node over a stream, which the caller closes, and returns what
+// was read.
+func Ask(stream io.ReadWriter, q Request) ([]byte, error) {
+	if err := write(stream, q); err != nil {
+		return nil, err
+	}
+	var a answer
+	if err := read(stream, &a); err != nil {
+		return nil, err
+	}
+	if a.Error == "gap" {
+		return nil, Gap{a.Have}
+	}
+	if a.Error != "" {
+		if err := named[a.Error]; err != nil {
+			return nil, err
+		}
+		return nil, errors.New(a.Error)
+	}
+	return a.Bytes, nil
+}
+
+func failed(err error) answer {
+	if gap, ok := errors.AsType[Gap](err); ok {
+		return answer{Error: "gap", Have: gap.Have}
+	}
+	for name, known := range named {
+		if known != nil && errors.Is(err, known) {
+			return answer{Error: name}
+		}
+	}
+	return answer{Error: err.Error()}
+}
+
+func write(w io.Writer, v any) error {
+	body, err := cbor.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...))
+	return err
+}
+
+func read(r io.Reader, v any) error {
+	var head [4]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return err
+	}
+	n := binary.BigEndian.Uint32(head[:])
+	if n > maxAsked {
+		return fmt.Errorf("a request or answer of %d bytes: at most %d", n, maxAsked)
+	}
+	body := make([]byte, n)
+	if _, err := io.ReadFull(r, body); err != nil {
+		return err
+	}
+	return decoder.Unmarshal(body, v)
+}
