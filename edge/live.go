@@ -541,8 +541,15 @@ func (l *live) events(was, row relay.Session) {
 	if row.Agent != "" {
 		event(relay.KindJoined, row.Assignment, row.AgentName)
 	}
-	if row.Consent != was.Consent {
-		event(relay.KindConsent, row.Version, map[bool]string{true: "on", false: "off"}[row.Consent])
+	if row.Consent != was.Consent || row.Record != was.Record {
+		said := "off"
+		switch {
+		case row.Record:
+			said = "recorded"
+		case row.Consent:
+			said = "on"
+		}
+		event(relay.KindConsent, row.Version, said)
 	}
 	l.levelEvents(was, row, event)
 	if row.State == relay.Ended && was.State != relay.Ended {

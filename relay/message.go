@@ -20,7 +20,7 @@ const (
 	KindJoined  MessageKind = "joined"  // an agent accepted
 	KindLeft    MessageKind = "left"    // an agent vanished or gave the session back
 	KindEnded   MessageKind = "ended"   // Text: visitor, agent or timeout
-	KindConsent MessageKind = "consent" // Text: on or off
+	KindConsent MessageKind = "consent" // Text: on, recorded (on, and recorded) or off
 	KindLevel   MessageKind = "level"   // Text: a Level, and on, off or no
 	KindAct     MessageKind = "act"     // an agent did something on the visitor's page; Text: what, and to what
 )

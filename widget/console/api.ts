@@ -2,6 +2,7 @@
 // ApiError; a network that fails is one with code "offline".
 
 import type { AgentView, Message, Session } from '../wire/payload.ts';
+import type { RecordingIndex } from './recording.ts';
 
 export interface Card {
   id: string;
@@ -71,6 +72,14 @@ export class Api {
     const { messages, more } = await this.get<{ messages: List<Message>; more: boolean }>(path, query);
     return { messages: messages ?? [], more };
   }
+  recording(id: string) {
+    return this.get<RecordingIndex>(`/sessions/${encodeURIComponent(id)}/recording`);
+  }
+  /** The records of a group of a recording (moments reads them). */
+  async group(id: string, segment: string, from: number, to: number): Promise<Uint8Array> {
+    const path = `/sessions/${encodeURIComponent(id)}/recording/${encodeURIComponent(segment)}?from=${from}&to=${to}`;
+    return new Uint8Array(await (await this.reach(path, {})).arrayBuffer());
+  }
   async search(query: { q: string; before?: number }) {
     const { hits, more } = await this.get<{ hits: List<Hit>; more: boolean }>('/search', query);
     return { hits: hits ?? [], more };
@@ -95,6 +104,11 @@ export class Api {
   }
 
   private async ask<T>(path: string, init: RequestInit): Promise<T> {
+    return parse(await (await this.reach(path, init)).text()) as T;
+  }
+
+  /** Returns the answer to a request, if it is not a refusal. */
+  private async reach(path: string, init: RequestInit): Promise<Response> {
     let answer: Response;
     try {
       const signal = AbortSignal.timeout(patience);
@@ -102,10 +116,8 @@ export class Api {
     } catch (cause) {
       throw new ApiError('offline', String(cause));
     }
-    const text = await answer.text();
-    const body = parse(text);
-    if (answer.ok) return body as T;
-    const refusal = (body ?? {}) as { code?: string; text?: string; retry_ms?: number };
+    if (answer.ok) return answer;
+    const refusal = (parse(await answer.text()) ?? {}) as { code?: string; text?: string; retry_ms?: number };
     throw new ApiError(
       refusal.code ?? (answer.status === 401 ? 'auth' : 'internal'),
       refusal.text ?? '',

@@ -131,7 +131,7 @@ export function mirrorState(session: Session, { cobrowse, linked, note, lines, d
   if (session.state === 'ended') return 'ended';
   if (!cobrowse) return 'off';
   if (!session.consent) {
-    if (lines.some(({ message: { kind, text } }) => kind === 'consent' && text === 'on')) return 'stopped';
+    if (lines.some(({ message: { kind, text } }) => kind === 'consent' && text !== 'off')) return 'stopped';
     return session.declined ? 'declined' : 'none';
   }
   if (!drawn) return 'waiting';

@@ -16,9 +16,11 @@ interface Props {
   mine: boolean; // the conversation is this agent's
   newFrom?: number | null;
   onAgain?: (text: string) => void;
+  onMoment?: (at: number) => void; // times are buttons that lead there in the recording
+  until?: number; // ms since 1970: what comes later is pale
 }
 
-export function Lines({ lines, mine, newFrom = null, onAgain }: Props) {
+export function Lines({ lines, mine, newFrom = null, onAgain, onMoment, until }: Props) {
   const store = useStore();
   const t = store.t.value;
   const language = store.parts.settings.language.value;
@@ -38,13 +40,13 @@ export function Lines({ lines, mine, newFrom = null, onAgain }: Props) {
           sameAuthor(previous, message) &&
           message.at - previous.at < together;
         return (
-          <div key={line.key} class="line-block">
+          <div key={line.key} class={`line-block ${message.at > (until ?? message.at) ? 'line-later' : ''}`}>
             {newDay && <p class="day-divider">{day(message.at, store.now.peek(), language)}</p>}
             {isNew && <p class="new-divider">{t('chat.new')}</p>}
             {message.kind === 'text' ? (
-              <TextLine line={line} joined={joined} {...(onAgain && { onAgain })} />
+              <TextLine line={line} joined={joined} {...(onAgain && { onAgain })} {...(onMoment && { onMoment })} />
             ) : (
-              <SystemLine message={message} mine={mine} />
+              <SystemLine message={message} mine={mine} {...(onMoment && { onMoment })} />
             )}
           </div>
         );
@@ -53,7 +55,14 @@ export function Lines({ lines, mine, newFrom = null, onAgain }: Props) {
   );
 }
 
-function TextLine({ line, joined, onAgain }: { line: Line; joined: boolean; onAgain?: (text: string) => void }) {
+interface TextLineProps {
+  line: Line;
+  joined: boolean;
+  onAgain?: (text: string) => void;
+  onMoment?: (at: number) => void;
+}
+
+function TextLine({ line, joined, onAgain, onMoment }: TextLineProps) {
   const store = useStore();
   const t = store.t.value;
   const { message, tick } = line;
@@ -77,14 +86,32 @@ function TextLine({ line, joined, onAgain }: { line: Line; joined: boolean; onAg
           <Pieces pieces={linkify(message.text ?? '')} />
         </span>
         <span class="line-meta">
-          <time dateTime={new Date(message.at).toISOString()}>
-            {timeOfDay(message.at, store.parts.settings.language.value)}
-          </time>
+          <Time at={message.at} {...(onMoment && { onMoment })} />
           {tick && <TickMark tick={tick} />}
         </span>
       </div>
       {tick === 'not_saved' && <NotSaved text={message.text ?? ''} {...(onAgain && { onAgain })} />}
     </div>
+  );
+}
+
+/** When something was said; with a recording, the way there. */
+function Time({ at, onMoment }: { at: number; onMoment?: (at: number) => void }) {
+  const store = useStore();
+  const text = timeOfDay(at, store.parts.settings.language.value);
+  const time = <time dateTime={new Date(at).toISOString()}>{text}</time>;
+  if (!onMoment) return time;
+  const label = store.t.value('replay.jump');
+  return (
+    <button
+      type="button"
+      class="link-button moment"
+      title={label}
+      aria-label={`${text} · ${label}`}
+      onClick={() => onMoment(at)}
+    >
+      {time}
+    </button>
   );
 }
 
@@ -133,14 +160,19 @@ function TickMark({ tick }: { tick: Tick }) {
   );
 }
 
-function SystemLine({ message, mine }: { message: Message; mine: boolean }) {
+interface SystemLineProps {
+  message: Message;
+  mine: boolean;
+  onMoment?: (at: number) => void;
+}
+
+function SystemLine({ message, mine, onMoment }: SystemLineProps) {
   const store = useStore();
   const t = store.t.value;
-  const time = timeOfDay(message.at, store.parts.settings.language.value);
   return (
     <p class={`system-line system-${message.kind}`}>
       <span>{t(systemKey(message, mine), { name: named(message) || t('role.agent'), what: whatOf(message, t) })}</span>{' '}
-      <time>{time}</time>
+      <Time at={message.at} {...(onMoment && { onMoment })} />
     </p>
   );
 }
@@ -161,7 +193,10 @@ export function systemKey({ kind, text = '' }: Message, mine: boolean): Key {
   if (kind === 'act') return `system.act.${text.split(' ', 1)[0] as Deed}`;
   if (kind === 'joined') return 'system.joined';
   if (kind === 'left') return 'system.left';
-  if (kind === 'consent') return text === 'on' ? 'system.consentOn' : 'system.consentOff';
+  if (kind === 'consent') {
+    if (text === 'recorded') return 'system.consentRecorded';
+    return text === 'on' ? 'system.consentOn' : 'system.consentOff';
+  }
   if (text === 'visitor') return 'system.endedVisitor';
   if (text === 'timeout') return 'system.endedTimeout';
   return mine ? 'system.endedYou' : 'system.endedAgent';

@@ -1,20 +1,19 @@
 // The visitor's page as they see it, once they have allowed it.
 
-import { effect, type Signal, useSignal } from '@preact/signals';
+import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Session } from '../wire/payload.ts';
 import { type MirrorState, mirrorState } from './desk.ts';
 import type { Mirror } from './edge.ts';
 import { Glass } from './glass.tsx';
 import { Icon, type IconName } from './icons.tsx';
-import type { PageSize } from './settings.ts';
+import { Replay } from './replay.tsx';
+import { openStage } from './stage.ts';
 import type { Store } from './store.ts';
-import { clip, shortAddress } from './text.ts';
+import { shortAddress } from './text.ts';
 import type { Key } from './texts.ts';
 import { type Tool, Tools } from './tools.tsx';
-import { Empty, Segments, useStore } from './ui.tsx';
-
-const longestLabel = 24; // characters beside the visitor's pointer
+import { Empty, IconButton, Segments, useStore } from './ui.tsx';
 
 export function PageView({ session }: { session: Session }) {
   const store = useStore();
@@ -22,6 +21,7 @@ export function PageView({ session }: { session: Session }) {
   const drawn = useSignal(false);
   const mirror = useSignal<Mirror | null>(null);
   const tool = useSignal<Tool>('look');
+  const replaying = useSignal(false);
   const frame = useRef<HTMLElement>(null);
   const site = store.me.value?.sites.find(({ id }) => id === session.site);
   const state = mirrorState(session, {
@@ -31,8 +31,9 @@ export function PageView({ session }: { session: Session }) {
     lines: store.talk(session.id).lines.value,
     drawn: drawn.value,
   });
-  const watching = session.consent && session.state === 'active' && state !== 'off';
+  const watching = session.consent && session.state === 'active' && state !== 'off' && !replaying.value;
   useMirror(store, frame, session, watching, drawn, mirror);
+  if (replaying.value && session.recorded) return <Replayed session={session} back={() => (replaying.value = false)} />;
   const acts = watching && drawn.value && state === 'live' && store.isMine(session);
 
   return (
@@ -55,6 +56,9 @@ export function PageView({ session }: { session: Session }) {
           )}
         </span>
         {acts && <Tools tool={tool} session={session} />}
+        {session.recorded && (
+          <IconButton icon="rewind" label={t('replay.open')} onClick={() => (replaying.value = true)} />
+        )}
         {watching && drawn.value && <SizeSegments />}
       </header>
       <div class="page-body">
@@ -81,6 +85,27 @@ export function PageView({ session }: { session: Session }) {
           {t('page.frozenText')}
         </p>
       )}
+    </div>
+  );
+}
+
+/** What happened so far, instead of what happens now. */
+function Replayed({ session, back }: { session: Session; back: () => void }) {
+  const t = useStore().t.value;
+  return (
+    <div class="page page-replay">
+      <header class="page-head">
+        <span class="page-state">
+          <Icon name="rewind" />
+          {t('replay.open')}
+        </span>
+        <span class="page-where" />
+        <button type="button" class="button button-small" onClick={back}>
+          {t('replay.live')}
+        </button>
+        <SizeSegments />
+      </header>
+      <Replay session={session} />
     </div>
   );
 }
@@ -149,26 +174,13 @@ function useMirror(
   drawn: Signal<boolean>,
   opened: Signal<Mirror | null>,
 ): void {
-  const { id, site, name } = session;
+  const { id, site } = session;
   const welcomes = store.opened.value;
   useEffect(() => {
     const box = frame.current;
     if (!watching || !box) return;
-    const stage = document.createElement('div');
-    stage.className = 'mirror-stage';
-    box.replaceChildren(stage);
-    const mirror = store.parts.openMirror(stage, {
-      src: `/kohe/mirror/${encodeURIComponent(site)}`,
-      title: store.t.peek()('page.mirror', { name }),
-      onGap: (diverged) => store.watch(id, true, diverged),
-    });
-    mirror.setName(clip(name, longestLabel));
+    const { mirror, close } = openStage(box, session, store, (diverged) => store.watch(id, true, diverged));
     opened.value = mirror;
-    const size = () => sizeStage(box, stage, mirror.view(), store.parts.settings.pageSize.value);
-    const observer = new ResizeObserver(size);
-    const settled = effect(size);
-    observer.observe(box);
-    observer.observe(mirror.view());
     store.pages.set(id, (message) => {
       void mirror.apply(message).then(() => {
         drawn.value = true;
@@ -180,24 +192,9 @@ function useMirror(
       store.watch(id, false);
       store.pages.delete(id);
       store.pointers.delete(id);
-      observer.disconnect();
-      settled();
       opened.value = null;
-      mirror.close();
-      stage.remove();
+      close();
       drawn.value = false;
     };
   }, [id, site, watching, welcomes]);
-}
-
-/**
- * Makes the stage as wide as the visitor's viewport, or as the frame if that is narrower and the agent wants it to fit,
- * and as high as the viewport is then: the mirror fits itself into it, and the frame scrolls.
- */
-function sizeStage(box: HTMLElement, stage: HTMLElement, view: HTMLElement, size: PageSize): void {
-  const { offsetWidth, offsetHeight } = view;
-  if (offsetWidth === 0 || box.clientWidth === 0) return;
-  const width = size === 'full' ? offsetWidth : Math.min(box.clientWidth, offsetWidth);
-  stage.style.width = `${width}px`;
-  stage.style.height = `${Math.round((width * offsetHeight) / offsetWidth)}px`;
 }

@@ -1,11 +1,13 @@
 // A conversation of the past, read only.
 
+import { useSignal } from '@preact/signals';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Message, Session } from '../wire/payload.ts';
 import type { Api } from './api.ts';
 import { Lines } from './lines.tsx';
+import { Replay } from './replay.tsx';
 import { tagOf } from './tag.ts';
-import { moment } from './time.ts';
+import { moment as when } from './time.ts';
 import { Empty, Failed, IconButton, Loading, useLoad, useStore, VisitorName, VisitorTag } from './ui.tsx';
 
 const pageSize = 200;
@@ -53,11 +55,13 @@ function Read({ session, blocked, messages, query }: Whole & { query: string }) 
     mine: message.author.id === store.me.value?.id && message.author.role !== 'visitor',
     tick: null,
   }));
+  const place = useSignal<{ at: number } | undefined>(undefined);
+  const said = useSignal(Number.POSITIVE_INFINITY); // when the last was said that the recording has reached
   const language = store.parts.settings.language.value;
-  const when = [session.opened_at, session.ended_at]
+  const span = [session.opened_at, session.ended_at]
     .filter((at) => at !== undefined)
-    .map((at) => moment(at, store.now.value, language));
-  return (
+    .map((at) => when(at, store.now.value, language));
+  const talk = (
     <article class={`chat transcript ${tagOf(session.visitor).hue}`}>
       <header class="chat-head">
         <IconButton icon="back" class="transcript-back" label={t('back')} onClick={() => store.open('history')} />
@@ -67,7 +71,7 @@ function Read({ session, blocked, messages, query }: Whole & { query: string }) 
             <VisitorName visitor={session.visitor} name={session.name} />
           </h2>
           <p>
-            {when.join(' – ')} · {store.siteName(session.site)}
+            {span.join(' – ')} · {store.siteName(session.site)}
             {session.agent_name && ` · ${session.agent_name}`}
           </p>
         </div>
@@ -89,11 +93,28 @@ function Read({ session, blocked, messages, query }: Whole & { query: string }) 
           {lines.length === 0 ? (
             <Empty icon="chats" title={t('history.silent')} />
           ) : (
-            <Lines lines={lines} mine={store.isMine(session)} />
+            <Lines
+              lines={lines}
+              mine={store.isMine(session)}
+              {...(session.recorded && { until: said.value, onMoment: (at: number) => (place.value = { at }) })}
+            />
           )}
         </section>
       </div>
     </article>
+  );
+  if (!session.recorded) return talk;
+  return (
+    <div class="transcript-replay">
+      <Replay
+        session={session}
+        {...(place.value && { place: place.value })}
+        onTime={(now) => {
+          said.value = messages.findLast(({ at }) => at <= now)?.at ?? 0;
+        }}
+      />
+      {talk}
+    </div>
   );
 }
 

@@ -107,7 +107,7 @@ function eventText(t: ChatTranslate, { kind, text = '' }: Message): string {
   const keys: Partial<Record<Message['kind'], ChatText>> = {
     joined: 'joined',
     left: 'left',
-    consent: text === 'on' ? 'share_on' : 'share_off',
+    consent: text === 'on' ? 'share_on' : text === 'recorded' ? 'share_recorded' : 'share_off',
   };
   if (kind === 'level' || kind === 'act') return deedText(t, kind, text);
   const key = keys[kind];

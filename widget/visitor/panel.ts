@@ -2,6 +2,7 @@
 // a function of the Chat and the connection; render() writes what differs.
 
 import type { Level } from '../wire/payload.ts';
+import { Ask } from './ask.ts';
 import { Composer } from './composer.ts';
 import { h, icon, say, set } from './dom.ts';
 import { CardForm, StartForm } from './forms.ts';
@@ -52,8 +53,7 @@ export class Panel {
   private readonly queue: HTMLElement;
   private readonly place = h('p', { class: 'place', role: 'status' });
   private readonly queueNote: HTMLElement;
-  private readonly ask: HTMLElement;
-  private readonly askTitle = h('h3');
+  private readonly ask: Ask;
   private readonly confirm: HTMLElement;
   private readonly goOn: HTMLButtonElement;
   private readonly over: HTMLElement;
@@ -117,18 +117,7 @@ export class Panel {
     this.queueNote = h('p', {}, t('waiting_note'));
     const instead = this.button('plain', 'leave_instead', () => chat.writeCard(true));
     this.queue = h('div', { class: 'queue' }, this.place, this.queueNote, instead);
-    this.ask = h(
-      'section',
-      { class: 'ask', 'aria-label': t('shared_brief') },
-      this.askTitle,
-      h('p', {}, t('share_note')),
-      h(
-        'div',
-        { class: 'row-of-two' },
-        this.button('primary', 'allow', () => chat.consent(true)),
-        this.button('secondary', 'not_now', () => chat.consent(false)),
-      ),
-    );
+    this.ask = new Ask(t, (on, record) => chat.consent(on, record));
     this.goOn = this.button('secondary', 'go_on', () => this.confirmEnd(false));
     this.confirm = h(
       'div',
@@ -147,7 +136,7 @@ export class Panel {
     this.again = this.button('primary', 'again', () => chat.dismiss());
     this.over = h('div', { class: 'over' }, this.overText, this.again);
     this.composer = new Composer(t, store, { say: (text) => chat.say(text), typed: (on) => chat.typed(on) });
-    const asks = h('div', { 'aria-live': 'polite' }, this.ask);
+    const asks = h('div', { 'aria-live': 'polite' }, this.ask.element);
     this.talk = h(
       'div',
       { class: 'talk' },
@@ -307,7 +296,8 @@ export class Panel {
 
   private drawShared(name: string): void {
     const { shared } = this.chat;
-    const text = shared ? this.t('shared', { name }) : '';
+    const parts = [this.t('shared', { name }), ...(this.chat.session?.record ? [this.t('recorded')] : [])];
+    const text = shared ? parts.join(' · ') : '';
     this.mark.hidden = !shared;
     this.shared.hidden = !shared;
     set(this.mark, 'data-under', this.open);
@@ -350,8 +340,7 @@ export class Panel {
     this.queue.hidden = stage !== 'waiting';
     say(this.place, stage === 'waiting' ? (place > 1 ? t('place', { n: place }) : t('next')) : '');
     this.log.update(chat.lines, chat.talk?.typing?.name ?? (chat.talk?.typing ? name : ''));
-    this.ask.hidden = !chat.asksConsent;
-    say(this.askTitle, chat.asksConsent ? t('share_ask', { name }) : '');
+    this.ask.update(chat.asksConsent, name, chat.site?.record ?? 0);
     if (stage === 'ended') this.confirming = false;
     this.confirm.hidden = !this.confirming;
     this.over.hidden = stage !== 'ended';

@@ -238,9 +238,9 @@ export class Chat {
   }
 
   /** Shows the page or not; "not now" counts for the whole session. */
-  consent(on: boolean): void {
+  consent(on: boolean, record = false): void {
     this.change(() => {
-      this.store.patch(on ? { wish: true } : { wish: false, declined: this.session?.id });
+      this.store.patch(on ? { wish: true, record } : { wish: false, record: undefined, declined: this.session?.id });
       this.sendWish();
     });
   }
@@ -381,8 +381,10 @@ export class Chat {
   }
 
   private sendWish(): void {
-    const { session, wish } = this.store.memory;
-    if (session && wish !== undefined) this.edge.send('Consent', { session, on: wish });
+    const { session, wish, record } = this.store.memory;
+    if (session && wish !== undefined) {
+      this.edge.send('Consent', { session, on: wish, ...(wish && record && { record }) });
+    }
   }
 
   private sessionIs(next: Session): void {

@@ -18,6 +18,7 @@ export interface Memory {
   muted?: boolean;
   declined?: string; // the session in which the page was not to be shared
   wish?: boolean; // consent that the node has not confirmed yet
+  record?: boolean; // consent to a recording, which goes with it
   levels?: { session: string; agent: string; on: Level[] }; // what that agent may do on the page, as the visitor said
   lead?: string; // the tab that sounds: the last one with focus
   color?: string; // the site's, so that the button appears in it at once

@@ -121,6 +121,8 @@ export interface Session {
   consent: boolean;
   declined?: boolean; // the visitor's last word on consent was no
   granted?: Level[]; // what the agent may do on the page
+  record?: boolean; // the visitor lets the page be recorded
+  recorded?: boolean; // there is a recording, or was until its time was over
   refused?: Level[]; // what is not to be asked for again
   away_since?: number;
   visitor_marks: Marks;
@@ -139,6 +141,7 @@ export interface SiteView {
   color?: string;
   departments: DepartmentView[];
   cobrowse: boolean;
+  record?: number; // days that recordings are kept; absent: none are made
   mask?: string[];
   mask_all?: boolean;
   unmask?: string[];
@@ -254,7 +257,7 @@ export interface Payloads {
   Typing: { session: string; by?: Author; on: boolean };
   End: { session: string };
   Open: { session: string; name: string; department?: string; facts?: Facts };
-  Consent: { session: string; on: boolean };
+  Consent: { session: string; on: boolean; record?: boolean };
   Tab: Tab;
   Mirror: { session: string; tab: string; on: boolean; full?: boolean; seen?: string; frozen?: boolean };
   Button: Button;

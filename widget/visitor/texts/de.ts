@@ -55,12 +55,18 @@ export const de: ChatTexts = {
   share_ask: 'Darf {name} diese Seite sehen?',
   share_note:
     'Nur Seiten dieser Website und nur während des Chats. Passwörter und Kartennummern bleiben verborgen. Sie können jederzeit aufhören.',
+  share_record: {
+    one: 'Auch aufzeichnen. Die Aufzeichnung wird nach {n} Tag gelöscht.',
+    other: 'Auch aufzeichnen. Die Aufzeichnung wird nach {n} Tagen gelöscht.',
+  },
+  recorded: 'wird aufgezeichnet',
   allow: 'Erlauben',
   not_now: 'Nicht jetzt',
   shared: '{name} sieht diese Seite',
   shared_brief: 'Seite wird gezeigt',
   stop: 'Beenden',
   share_again: '{name} diese Seite zeigen',
+  share_recorded: 'Sie zeigen die Seite, und sie wird aufgezeichnet.',
   share_on: 'Sie zeigen die Seite.',
   level_point_ask: 'Darf {name} Ihnen auf dieser Seite etwas zeigen?',
   level_draw_ask: 'Darf {name} auf diese Seite zeichnen?',

@@ -55,12 +55,18 @@ export const en = {
   share_ask: 'May {name} see this page?',
   share_note:
     'Only the pages of this site, while you chat. Passwords and card numbers stay hidden. You can stop at any time.',
+  share_record: {
+    one: 'Record it too. It is deleted after {n} day.',
+    other: 'Record it too. It is deleted after {n} days.',
+  },
+  recorded: 'recorded',
   allow: 'Allow',
   not_now: 'Not now',
   shared: 'Page shared with {name}',
   shared_brief: 'Page shared',
   stop: 'Stop',
   share_again: 'Show this page to {name}',
+  share_recorded: 'You are sharing the page, and it is recorded.',
   share_on: 'You are sharing the page.',
   level_point_ask: 'May {name} show you things on this page?',
   level_draw_ask: 'May {name} draw on this page for you?',

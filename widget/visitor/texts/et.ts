@@ -55,12 +55,18 @@ export const et: ChatTexts = {
   share_ask: 'Kas {name} võib seda lehte näha?',
   share_note:
     'Ainult selle saidi lehti ja ainult vestluse ajal. Paroolid ja kaardinumbrid jäävad peidetuks. Võid igal ajal lõpetada.',
+  share_record: {
+    one: 'Salvesta ka. Salvestis kustub {n} päeva pärast.',
+    other: 'Salvesta ka. Salvestis kustub {n} päeva pärast.',
+  },
+  recorded: 'salvestatakse',
   allow: 'Luban',
   not_now: 'Mitte praegu',
   shared: 'Leht on jagatud: {name}',
   shared_brief: 'Leht on jagatud',
   stop: 'Lõpeta',
   share_again: 'Näita lehte: {name}',
+  share_recorded: 'Jagad lehte ja seda salvestatakse.',
   share_on: 'Jagad lehte.',
   level_point_ask: 'Kas {name} võib teile sellel lehel asju näidata?',
   level_draw_ask: 'Kas {name} võib sellele lehele joonistada?',

@@ -55,12 +55,18 @@ export const fi: ChatTexts = {
   share_ask: 'Saako {name} nähdä tämän sivun?',
   share_note:
     'Vain tämän sivuston sivut ja vain keskustelun ajan. Salasanat ja korttinumerot pysyvät piilossa. Voit lopettaa milloin tahansa.',
+  share_record: {
+    one: 'Tallenna myös. Tallenne poistetaan {n} päivän kuluttua.',
+    other: 'Tallenna myös. Tallenne poistetaan {n} päivän kuluttua.',
+  },
+  recorded: 'tallennetaan',
   allow: 'Salli',
   not_now: 'Ei nyt',
   shared: '{name} näkee sivun',
   shared_brief: 'Sivu on jaettu',
   stop: 'Lopeta',
   share_again: 'Näytä sivu: {name}',
+  share_recorded: 'Jaat sivua, ja se tallennetaan.',
   share_on: 'Jaat sivua.',
   level_point_ask: 'Saako {name} näyttää sinulle asioita tällä sivulla?',
   level_draw_ask: 'Saako {name} piirtää tälle sivulle?',
