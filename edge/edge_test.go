@@ -37,6 +37,7 @@ type world struct {
 	links   *link.Server
 	tickets *auth.Tickets
 	guest   bool        // the cell is another world's
+	keeper  Keeper
 	sick    atomic.Bool // the cell cannot be reached
 }
 
@@ -48,7 +49,7 @@ func newWorld(t *testing.T) *world {
 	rows := []state.Put{
 		{Customer: &state.Customer{ID: "c", Name: "C"}},
 		{Department: &state.Department{ID: "help", Customer: "c", Name: "Help"}},
-		{Site: &state.Site{ID: testSite, Customer: "c", Name: "Shop", Origins: []string{testOrigin}, Departments: []string{"help"}, CoBrowse: true}},
+		{Site: &state.Site{ID: testSite, Customer: "c", Name: "Shop", Origins: []string{testOrigin}, Departments: []string{"help"}, CoBrowse: true, Record: 30}},
 	}
 	for _, id := range []string{"ann", "bob"} {
 		rows = append(rows, state.Put{Agent: &state.Agent{ID: id, Customer: "c", Name: id, Alias: strings.ToUpper(id), Role: relay.RoleAgent,
@@ -84,7 +85,7 @@ func (w *world) startEdge(node string, mesh Mesh) {
 	}
 	w.tickets = &auth.Tickets{}
 	if w.edge, err = Open(context.Background(), Config{
-		Node: node, Cell: w.cell, Store: w.cell.Read(), Gate: &auth.Gate{Key: key, Tickets: w.tickets, Node: node, Now: time.Now}, Log: testLog, Pages: page.New(0, nil), Mesh: mesh,
+		Node: node, Cell: w.cell, Store: w.cell.Read(), Gate: &auth.Gate{Key: key, Tickets: w.tickets, Node: node, Now: time.Now}, Log: testLog, Pages: page.New(0, nil), Mesh: mesh, Keeper: w.keeper,
 		Others: func() []string {
 			if mesh == nil {
 				return nil
