@@ -20,8 +20,8 @@ import (
 	"kohe/relay/wire"
 )
 
-// console signs an agent in over HTTP, as a browser does, and connects.
-func (p *process) console(id string) *person {
+// signIn signs an agent in over HTTP, as a browser does.
+func (p *process) signIn(id string) *http.Client {
 	p.t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -29,6 +29,13 @@ func (p *process) console(id string) *person {
 	}
 	client := &http.Client{Jar: jar, Timeout: soon}
 	p.post(client, "/api/v1/sign-in", map[string]string{"name": id, "password": "correct horse battery"}, nil)
+	return client
+}
+
+// console signs an agent in and connects.
+func (p *process) console(id string) *person {
+	p.t.Helper()
+	client := p.signIn(id)
 	var got struct{ Ticket, WT string }
 	p.post(client, "/api/v1/ticket", struct{}{}, &got)
 	if !strings.Contains(got.WT, ":"+p.port+"/") {

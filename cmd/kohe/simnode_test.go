@@ -277,6 +277,9 @@ func (l *life) open() (err error) {
 	if l.cell != nil {
 		l.server.sim.audit(l)
 	}
+	if err := l.openBlobs(); err != nil {
+		return err
+	}
 	return l.openEdge(l.ctx)
 }
 
