@@ -36,7 +36,7 @@ type world struct {
 	edge    *Edge
 	links   *link.Server
 	tickets *auth.Tickets
-	guest   bool        // the cell is another world's
+	guest   bool // the cell is another world's
 	keeper  Keeper
 	sick    atomic.Bool // the cell cannot be reached
 }

@@ -245,4 +245,3 @@ func (b *blobs) forget(ctx context.Context) error {
 	}
 	return nil
 }
-

@@ -57,7 +57,7 @@ type (
 		Color       string           `json:"color,omitempty"` // #rrggbb
 		Departments []DepartmentView `json:"departments"`
 		CoBrowse    bool             `json:"cobrowse"`
-		Record      int              `json:"record,omitempty"` // days that recordings are kept; 0: none are made
+		Record      int              `json:"record,omitempty"`   // days that recordings are kept; 0: none are made
 		Mask        []string         `json:"mask,omitempty"`     // selectors masked before they leave the page
 		MaskAll     bool             `json:"mask_all,omitempty"` // all else is masked too
 		Unmask      []string         `json:"unmask,omitempty"`   // but for these selectors
