@@ -24,6 +24,7 @@ var agentFrames = map[wire.Kind]func(*client, wire.Frame) error{
 	wire.Block:  ask((*client).block),
 	wire.Ask:    ask((*client).askLevel),
 	wire.Act:    ask((*client).act),
+	wire.Draw:   ask((*client).draw),
 }
 
 func (e *Edge) acceptAgent(ctx context.Context, peer link.Peer, hello wire.HelloPayload) (link.Handler, error) {

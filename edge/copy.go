@@ -162,6 +162,10 @@ func (k *copied) take(g *guest, f wire.Frame) {
 		k.toAll(wire.Outgoing{Kind: wire.Mirror, Payload: f.Payload})
 	case wire.Pointer:
 		k.toAll(wire.Outgoing{Kind: wire.Pointer, Key: "pointer/" + k.id.String(), Payload: f.Payload})
+	case wire.Hand:
+		k.toAll(wire.Outgoing{Kind: wire.Hand, Key: handKey(f.Payload), Payload: f.Payload})
+	case wire.Draw:
+		k.toAll(wire.Outgoing{Kind: wire.Draw, Payload: f.Payload})
 	}
 }
 

@@ -52,7 +52,7 @@ func (c *client) toGuest(f wire.Frame) (ok bool, err error) {
 // aboutSession are the kinds of frame that a session's origin handles.
 var aboutSession = map[wire.Kind]bool{
 	wire.Say: true, wire.Mark: true, wire.Typing: true, wire.Consent: true, wire.Watch: true,
-	wire.Grant: true, wire.Acted: true, wire.Ask: true, wire.Act: true,
+	wire.Grant: true, wire.Acted: true, wire.Ask: true, wire.Act: true, wire.Draw: true,
 }
 
 // forward sends a frame of the client's to the origin, or keeps what must not
@@ -155,7 +155,10 @@ func (g *guest) keep(say wire.SayPayload) error {
 func (g *guest) deliver(f wire.Frame) {
 	out := wire.Outgoing{Kind: f.Kind, Payload: f.Payload}
 	switch f.Kind {
-	case wire.PageDiff, wire.Mirror, wire.Pointer:
+	case wire.PageDiff, wire.Mirror, wire.Pointer, wire.Hand, wire.Draw:
+		if f.Kind == wire.Hand {
+			out.Key = handKey(f.Payload)
+		}
 		if g.client.who.Role != relay.RoleVisitor {
 			if k := g.edge.copyOf(g.id, false); k != nil {
 				k.take(g, f)
@@ -172,8 +175,6 @@ func (g *guest) deliver(f wire.Frame) {
 		g.placed(f)
 	case wire.Stored:
 		g.stored(f)
-	case wire.Hand:
-		out.Key = "hand/" + g.id.String()
 	case wire.Typing:
 		who, _, _ := bytes.Cut(f.Payload, []byte(`,"on"`))
 		out.Key = string(who)

@@ -177,7 +177,7 @@ func TestAnAgentsHandIsSeenWithTheLevelOnly(t *testing.T) {
 			if f.Kind != wire.Hand {
 				continue
 			}
-			if b := f.Payload[len(id):]; string(b) != "\x03ANN\x02" {
+			if b := f.Payload[len(id):]; string(b) != "\x00\x03ANN\x02" {
 				t.Errorf("the hand is %q", b)
 			}
 			seen = true

@@ -35,6 +35,8 @@ type live struct {
 	idle    *time.Timer // nobody is here: unload
 	place   int         // what waiting tabs were last told
 	deeds   deeds
+	hands   hands
+	drawn   drawings
 	mirror  mirror
 	closed  bool
 
@@ -514,6 +516,7 @@ func (l *live) changed(row relay.Session) {
 		l.dropPage()
 	}
 	l.lead()
+	l.drawnNow()
 	l.mu.Unlock()
 	for _, c := range l.edge.consoles(row) {
 		if g := c.guest(l.id); g != nil {

@@ -52,6 +52,7 @@ func (l *live) watch(c *client, p wire.WatchPayload) {
 	l.mirror.topic.SubscribePage(c.queue, l, 0)
 	l.lead()
 	c.push(wire.Mirror, l.mirrorState())
+	l.showDrawn(c)
 }
 
 // unwatch takes a watcher away; without any, capture lingers. mu is held.

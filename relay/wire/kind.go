@@ -51,6 +51,7 @@ const (
 	Block    Kind = 0x36 // C→E block a visitor
 	Ask      Kind = 0x37 // both: an agent asks the visitor for a level
 	Act      Kind = 0x38 // both: an agent does something on the visitor's page
+	Draw     Kind = 0x39 // both: a drawing on the visitor's page, or none any more
 
 	// Page lane.
 	PageDiff Kind = 0x80 // both: session id, one page message (dom/FORMAT.md)
@@ -67,7 +68,7 @@ var kinds = map[Kind]string{
 	Typing: "typing", End: "end",
 	Open: "open", Consent: "consent", Tab: "tab", Mirror: "mirror", Button: "button", Card: "card", Grant: "grant", Acted: "acted",
 	State: "state", Desk: "desk", Offer: "offer", OfferEnd: "offer_end", Answer: "answer", Watch: "watch", Block: "block",
-	Ask: "ask", Act: "act",
+	Ask: "ask", Act: "act", Draw: "draw",
 	PageDiff: "page_diff", Pointer: "pointer", Hand: "hand",
 }
 
@@ -99,7 +100,7 @@ func (k Kind) Class() relay.Class {
 		return relay.ClassPage
 	case Pointer, Hand, Typing:
 		return relay.ClassCursor
-	case Session, Message, Sent, Stored, Mark, Offer, OfferEnd, Desk, Mirror, OK:
+	case Session, Message, Sent, Stored, Mark, Offer, OfferEnd, Desk, Mirror, Draw, OK:
 		return relay.ClassChat
 	}
 	return relay.ClassControl

@@ -185,6 +185,18 @@ type (
 		ID      string   `json:"id"`
 		Why     string   `json:"why,omitempty"`
 	}
+	// DrawPayload is a drawing on the visitor's page, which sticks to one of its
+	// nodes. By and Colour are set by the edge.
+	DrawPayload struct {
+		Session relay.ID `json:"session"`
+		ID      string   `json:"id"` // of the drawing, given by who drew it
+		Node    uint32   `json:"node,omitempty"`
+		Shape   Shape    `json:"shape"`
+		Points  []int32  `json:"points,omitempty"` // x and y in turn, ten-thousandths of the node's box; outside it too
+		Stay    bool     `json:"stay,omitempty"`   // it does not fade
+		By      string   `json:"by,omitempty"`     // the agent's alias
+		Colour  uint8    `json:"colour,omitempty"` // of the agent's hand
+	}
 	// TabPayload is the state of one tab of a visitor.
 	TabPayload struct {
 		URL     string `json:"url"`
@@ -282,6 +294,17 @@ func (d Deed) Level() relay.Level {
 		DeedPoint: relay.LevelPoint, DeedScroll: relay.LevelScroll, DeedFill: relay.LevelFill, DeedClick: relay.LevelClick,
 	}[d]
 }
+
+// Shape is what a Draw draws.
+type Shape string
+
+// The shapes. Clear takes all drawings away.
+const (
+	ShapeArrow Shape = "arrow" // from the first point to the second
+	ShapeBox   Shape = "box"   // two opposite corners
+	ShapePen   Shape = "pen"   // through all points
+	ShapeClear Shape = "clear"
+)
 
 // Decode reads a control payload into v. Text that is not UTF-8 is refused.
 func Decode(f Frame, v any) error {

@@ -190,7 +190,7 @@ function whatOf({ kind, text = '' }: Message, t: Store['t']['value']): string {
 /** Returns the text of a message that Kohe itself wrote, in a conversation of one's own or of another agent. */
 export function systemKey({ kind, text = '' }: Message, mine: boolean): Key {
   if (kind === 'level') return `system.level.${text.endsWith(' on') ? 'on' : text.endsWith(' off') ? 'off' : 'no'}`;
-  if (kind === 'act') return `system.act.${text.split(' ', 1)[0] as Deed}`;
+  if (kind === 'act') return `system.act.${text.split(' ', 1)[0] as Deed | 'draw'}`;
   if (kind === 'joined') return 'system.joined';
   if (kind === 'left') return 'system.left';
   if (kind === 'consent') {

@@ -35,12 +35,12 @@ export class Guide {
     return deed === 'click' && !click(el) ? 'refused' : '';
   }
 
-  /** Shows where an agent points: one byte of length, the agent's name, a hand record (PROTOCOL.md, Guiding). */
+  /** Shows where an agent points: one byte of colour, one of length, the agent's name, a hand record (PROTOCOL.md, Guiding). */
   hand(bytes: Uint8Array): void {
     if (!this.#may('point')) return;
-    const length = bytes[0] ?? 0;
-    const name = new TextDecoder().decode(bytes.subarray(1, 1 + length));
-    const [node, x, y, pressed] = numbers(bytes.subarray(1 + length));
+    const length = bytes[1] ?? 0;
+    const name = new TextDecoder().decode(bytes.subarray(2, 2 + length));
+    const [node, x, y, pressed] = numbers(bytes.subarray(2 + length));
     const el = node ? this.#find(node) : null;
     if (el) this.#spotlight.point(el, (x ?? 0) / 10_000, (y ?? 0) / 10_000, pressed === 1, name);
     else this.#spotlight.away();

@@ -35,6 +35,7 @@ export const Kind = {
   Block: 0x36,
   Ask: 0x37,
   Act: 0x38,
+  Draw: 0x39,
   PageDiff: 0x80,
   Pointer: 0x90,
   Hand: 0x91,
@@ -48,6 +49,8 @@ export type ButtonState = 'open' | 'busy' | 'closed';
 export type MessageKind = 'text' | 'joined' | 'left' | 'ended' | 'consent' | 'level' | 'act';
 /** What an agent may do on a visitor's page, besides seeing it. */
 export type Level = 'point' | 'draw' | 'scroll' | 'fill' | 'click';
+/** What a Draw draws; clear takes all drawings away. */
+export type Shape = 'arrow' | 'box' | 'pen' | 'clear';
 /** What an Act does. */
 export type Deed = 'point' | 'scroll' | 'fill' | 'click';
 
@@ -238,6 +241,18 @@ export interface Act {
   by?: string; // the agent's alias
 }
 
+/** A drawing on the visitor's page, which sticks to one of its nodes. */
+export interface Draw {
+  session: string;
+  id: string; // of the drawing, given by who drew it
+  node?: number;
+  shape: Shape;
+  points?: number[]; // x and y in turn, ten-thousandths of the node's box; outside it too
+  stay?: boolean; // it does not fade
+  by?: string; // the agent's alias
+  colour?: number; // of the agent's hand
+}
+
 /** The payload of each control kind, by its name in Kind. */
 export interface Payloads {
   Hello: Hello;
@@ -272,6 +287,7 @@ export interface Payloads {
   Grant: { session: string; level: Level; on: boolean };
   Ask: { session: string; level: Level; by?: string };
   Act: Act;
+  Draw: Draw;
   Acted: { session: string; id: string; why?: string };
 }
 export type ControlKind = keyof Payloads;

@@ -194,6 +194,7 @@ export const de: Texts = {
   'system.act.scroll': 'Geblättert zu: {what}',
   'system.act.fill': 'Ausgefüllt: {what}',
   'system.act.click': 'Geklickt: {what}',
+  'system.act.draw': 'Gezeichnet bei: {what}',
 
   'side.label': 'Über {name}',
   'side.tabs': 'Seite oder Besucher',

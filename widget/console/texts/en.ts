@@ -190,6 +190,7 @@ export const en = {
   'system.act.scroll': 'Scrolled to: {what}',
   'system.act.fill': 'Filled in: {what}',
   'system.act.click': 'Clicked: {what}',
+  'system.act.draw': 'Drawn on: {what}',
 
   'side.label': 'About {name}',
   'side.tabs': 'Page or visitor',

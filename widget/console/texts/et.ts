@@ -190,6 +190,7 @@ export const et: Texts = {
   'system.act.scroll': 'Keritud: {what}',
   'system.act.fill': 'Täidetud: {what}',
   'system.act.click': 'Klõpsatud: {what}',
+  'system.act.draw': 'Joonistatud: {what}',
 
   'side.label': 'Külastajast: {name}',
   'side.tabs': 'Leht või külastaja',

@@ -190,6 +190,7 @@ export const fi: Texts = {
   'system.act.scroll': 'Vieritetty: {what}',
   'system.act.fill': 'Täytetty: {what}',
   'system.act.click': 'Napsautettu: {what}',
+  'system.act.draw': 'Piirretty: {what}',
 
   'side.label': 'Tietoja: {name}',
   'side.tabs': 'Sivu tai kävijä',

@@ -227,6 +227,7 @@ export const lt: Texts = {
   'system.act.scroll': 'Nuslinkta iki: {what}',
   'system.act.fill': 'Užpildyta: {what}',
   'system.act.click': 'Spustelėta: {what}',
+  'system.act.draw': 'Piešta ant: {what}',
 
   'side.label': 'Apie lankytoją: {name}',
   'side.tabs': 'Puslapis arba lankytojas',

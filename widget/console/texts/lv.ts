@@ -195,6 +195,7 @@ export const lv: Texts = {
   'system.act.scroll': 'Ritināts līdz: {what}',
   'system.act.fill': 'Aizpildīts: {what}',
   'system.act.click': 'Noklikšķināts: {what}',
+  'system.act.draw': 'Zīmēts uz: {what}',
 
   'side.label': 'Par apmeklētāju: {name}',
   'side.tabs': 'Lapa vai apmeklētājs',

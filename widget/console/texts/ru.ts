@@ -222,6 +222,7 @@ export const ru: Texts = {
   'system.act.scroll': 'Прокручено к: {what}',
   'system.act.fill': 'Заполнено: {what}',
   'system.act.click': 'Нажато: {what}',
+  'system.act.draw': 'Рисунок: {what}',
 
   'side.label': 'О посетителе: {name}',
   'side.tabs': 'Страница или посетитель',

@@ -87,6 +87,7 @@ export const de: ChatTexts = {
   act_scroll: 'Geblättert zu: {what}',
   act_fill: 'Ausgefüllt: {what}',
   act_click: 'Geklickt: {what}',
+  act_draw: 'Gezeichnet bei: {what}',
   share_off: 'Die Seite wird nicht mehr gezeigt.',
 
   reconnecting: 'Verbindung wird wiederhergestellt…',

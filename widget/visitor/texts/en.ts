@@ -87,6 +87,7 @@ export const en = {
   act_scroll: 'Scrolled to: {what}',
   act_fill: 'Filled in: {what}',
   act_click: 'Clicked: {what}',
+  act_draw: 'Drawn on: {what}',
   share_off: 'The page is no longer shared.',
 
   reconnecting: 'Reconnecting…',

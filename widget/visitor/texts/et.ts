@@ -87,6 +87,7 @@ export const et: ChatTexts = {
   act_scroll: 'Keritud: {what}',
   act_fill: 'Täidetud: {what}',
   act_click: 'Klõpsatud: {what}',
+  act_draw: 'Joonistatud: {what}',
   share_off: 'Lehte enam ei jagata.',
 
   reconnecting: 'Ühendame uuesti…',

@@ -87,6 +87,7 @@ export const fi: ChatTexts = {
   act_scroll: 'Vieritetty: {what}',
   act_fill: 'Täytetty: {what}',
   act_click: 'Napsautettu: {what}',
+  act_draw: 'Piirretty: {what}',
   share_off: 'Sivua ei enää jaeta.',
 
   reconnecting: 'Yhdistetään uudelleen…',

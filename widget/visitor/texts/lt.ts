@@ -89,6 +89,7 @@ export const lt: ChatTexts = {
   act_scroll: 'Nuslinkta iki: {what}',
   act_fill: 'Užpildyta: {what}',
   act_click: 'Spustelėta: {what}',
+  act_draw: 'Piešta ant: {what}',
   share_off: 'Puslapis neberodomas.',
 
   reconnecting: 'Jungiamasi iš naujo…',

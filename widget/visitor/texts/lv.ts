@@ -88,6 +88,7 @@ export const lv: ChatTexts = {
   act_scroll: 'Ritināts līdz: {what}',
   act_fill: 'Aizpildīts: {what}',
   act_click: 'Noklikšķināts: {what}',
+  act_draw: 'Zīmēts uz: {what}',
   share_off: 'Lapa vairs netiek koplietota.',
 
   reconnecting: 'Atjaunojam savienojumu…',

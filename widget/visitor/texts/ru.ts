@@ -99,6 +99,7 @@ export const ru: ChatTexts = {
   act_scroll: 'Прокручено к: {what}',
   act_fill: 'Заполнено: {what}',
   act_click: 'Нажато: {what}',
+  act_draw: 'Рисунок: {what}',
   share_off: 'Страница больше не видна.',
 
   reconnecting: 'Восстанавливаем связь…',
