@@ -1,9 +1,15 @@
-// What an agent does on the visitor's page: points, lights up, scrolls to,
-// fills in and clicks, as far as the visitor lets them. Loaded when the first
+// What an agent does on the visitor's page: points, draws, lights up, scrolls
+// to, fills in and clicks, as far as the visitor lets them. Loaded when the first
 // level is granted.
 
-import type { Act, Level } from '../wire/payload.ts';
+import type { Act, Draw, Level } from '../wire/payload.ts';
+import { ElementAnchor } from './anchor.ts';
 import { click, fill } from './fields.ts';
+import { Hands } from './hands.ts';
+import { Hint } from './hint.ts';
+import { Ink } from './ink.ts';
+import { Layer } from './layer.ts';
+import { Held, readHand } from './record.ts';
 import { Spotlight } from './spotlight.ts';
 
 /** What Guide needs of the page's capture: the element with an id that is there and not masked. */
@@ -14,12 +20,20 @@ const needs: Record<Act['do'], Level> = { point: 'point', scroll: 'scroll', fill
 
 export class Guide {
   readonly #spotlight: Spotlight;
+  readonly #hands: Hands;
+  readonly #ink: Ink;
+  readonly #hint: Hint;
+  #last: ElementAnchor | null = null;
   readonly #find: Find;
   readonly #may: (level: Level) => boolean;
 
   /** frame holds what is drawn; may says what the visitor lets the agent do now. */
   constructor(frame: HTMLElement, find: Find, may: (level: Level) => boolean) {
-    this.#spotlight = new Spotlight(frame);
+    const layer = new Layer(frame);
+    this.#ink = new Ink(layer);
+    this.#spotlight = new Spotlight(layer);
+    this.#hands = new Hands(layer);
+    this.#hint = new Hint(frame);
     this.#find = find;
     this.#may = may;
   }
@@ -30,40 +44,42 @@ export class Guide {
     const el = this.#find(node);
     if (!el) return 'gone';
     if (deed === 'fill' && !fill(el, text)) return 'refused';
-    if (deed === 'scroll' || (deed === 'point' && this.#may('scroll'))) this.#spotlight.bring(el);
-    this.#spotlight.light(el, by);
+    if (deed === 'scroll' || deed === 'point') this.#hint.bring(el, by, this.#may('scroll'));
+    this.#spotlight.light(new ElementAnchor(el, document), by);
     return deed === 'click' && !click(el) ? 'refused' : '';
   }
 
-  /** Shows where an agent points: one byte of colour, one of length, the agent's name, a hand record (PROTOCOL.md, Guiding). */
+  /** Shows where an agent points. */
   hand(bytes: Uint8Array): void {
-    if (!this.#may('point')) return;
-    const length = bytes[1] ?? 0;
-    const name = new TextDecoder().decode(bytes.subarray(2, 2 + length));
-    const [node, x, y, pressed] = numbers(bytes.subarray(2 + length));
+    if (!this.#may('point') && !this.#may('draw')) return;
+    const hand = readHand(bytes);
+    const anchor = this.#anchor(hand.node);
+    this.#hands.point(hand, anchor);
+    if (anchor && hand.held === Held.button) this.#hint.bring(anchor.element, hand.name, false);
+  }
+
+  /** Draws what an agent has drawn, or takes all drawings away. */
+  draw(draw: Draw): void {
+    if (!this.#may('draw')) return;
+    this.#hands.drew(draw.colour ?? 0);
+    if (draw.shape === 'clear') this.#ink.clear();
+    const anchor = this.#anchor(draw.node ?? 0);
+    if (anchor) this.#ink.draw(draw, anchor);
+  }
+
+  /** Takes away what the visitor does not let the agent show any more. */
+  settle(): void {
+    const [draws, points] = [this.#may('draw'), this.#may('point')];
+    if (!draws) this.#ink.clear();
+    if (!draws && !points) this.#hands.clear();
+    if (!Object.values(needs).some(this.#may)) this.#spotlight.clear();
+    if (!points && !this.#may('scroll')) this.#hint.clear();
+  }
+
+  /** A hand mostly stays on its element from one record to the next. */
+  #anchor(node: number): ElementAnchor | null {
     const el = node ? this.#find(node) : null;
-    if (el) this.#spotlight.point(el, (x ?? 0) / 10_000, (y ?? 0) / 10_000, pressed === 1, name);
-    else this.#spotlight.away();
+    if (el && el !== this.#last?.element) this.#last = new ElementAnchor(el, document);
+    return el && this.#last;
   }
-
-  /** Takes away all that is drawn. */
-  clear(): void {
-    this.#spotlight.clear();
-  }
-}
-
-/** Reads unsigned varints (LEB128) until the bytes end. */
-function numbers(bytes: Uint8Array): number[] {
-  const list: number[] = [];
-  let value = 0;
-  let shift = 1;
-  for (const byte of bytes) {
-    value += (byte & 0x7f) * shift;
-    shift *= 0x80;
-    if (byte & 0x80) continue;
-    list.push(value);
-    value = 0;
-    shift = 1;
-  }
-  return list;
 }

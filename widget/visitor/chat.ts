@@ -5,7 +5,7 @@ import type { Guide } from '../guide/guide.ts';
 import { translator } from '../i18n/index.ts';
 import { newId } from '../wire/frame.ts';
 import { Link } from '../wire/link.ts';
-import type { Payloads, Welcome } from '../wire/payload.ts';
+import type { Level, Payloads, Welcome } from '../wire/payload.ts';
 import { Chime, TitleNews } from './attention.ts';
 import { h, say } from './dom.ts';
 import { Levels } from './levels.ts';
@@ -126,8 +126,10 @@ class Visitor implements ChatHandle {
     this.chat.subscribe(() => this.changed());
     this.link.on('Mirror', (mirror) => this.share.named(mirror));
     this.link.on('Act', (act) => void this.act(act));
+    this.link.on('Draw', (draw) => this.shows(draw.session, 'draw', (guide) => guide.draw(draw)));
     this.link.onPointer((session, record) => {
-      if (session === this.chat.session?.id && this.levels.has('point')) void this.guided().then((g) => g.hand(record));
+      const level = this.levels.has('point') ? 'point' : 'draw'; // a hand that draws is seen too
+      this.shows(session, level, (guide) => guide.hand(record));
     });
     this.link.on('Welcome', ({ now, site, wt, hashes }) => {
       this.shell.store.save('sessionStorage', 'reach', { wt, hashes });
@@ -176,6 +178,11 @@ class Visitor implements ChatHandle {
     return this.guide;
   }
 
+  /** Lets the guide show something, if that is of this session and the visitor allows it. */
+  private shows(session: string, level: Level, show: (guide: Guide) => void): void {
+    if (session === this.chat.session?.id && this.levels.has(level)) void this.guided().then(show);
+  }
+
   private async act(act: Payloads['Act']): Promise<void> {
     if (act.session !== this.chat.session?.id) return;
     const why = this.levels.on.length ? (await this.guided()).act(act) : 'refused';
@@ -213,7 +220,7 @@ class Visitor implements ChatHandle {
     this.levels.settle();
     this.permit.render();
     panel.may(this.levels.on);
-    if (!this.levels.on.length) void this.guide?.then((guide) => guide.clear());
+    void this.guide?.then((guide) => guide.settle());
     this.share.allow(chat.shared);
     this.drawLauncher(this.news());
     if (!panel.open) this.restIfOver();
