@@ -1,6 +1,8 @@
 // Where an element is on the screen, and whether it can be seen there: what is
 // drawn over a page belongs to its elements, not to places of the window.
 
+import { boxOf, documentOf, isConnected, isElement, localNameOf, parentOf, viewOf } from '../native.ts';
+
 /** What something drawn belongs to. */
 export interface Anchor {
   /** It is no longer in the page. */
@@ -9,22 +11,21 @@ export interface Anchor {
   box(): DOMRect | null;
 }
 
-// A page's form answers with its fields when it is asked by their names.
-const boxOf = Element.prototype.getBoundingClientRect;
-
 /** An element's box in the viewport of a document, whatever frames of it the element is in. */
 export function boxIn(el: Element, top: Document): DOMRect {
-  const box = boxOf.call(el);
-  let doc = el.ownerDocument;
-  while (doc !== top) {
-    const frame = doc.defaultView?.frameElement;
-    if (!frame) break;
-    const outer = boxOf.call(frame);
+  const box = boxOf(el);
+  for (let frame = frameOf(el, top); frame; frame = frameOf(frame, top)) {
+    const outer = boxOf(frame);
     box.x += outer.left + frame.clientLeft;
     box.y += outer.top + frame.clientTop;
-    doc = frame.ownerDocument;
   }
   return box;
+}
+
+/** The frame that an element is in, null in the document itself. */
+function frameOf(el: Element, top: Document): Element | null {
+  const doc = documentOf(el);
+  return doc && doc !== top ? (viewOf(doc)?.frameElement ?? null) : null;
 }
 
 /** An element of a document, or of a frame in it. */
@@ -35,11 +36,11 @@ export class ElementAnchor implements Anchor {
     readonly element: Element,
     private readonly top: Document,
   ) {
-    this.#clips = clipsOf(element);
+    this.#clips = clipsOf(element, top);
   }
 
   get gone(): boolean {
-    return !this.element.isConnected;
+    return !isConnected(this.element);
   }
 
   box(): DOMRect | null {
@@ -48,28 +49,26 @@ export class ElementAnchor implements Anchor {
     const [x, y] = [box.left + box.width / 2, box.top + box.height / 2];
     const seen = this.#clips.every((clip) => {
       const { left, top, right, bottom } = boxIn(clip, this.top);
-      // As wide as the page, an element passes its own edges; so its middle counts.
-      return x >= left && x <= right && y >= top && y <= bottom;
+      return x >= left && x <= right && y >= top && y <= bottom; // its middle: a drawing may reach over the edge
     });
     return seen ? box : null;
   }
 }
 
-function clipsOf(el: Element): Element[] {
+function clipsOf(el: Element, top: Document): Element[] {
   const clips: Element[] = [];
-  for (let at = above(el); at; at = above(at)) {
-    const doc = at.ownerDocument;
-    if (at === doc.documentElement || at === doc.body) continue; // what they cut off the window does too
-    const style = doc.defaultView?.getComputedStyle(at);
+  for (let at = above(el, top); at; at = above(at, top)) {
+    const tag = localNameOf(at);
+    if (tag === 'html' || tag === 'body') continue; // what they cut off the window does too
+    const style = viewOf(documentOf(at) as Document)?.getComputedStyle(at);
     if (style && style.overflow !== 'visible') clips.push(at);
   }
   return clips;
 }
 
 /** The parent, the host of a shadow root, the frame of a document. */
-function above(el: Element): Element | null {
-  if (el.parentElement) return el.parentElement;
-  const root = el.getRootNode();
-  if (root instanceof ShadowRoot) return root.host;
-  return el.ownerDocument.defaultView?.frameElement ?? null;
+export function above(el: Element, top: Document): Element | null {
+  const parent = parentOf(el);
+  if (isElement(parent)) return parent;
+  return (parent as Partial<ShadowRoot> | null)?.host ?? frameOf(el, top);
 }

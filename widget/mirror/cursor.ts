@@ -9,6 +9,7 @@ export class Cursor {
   readonly #label = document.createElement('span');
   #offset = { left: 0, top: 0, scale: 1 };
   #at = { x: 0, y: 0 };
+  #further = 0; // px of the page that the visitor is further down than the mirror
 
   constructor() {
     const { element } = this;
@@ -39,6 +40,13 @@ export class Cursor {
     this.#draw();
   }
 
+  /** How much further down the visitor is than the mirror, px of the page. */
+  ahead(y: number): void {
+    if (y === this.#further) return;
+    this.#further = y;
+    this.#draw();
+  }
+
   /** Reads a pointer record (dom/FORMAT.md); one that cannot be read is not drawn. */
   show(r: Reader): void {
     try {
@@ -56,6 +64,6 @@ export class Cursor {
 
   #draw(): void {
     const { left, top, scale } = this.#offset;
-    this.element.style.transform = `translate(${left + this.#at.x * scale}px,${top + this.#at.y * scale}px)`;
+    this.element.style.transform = `translate(${left + this.#at.x * scale}px,${top + (this.#at.y + this.#further) * scale}px)`;
   }
 }

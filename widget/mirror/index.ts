@@ -1,14 +1,16 @@
 // The visitor's page on the agent's screen: a document that is filled from
 // outside, without scripts, that cannot be clicked, typed into or navigated.
 
+import type { Anchor } from '../guide/anchor.ts';
 import { all } from '../native.ts';
 import { Cursor } from './cursor.ts';
 import { blank } from './frames.ts';
 import { inflated, Reader } from './reader.ts';
-import { type Spot, spotAt } from './spot.ts';
+import type { Overview } from './scrolls.ts';
+import { anchorOn, type Spot, spotAround, spotAt } from './spot.ts';
 import { type Host, Tree, type Viewport } from './tree.ts';
 
-export type { Spot };
+export type { Anchor, Overview, Spot, Viewport };
 
 export interface Options {
   /** Address of the mirror document (/kohe/mirror/SITE), which brings its own CSP. Without: a blank document. */
@@ -20,6 +22,8 @@ export interface Options {
   onGap?: (diverged: boolean) => void;
   onPage?: (where: { url: string; title: string }) => void;
   onFreeze?: (frozen: boolean) => void;
+  /** The page was scrolled, or it or the visitor's viewport has another size. At most once a frame. */
+  onMove?: () => void;
 }
 
 export interface Mirror {
@@ -37,6 +41,19 @@ export interface Mirror {
   reach(on: boolean): void;
   /** What of the page is at a point of the agent's screen. */
   at(clientX: number, clientY: number): Spot | null;
+  /** The same point in the element around a spot's own. */
+  around(spot: Spot): Spot | null;
+  /** An element of the page by its node; null if it is not there. */
+  anchor(node: number): Anchor | null;
+  /** Scrolls with the visitor (from the start), or only with the agent. */
+  follow(on: boolean): void;
+  /** Scrolls what is at a point of the agent's screen by px of the screen, if it does not follow; false if nothing goes further. */
+  scrollAt(clientX: number, clientY: number, x: number, y: number): boolean;
+  /** Scrolls the page to a place, in its px from its top, if it does not follow. */
+  scrollTo(top: number): void;
+  /** Where the visitor and the agent are on the page; null before there is one. */
+  overview(): Overview | null;
+  viewport(): Viewport;
   /** Fits the page into the container again. It does so by itself when the container changes size. */
   fit(): void;
   readonly scale: number;
@@ -117,14 +134,22 @@ export function create(container: HTMLElement, options: Options = {}): Mirror {
     tree = new Tree(host);
   });
 
+  let following = true;
   let scrolling = 0;
   const scroll = (): void => {
     scrolling = 0;
     tree?.scroll(); // with the frame's layout, not with one for each message
+    const { visitor = 0, agent = 0 } = (following ? null : tree?.page?.scrolls.overview()) ?? {};
+    cursor.ahead(visitor - agent);
+    options.onMove?.();
+  };
+
+  const moved = (): void => {
+    scrolling ||= requestAnimationFrame(scroll);
   };
 
   const applyNow = (message: Uint8Array): void => {
-    scrolling ||= requestAnimationFrame(scroll);
+    moved();
     const focused = document.activeElement;
     try {
       if (!tree?.apply(new Reader(inflated(message)))) options.onGap?.(false);
@@ -159,6 +184,33 @@ export function create(container: HTMLElement, options: Options = {}): Mirror {
       frame.inert = !on;
     },
     at: (clientX, clientY) => spotAt(frame, clientX, clientY),
+    around: (spot) => spotAround(frame, spot),
+    anchor(node) {
+      const element = tree?.page?.element(node);
+      return element ? anchorOn(frame, element) : null;
+    },
+    follow(on) {
+      void turn.then(() => {
+        following = on;
+        tree?.follow(on);
+        moved();
+      });
+    },
+    scrollAt(clientX, clientY, x, y) {
+      const { inert } = frame;
+      frame.inert = false; // or it would not say what is there
+      const spot = spotAt(frame, clientX, clientY);
+      frame.inert = inert;
+      const goes = tree?.page?.scrolls.by(spot?.element ?? null, x / scale, y / scale) ?? false;
+      if (goes) moved();
+      return goes;
+    },
+    scrollTo(top) {
+      tree?.page?.scrolls.to(top);
+      moved();
+    },
+    overview: () => tree?.page?.scrolls.overview() ?? null,
+    viewport: () => viewport,
     setName: (name) => cursor.name(name),
     fit: size,
     get scale() {

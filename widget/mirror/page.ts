@@ -24,10 +24,10 @@ export class Page {
   readonly #media = new Media();
   readonly #contents = new Contents(this.#nodes, this.#media);
   readonly #sheets = new Sheets(this.#nodes, this.#media);
-  readonly #scrolls = new Scrolls(this.#nodeOf);
   readonly #ranges = new Ranges();
   readonly #animations = new Animations();
   readonly #frames: Frames;
+  readonly scrolls: Scrolls;
   readonly #marks: Marks;
   readonly #places: Places;
   readonly #forest: Forest;
@@ -40,6 +40,7 @@ export class Page {
     readonly doc: Document,
   ) {
     this.#nodes.set(DOCUMENT, doc);
+    this.scrolls = new Scrolls(this.#nodeOf, doc);
     this.#frames = new Frames((id, root) => {
       this.#nodes.set(id, root);
       this.#sheets.mounted(root);
@@ -48,7 +49,7 @@ export class Page {
       nodes: this.#nodes,
       contents: this.#contents,
       frames: this.#frames,
-      scrolls: this.#scrolls,
+      scrolls: this.scrolls,
       sheets: this.#sheets,
     };
     this.#marks = new Marks(doc);
@@ -72,7 +73,7 @@ export class Page {
 
   scroll(): void {
     if (!this.#forced) this.#fitBars();
-    this.#scrolls.apply();
+    this.scrolls.apply();
   }
 
   /** Scroll bars take as much of the page as at the visitor's, also if this browser's are wider, or lie over the page. */
@@ -84,6 +85,10 @@ export class Page {
     if (bar === this.#bar || (bar === 0 && heightOf(root) <= view.innerHeight)) return; // or nothing overflows yet
     this.#forced = true;
     this.#sheets.extend(this.doc, barsOf(this.#bar));
+  }
+
+  element(id: number): Element | undefined {
+    return this.#nodes.element(id);
   }
 
   /** Whether a node is what a message says. */
@@ -117,7 +122,7 @@ export class Page {
       const states = r.str();
       if (el) setAttribute(el, 'kohe-state', states);
     },
-    [Op.scroll]: (r) => this.#scrolls.want(r.ref(), r.z(), r.z()),
+    [Op.scroll]: (r) => this.scrolls.want(r.ref(), r.z(), r.z()),
     [Op.focus]: (r, k) => this.#marks.focus(this.#nodes.get(r.ref()) ?? null, k === 1),
     [Op.hover]: (r) => this.#marks.mark('kohe-hover', this.#nodes.get(r.ref()) ?? null, true),
     [Op.sheet]: (r, k) => this.#sheets.read(r, k),

@@ -26,6 +26,7 @@ export interface Host {
 /** The visitor's page, version by version. Applies messages; never trusts them. */
 export class Tree {
   #page: Page | null = null;
+  #following = true;
   version = 0;
 
   constructor(readonly host: Host) {}
@@ -56,6 +57,17 @@ export class Tree {
     this.#page?.scroll();
   }
 
+  /** The page that there is now, null before the first. */
+  get page(): Page | null {
+    return this.#page;
+  }
+
+  /** Scrolls with the visitor, or only with the agent. */
+  follow(on: boolean): void {
+    this.#following = on;
+    this.#page?.scrolls.follow(on);
+  }
+
   #versions(r: Reader, head: number): [number, number] {
     const next = this.version + 1;
     const short = head & Head.short;
@@ -69,6 +81,7 @@ export class Tree {
     if ((r.byte() & 31) !== Op.page) throw new RangeError('page message: a snapshot begins with page');
     const where = readPage(r);
     this.#page = new Page(this.host, this.host.blank(where));
+    this.#page.scrolls.follow(this.#following);
     this.host.page(where);
     return this.#page;
   }
