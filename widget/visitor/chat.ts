@@ -127,7 +127,7 @@ class Visitor implements ChatHandle {
     this.link.on('Mirror', (mirror) => this.share.named(mirror));
     this.link.on('Act', (act) => void this.act(act));
     this.link.on('Draw', (draw) => this.shows(draw.session, 'draw', (guide) => guide.draw(draw)));
-    this.link.onPointer((session, record) => {
+    this.link.onHand((session, record) => {
       const level = this.levels.has('point') ? 'point' : 'draw'; // a hand that draws is seen too
       this.shows(session, level, (guide) => guide.hand(record));
     });

@@ -12,7 +12,8 @@ export interface ConnectionEvents {
   /** A control frame, each once. */
   control(frame: Frame): void;
   page(payload: Uint8Array): void;
-  pointer(payload: Uint8Array): void;
+  /** A pointer or a hand. */
+  cursor(frame: Frame): void;
   ended(why: string): void;
 }
 
@@ -104,7 +105,7 @@ export class Connection {
     for (const frame of this.#splitters[lane].push(bytes)) {
       if (this.#over) return;
       if (frame.kind === Kind.PageDiff) this.#events.page(frame.payload);
-      else if (laneOf(frame.kind) === 'cursor') this.#events.pointer(frame.payload);
+      else if (laneOf(frame.kind) === 'cursor') this.#events.cursor(frame);
       else if (lane === 'page')
         this.#events.control(frame); // an Error before the lane is attached
       else this.#streamedControl(frame);
@@ -127,7 +128,7 @@ export class Connection {
     if (laneOf(frame.kind) === 'cursor') {
       if (seq <= this.#pointed) return;
       this.#pointed = seq;
-      this.#events.pointer(frame.payload);
+      this.#events.cursor(frame);
     } else if (seq > this.#streamed && seq <= this.#streamed + seenAhead && !this.#ahead.has(seq)) {
       this.#ahead.add(seq);
       this.#events.control(frame);

@@ -103,6 +103,7 @@ export class Link {
   #listeners = new Map<ControlKind, Set<Listener>>();
   #pageListeners = new Set<BytesListener>();
   #pointerListeners = new Set<BytesListener>();
+  #handListeners = new Set<BytesListener>();
   #stateListeners = new Set<(link: Link) => void>();
 
   constructor(options: LinkOptions, transports?: Transports) {
@@ -184,9 +185,14 @@ export class Link {
     return addTo(this.#pageListeners, f);
   }
 
-  /** The other side's pointer: a visitor's, for agents; an agent's hand, for visitors. */
+  /** The visitor's pointer, for agents. */
   onPointer(f: BytesListener): () => void {
     return addTo(this.#pointerListeners, f);
+  }
+
+  /** Agents' hands, for visitors and for the other agents. */
+  onHand(f: BytesListener): () => void {
+    return addTo(this.#handListeners, f);
   }
 
   onState(f: (link: Link) => void): () => void {
@@ -306,7 +312,8 @@ export class Link {
         opened: () => void hello(),
         control: (frame) => this.#control(connection, transport, frame),
         page: (payload) => this.#bytes(this.#pageListeners, payload),
-        pointer: (payload) => this.#bytes(this.#pointerListeners, payload),
+        cursor: ({ kind, payload }) =>
+          this.#bytes(kind === Kind.Hand ? this.#handListeners : this.#pointerListeners, payload),
         ended: lost,
       });
     } catch {
