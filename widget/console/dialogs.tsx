@@ -2,7 +2,9 @@
 
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
+import { toolKeys } from './shortcuts.ts';
 import type { Key } from './texts.ts';
+import type { Tool } from './tools.tsx';
 import { IconButton, useStore, VisitorName, VisitorTag } from './ui.tsx';
 
 export function Dialogs() {
@@ -116,10 +118,20 @@ const keys: readonly { keys: readonly string[]; does: Key; single?: boolean }[] 
   { keys: ['?'], does: 'help.open', single: true },
 ];
 
+const pageKeys: typeof keys = [
+  ...(Object.keys(toolKeys) as Tool[]).map((tool) => ({
+    keys: [toolKeys[tool].toUpperCase()],
+    does: `tool.${tool}` as const,
+    single: true,
+  })),
+  { keys: ['G'], does: 'view.follow', single: true },
+  { keys: ['Ctrl', '+ − 0'], does: 'help.pageSize' },
+  { keys: ['← ↑ → ↓', 'Enter', 'Space'], does: 'help.glass' },
+];
+
 function Help() {
   const store = useStore();
   const t = store.t.value;
-  const singles = store.parts.settings.singleKeys.value;
   const close = () => {
     store.question.value = null;
   };
@@ -129,24 +141,35 @@ function Help() {
         <h2>{t('help.title')}</h2>
         <IconButton icon="close" label={t('close')} onClick={close} />
       </header>
-      <table>
-        <caption class="sr-only">{t('help.title')}</caption>
-        <tbody>
-          {keys
-            .filter(({ single }) => !single || singles)
-            .map(({ keys: strokes, does, single }) => (
-              <tr key={`${strokes.join('+')}${single}`}>
-                <th scope="row">
-                  {strokes.map((stroke) => (
-                    <kbd key={stroke}>{stroke}</kbd>
-                  ))}
-                </th>
-                <td>{t(does)}</td>
-              </tr>
-            ))}
-        </tbody>
-      </table>
+      <div class="help-tables">
+        <Keys title={t('help.title')} hidden list={keys} />
+        <Keys title={t('help.page')} list={pageKeys} />
+      </div>
       <p class="hint">{t('help.hint')}</p>
     </Modal>
+  );
+}
+
+function Keys({ title, hidden, list }: { title: string; hidden?: boolean; list: typeof keys }) {
+  const { t, parts } = useStore();
+  const singles = parts.settings.singleKeys.value;
+  return (
+    <table>
+      <caption class={hidden ? 'sr-only' : ''}>{title}</caption>
+      <tbody>
+        {list
+          .filter(({ single }) => !single || singles)
+          .map(({ keys: strokes, does, single }) => (
+            <tr key={`${strokes.join('+')}${single}`}>
+              <th scope="row">
+                {strokes.map((stroke) => (
+                  <kbd key={stroke}>{stroke}</kbd>
+                ))}
+              </th>
+              <td>{t.value(does)}</td>
+            </tr>
+          ))}
+      </tbody>
+    </table>
   );
 }

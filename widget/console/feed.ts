@@ -48,6 +48,8 @@ export function feed(store: Store, edge: Edge): void {
   edge.on('Error', (error) => errorCame(store, error));
   edge.onPage((session, message) => store.pages.get(session)?.(message));
   edge.onPointer((session, record) => store.pointers.get(session)?.(record));
+  edge.onHand((session, record) => store.hands.get(session)?.(record));
+  edge.on('Draw', (draw) => store.drawings.get(draw.session)?.(draw));
 }
 
 function welcomed(store: Store, welcome: Welcome): void {

@@ -1,63 +1,164 @@
 // A sheet of glass over the mirror, while a tool other than looking is chosen:
-// the page under it is pointed at, filled in or clicked. What the visitor has
-// not allowed yet is asked for when it is first needed.
+// the page under it is pointed at, drawn on, filled in or clicked, with a pointer
+// or with the keys. What the visitor has not allowed yet is asked for when it is
+// first needed.
 
-import { useSignal } from '@preact/signals';
+import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import type { Level, Session } from '../wire/payload.ts';
+import { Held } from '../guide/record.ts';
+import { type Point, pathOf } from '../guide/shapes.ts';
+import type { Session } from '../wire/payload.ts';
 import type { Mirror, Spot } from './edge.ts';
 import { type Editing, Editor } from './editor.tsx';
-import type { Store } from './store.ts';
-import { allowed, type Tool } from './tools.tsx';
+import { useHand } from './hand.ts';
+import { drawingOf, unmasked } from './ink.ts';
+import { allowed, draws, levelOf, type Tool } from './tools.tsx';
 import { useStore } from './ui.tsx';
 
-const handPause = 1000 / 30; // ms between two records that say where the agent points
+const pointsMost = 2_000; // of a stroke, while it is drawn
+const nudge = 8; // px that an arrow key moves the pointer; with Shift five times as far
+const clickWithin = 5; // px that a click may move
 
 interface GlassProps {
-  tool: Tool;
+  tool: Exclude<Tool, 'look'>;
   session: Session;
   mirror: Mirror;
-  scroll: (x: number, y: number) => void;
+  stay: Signal<boolean>;
+  onWheel: (event: WheelEvent) => void;
 }
 
 /** Lies over the mirror while a tool other than looking is chosen. */
-export function Glass({ tool, session, mirror, scroll }: GlassProps) {
+export function Glass({ tool, session, mirror, stay, onWheel }: GlassProps) {
   const store = useStore();
-  const hand = useHand(store, session.id, mirror);
+  const t = store.t.value;
+  const hand = useHand(store, session.id);
   const editing = useSignal<Editing | null>(null);
-  const granted = session.granted?.includes(tool as Level);
+  const stroke = useSignal<readonly Point[] | null>(null);
+  const cross = useSignal<Point | null>(null); // where the keys point
+  const glass = useRef<HTMLDivElement>(null);
+  const from = useRef<Point | null>(null); // where a button was pressed
+  const level = levelOf(tool) ?? 'point';
+  const granted = session.granted?.includes(level) ?? false;
+  const mask = store.me.value?.sites.find(({ id }) => id === session.site)?.mask ?? [];
+  const held = draws(tool) ? Held[tool] : Held.button;
   useEffect(() => {
     mirror.reach(true);
     return () => mirror.reach(false);
   }, [mirror]);
 
-  const press = (event: MouseEvent): void => {
-    const spot = mirror.at(event.clientX, event.clientY);
-    if (tool === 'look' || !spot || !allowed(store, session, tool)) return;
-    const act = { session: session.id, node: spot.node };
-    if (tool !== 'fill') store.act({ ...act, do: tool });
-    else {
-      const field = spot.element.closest<HTMLElement>('input, textarea, select, [contenteditable]');
-      const box = field as HTMLInputElement | null;
-      if (box && /^(?:checkbox|radio)$/.test(box.type)) {
-        store.act({ ...act, do: 'fill', text: box.checked && box.type === 'checkbox' ? 'off' : 'on' });
-      } else if (field) {
-        const kind = field.localName === 'select' ? 'choice' : field.localName === 'input' ? 'text' : 'area';
-        editing.value = { spot, kind };
-      }
+  const point = (x: number, y: number): void =>
+    hand.point(unmasked(mirror, mirror.at(x, y), mask), from.current && granted ? held : Held.nothing);
+
+  const start = (x: number, y: number): void => {
+    if (!draws(tool)) {
+      from.current = [x, y];
+      if (tool === 'point') point(x, y);
+    } else if (allowed(store, session, level)) {
+      from.current = [x, y];
+      stroke.value = [[x, y]];
+      point(x, y);
     }
   };
+  const move = (x: number, y: number): void => {
+    if (stroke.value && stroke.value.length < pointsMost) stroke.value = [...stroke.value, [x, y]];
+    point(x, y);
+  };
+  const finish = (x: number, y: number): void => {
+    const [drawn, began] = [stroke.value, from.current];
+    stroke.value = from.current = null;
+    point(x, y);
+    if (draws(tool) && drawn) {
+      const drawing = drawingOf(mirror, tool, drawn, mask);
+      if (!drawing) return;
+      const draw = { session: session.id, ...drawing, stay: stay.value };
+      store.draw(draw);
+      store.drawings.get(session.id)?.({ ...draw, id: '' });
+    } else if (began && Math.hypot(x - began[0], y - began[1]) <= clickWithin) press(x, y);
+  };
+  const cancel = (): void => {
+    stroke.value = from.current = null;
+  };
+
+  const press = (x: number, y: number): void => {
+    const spot = mirror.at(x, y);
+    if (!spot || !store.isMine(session) || !allowed(store, session, level)) return;
+    const { node } = spot;
+    if (tool === 'fill') edit(spot);
+    else if (!draws(tool)) store.act({ session: session.id, node, do: tool });
+  };
+  const edit = (spot: Spot): void => {
+    const field = spot.element.closest<HTMLElement>('input, textarea, select, [contenteditable]');
+    const box = field as HTMLInputElement | null;
+    if (box && /^(?:checkbox|radio)$/.test(box.type)) {
+      const text = box.checked && box.type === 'checkbox' ? 'off' : 'on';
+      store.act({ session: session.id, node: spot.node, do: 'fill', text });
+    } else if (field) {
+      const kind = field.localName === 'select' ? 'choice' : field.localName === 'input' ? 'text' : 'area';
+      editing.value = { spot, kind };
+    }
+  };
+
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const box = glass.current?.getBoundingClientRect();
+    if (!box || event.ctrlKey || event.metaKey || event.altKey) return;
+    const [x, y] = cross.value ?? [box.left + box.width / 2, box.top + box.height / 2];
+    const by = event.shiftKey ? 5 * nudge : nudge;
+    const ways: Record<string, Point> = {
+      ArrowLeft: [-by, 0],
+      ArrowRight: [by, 0],
+      ArrowUp: [0, -by],
+      ArrowDown: [0, by],
+    };
+    const way = ways[event.key];
+    if (way) {
+      cross.value = [clamp(x + way[0], box.left, box.right), clamp(y + way[1], box.top, box.bottom)];
+      move(...cross.value);
+    } else if (event.key === ' ') {
+      cross.value = [x, y];
+      if (from.current) finish(x, y);
+      else start(x, y);
+    } else if (event.key === 'Enter' && !draws(tool)) press(x, y);
+    else if (event.key === 'Escape' && from.current) cancel();
+    else return;
+    event.preventDefault();
+  };
+  const moved = ([x, y]: Point) => {
+    const { left = 0, top = 0 } = glass.current?.getBoundingClientRect() ?? {};
+    return { transform: `translate(${x - left}px, ${y - top}px)` };
+  };
+  const shown = stroke.value && draws(tool) ? pathOf(tool, stroke.value) : '';
   return (
     <>
-      {/* biome-ignore lint/a11y/useKeyWithClickEvents: what is pointed at is a place; fields are filled in by the keyboard */}
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: as above */}
       <div
         class={`glass glass-${tool} ${granted ? '' : 'glass-asks'}`}
-        onPointerMove={(event) => hand.move(event)}
+        ref={glass}
+        role="application"
+        aria-label={t('glass.label', { tool: t(`tool.${tool}`) })}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a pointer is moved over it by arrow keys
+        tabIndex={0}
+        onKeyDown={onKeyDown}
+        onBlur={() => {
+          cross.value = null;
+        }}
+        onPointerDown={(event) => {
+          if (event.button !== 0) return;
+          event.currentTarget.setPointerCapture(event.pointerId);
+          cross.value = null;
+          start(event.clientX, event.clientY);
+        }}
+        onPointerMove={(event) => move(event.clientX, event.clientY)}
+        onPointerUp={(event) => finish(event.clientX, event.clientY)}
+        onPointerCancel={cancel}
         onPointerLeave={() => hand.away()}
-        onClick={press}
-        onWheel={(event) => scroll(event.deltaX, event.deltaY)}
+        onWheel={onWheel}
       />
+      {shown && (
+        <svg class="glass-stroke ink" data-colour="0" aria-hidden="true" style={moved([0, 0])}>
+          <path d={shown} />
+          <path d={shown} />
+        </svg>
+      )}
+      {cross.value && <span class="glass-cross" style={moved(cross.value)} />}
       {tool === 'fill' && editing.value && granted && (
         <Editor editing={editing.value} session={session} onDone={() => (editing.value = null)} />
       )}
@@ -65,40 +166,4 @@ export function Glass({ tool, session, mirror, scroll }: GlassProps) {
   );
 }
 
-/** Tells where the agent points, at most so often; the newest place wins. */
-function useHand(store: Store, session: string, mirror: Mirror) {
-  const last = useRef({ at: 0, timer: 0 as unknown as ReturnType<typeof setTimeout> });
-  const send = (spot: Spot | null, pressed: boolean): void => {
-    last.current.at = Date.now();
-    store.hand(session, record(spot?.node ?? 0, spot?.x ?? 0, spot?.y ?? 0, pressed ? 1 : 0));
-  };
-  useEffect(
-    () => () => {
-      clearTimeout(last.current.timer);
-      send(null, false);
-    },
-    [session, mirror],
-  );
-  return {
-    move(event: PointerEvent): void {
-      const { clientX, clientY, buttons } = event;
-      clearTimeout(last.current.timer);
-      const wait = last.current.at + handPause - Date.now();
-      last.current.timer = setTimeout(() => send(mirror.at(clientX, clientY), buttons > 0), Math.max(0, wait));
-    },
-    away(): void {
-      clearTimeout(last.current.timer);
-      send(null, false);
-    },
-  };
-}
-
-/** Writes unsigned varints (LEB128). */
-function record(...numbers: number[]): Uint8Array {
-  const bytes: number[] = [];
-  for (let n of numbers) {
-    for (; n > 0x7f; n = Math.floor(n / 0x80)) bytes.push((n & 0x7f) | 0x80);
-    bytes.push(n);
-  }
-  return new Uint8Array(bytes);
-}
+const clamp = (n: number, least: number, most: number): number => Math.min(most, Math.max(least, n));

@@ -1,27 +1,31 @@
 // The visitor's page as they see it, once they have allowed it.
 
-import { type Signal, useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useSignal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
 import type { Session } from '../wire/payload.ts';
 import { type MirrorState, mirrorState } from './desk.ts';
-import type { Mirror } from './edge.ts';
+import type { Mirror, Viewport } from './edge.ts';
 import { Glass } from './glass.tsx';
 import { Icon, type IconName } from './icons.tsx';
+import { Minimap } from './minimap.tsx';
+import { Overlay } from './overlay.tsx';
+import { PageBar } from './page-bar.tsx';
 import { Replay } from './replay.tsx';
-import { openStage } from './stage.ts';
+import { useMirror, useStage } from './stage.ts';
 import type { Store } from './store.ts';
 import { shortAddress } from './text.ts';
 import type { Key } from './texts.ts';
-import { type Tool, Tools } from './tools.tsx';
-import { Empty, IconButton, Segments, useStore } from './ui.tsx';
+import { useTools } from './tools.tsx';
+import { Empty, IconButton, useStore } from './ui.tsx';
+import { deviceOf, sizeByKey } from './zoom.ts';
 
 export function PageView({ session }: { session: Session }) {
   const store = useStore();
   const t = store.t.value;
-  const drawn = useSignal(false);
-  const mirror = useSignal<Mirror | null>(null);
-  const tool = useSignal<Tool>('look');
+  const stage = useStage();
+  const { drawn, mirror, moves, shown } = stage;
   const replaying = useSignal(false);
+  const stay = useSignal(false);
   const frame = useRef<HTMLElement>(null);
   const site = store.me.value?.sites.find(({ id }) => id === session.site);
   const state = mirrorState(session, {
@@ -32,10 +36,16 @@ export function PageView({ session }: { session: Session }) {
     drawn: drawn.value,
   });
   const watching = session.consent && session.state === 'active' && state !== 'off' && !replaying.value;
-  useMirror(store, frame, session, watching, drawn, mirror);
-  if (replaying.value && session.recorded) return <Replayed session={session} back={() => (replaying.value = false)} />;
-  const acts = watching && drawn.value && state === 'live' && store.isMine(session);
+  useMirror(store, frame, session, watching, stage);
+  useTools(store, session, watching && drawn.value && state === 'live');
+  const tool = store.tool.value;
+  const page = watching && drawn.value ? mirror.value : null;
+  const wheel = (event: WheelEvent): void => scrolled(event, frame.current, page);
+  const keys = (event: KeyboardEvent): void => keyed(store, event, shown.value.percent, frame.current, page);
 
+  if (replaying.value && session.recorded) {
+    return <Replayed session={session} back={() => (replaying.value = false)} />;
+  }
   return (
     <div class={`page page-${state}`}>
       <header class="page-head">
@@ -55,28 +65,37 @@ export function PageView({ session }: { session: Session }) {
             </span>
           )}
         </span>
-        {acts && <Tools tool={tool} session={session} />}
+        {page && shown.value.viewport && <ViewportSize viewport={shown.value.viewport} />}
         {session.recorded && (
           <IconButton icon="rewind" label={t('replay.open')} onClick={() => (replaying.value = true)} />
         )}
-        {watching && drawn.value && <SizeSegments />}
       </header>
-      <div class="page-body">
+      {page && (
+        <PageBar
+          session={session}
+          shown={shown}
+          stay={stay}
+          onClear={() => {
+            store.draw({ session: session.id, shape: 'clear' });
+            store.drawings.get(session.id)?.({ session: session.id, id: '', shape: 'clear' });
+          }}
+        />
+      )}
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: zooms and scrolls what is focused inside */}
+      <div class="page-body" onKeyDown={keys}>
         <section
           class="mirror-frame"
           ref={frame}
           aria-label={t('page.mirror', { name: session.name })}
           tabIndex={watching ? 0 : -1}
           hidden={!watching}
+          onWheel={wheel}
         />
-        {acts && mirror.value && tool.value !== 'look' && (
-          <Glass
-            tool={tool.value}
-            session={session}
-            mirror={mirror.value}
-            scroll={(x, y) => frame.current?.scrollBy(x, y)}
-          />
+        {page && <Overlay session={session} mirror={page} moves={moves} />}
+        {page && tool !== 'look' && (
+          <Glass key={tool} tool={tool} session={session} mirror={page} stay={stay} onWheel={wheel} />
         )}
+        {page && <Minimap mirror={page} moves={moves} name={session.name} />}
         {(!watching || !drawn.value) && <NoPage state={state} name={session.name} />}
       </div>
       {state === 'frozen' && (
@@ -103,32 +122,69 @@ function Replayed({ session, back }: { session: Session; back: () => void }) {
         <button type="button" class="button button-small" onClick={back}>
           {t('replay.live')}
         </button>
-        <SizeSegments />
       </header>
       <Replay session={session} />
     </div>
   );
 }
 
-/** How large the visitor's page is drawn. */
-function SizeSegments() {
-  const { t, parts } = useStore();
-  const { pageSize, language } = parts.settings;
-  const whole = new Intl.NumberFormat(language.value, { style: 'percent' }).format(1);
+/** How large the visitor's window is, and on what. */
+function ViewportSize({ viewport }: { viewport: Viewport }) {
+  const { t } = useStore();
+  const { width, height } = viewport;
   return (
-    <Segments
-      label={t.value('page.size')}
-      name="page-size"
-      value={pageSize.value}
-      options={[
-        { value: 'fit', label: t.value('page.fit'), icon: 'width' },
-        { value: 'full', label: whole },
-      ]}
-      onChoose={(size) => {
-        pageSize.value = size;
-      }}
-    />
+    <span class="page-viewport number" title={t.value('page.viewport')}>
+      {width} × {height}
+      <span class="page-device">, {t.value(`device.${deviceOf(viewport)}`)}</span>
+    </span>
   );
+}
+
+/** A wheel moves the frame first, and then the page in it if that does not follow the visitor. */
+function scrolled(event: WheelEvent, frame: HTMLElement | null, page: Mirror | null): void {
+  if (!frame || event.ctrlKey) return;
+  const { deltaX: x, deltaY: y, clientX, clientY } = event;
+  const { scrollTop, scrollHeight, clientHeight } = frame;
+  const goes = y < 0 ? scrollTop > 0 : scrollTop < scrollHeight - clientHeight - 1;
+  if (y !== 0 && goes) {
+    if (event.currentTarget !== frame) frame.scrollBy(x, y); // the glass lies over it
+  } else if (page?.scrollAt(clientX, clientY, x, y)) event.preventDefault();
+}
+
+const line = 60; // px that an arrow key scrolls
+
+/** Ctrl or Cmd with +, - or 0 zoom; where the mirror does not follow, the keys that scroll move its page. */
+function keyed(
+  store: Store,
+  event: KeyboardEvent,
+  percent: number,
+  frame: HTMLElement | null,
+  page: Mirror | null,
+): void {
+  if (event.ctrlKey || event.metaKey) {
+    const size = page && !event.altKey ? sizeByKey(event.key, percent) : null;
+    if (size === null) return;
+    event.preventDefault();
+    store.parts.settings.pageSize.value = size;
+    return;
+  }
+  if (!frame || event.target !== frame || event.altKey) return;
+  const screen = 0.9 * frame.clientHeight;
+  const ways: Record<string, number> = {
+    ArrowUp: -line,
+    ArrowDown: line,
+    PageUp: -screen,
+    PageDown: screen,
+    ' ': event.shiftKey ? -screen : screen,
+    Home: Number.NEGATIVE_INFINITY,
+    End: Number.POSITIVE_INFINITY,
+  };
+  const by = ways[event.key];
+  if (by === undefined || store.follows.value) return;
+  const end = by < 0 ? frame.scrollTop <= 0 : frame.scrollTop >= frame.scrollHeight - frame.clientHeight - 1;
+  const { left, top, width, height } = frame.getBoundingClientRect();
+  if (!Number.isFinite(by)) page?.scrollTo(by < 0 ? 0 : (page.overview()?.height ?? 0));
+  else if (end && page?.scrollAt(left + width / 2, top + height / 2, 0, by)) event.preventDefault();
 }
 
 const reasons: Partial<Record<MirrorState, Key>> = {
@@ -163,38 +219,4 @@ function NoPage({ state, name }: { state: MirrorState; name: string }) {
   return (
     <Empty icon={icons[state]} title={t.value(`page.${state}`)} {...(text && { text: t.value(text, { name }) })} />
   );
-}
-
-/** Watches the session's page and draws it in the frame, as large as the agent has chosen. */
-function useMirror(
-  store: Store,
-  frame: { current: HTMLElement | null },
-  session: Session,
-  watching: boolean,
-  drawn: Signal<boolean>,
-  opened: Signal<Mirror | null>,
-): void {
-  const { id, site } = session;
-  const welcomes = store.opened.value;
-  useEffect(() => {
-    const box = frame.current;
-    if (!watching || !box) return;
-    const { mirror, close } = openStage(box, session, store, (diverged) => store.watch(id, true, diverged));
-    opened.value = mirror;
-    store.pages.set(id, (message) => {
-      void mirror.apply(message).then(() => {
-        drawn.value = true;
-      });
-    });
-    store.pointers.set(id, (record) => mirror.pointer(record));
-    store.watch(id, true);
-    return () => {
-      store.watch(id, false);
-      store.pages.delete(id);
-      store.pointers.delete(id);
-      opened.value = null;
-      close();
-      drawn.value = false;
-    };
-  }, [id, site, watching, welcomes]);
 }

@@ -8,6 +8,10 @@ import { Kind, type Moment, moments, type Timeline } from './recording.ts';
 export interface Screen {
   apply(message: Uint8Array): Promise<void>;
   pointer(record: Uint8Array): void;
+  hand(record: Uint8Array): void;
+  draw(drawing: Uint8Array): void;
+  /** Takes away hands and drawings: time goes back, or on by a leap. */
+  clear(): void;
 }
 
 /** Fetches the records of a group (Api.group). */
@@ -125,14 +129,19 @@ export class Player {
     let next = from;
     let drawn: Promise<void> | undefined;
     let pointer: Uint8Array | undefined;
+    const hands = new Map<number, Uint8Array>(); // the newest, by colour
+    if (from === 0) this.#screen.clear();
     for (; next < list.length && (next === 0 || (list[next] as Moment).at <= time); next++) {
       const { kind, payload } = list[next] as Moment;
       if (kind === Kind.page) drawn = this.#screen.apply(payload);
       if (kind === Kind.pointer) pointer = payload;
+      if (kind === Kind.hand) hands.set(payload[0] ?? 0, payload);
+      if (kind === Kind.draw) this.#screen.draw(payload);
     }
     this.#shown = { group: key, next };
     await drawn;
     if (pointer) this.#screen.pointer(pointer);
+    for (const hand of hands.values()) this.#screen.hand(hand);
   }
 
   #load(index: number): Promise<Moment[]> {

@@ -102,6 +102,9 @@ function stage(fetched: string[] = []) {
       drawn.push((message[0] ?? 0) * 10);
     },
     pointer: () => undefined,
+    hand: () => undefined,
+    draw: () => undefined,
+    clear: () => undefined,
   };
   const player = new Player(
     timeline,
@@ -111,7 +114,7 @@ function stage(fetched: string[] = []) {
     },
     screen,
   );
-  return { player, drawn };
+  return { player, drawn, screen };
 }
 
 test('a seek draws the whole page and what came after it, once', async () => {
@@ -143,7 +146,7 @@ test('a group is fetched once while it is used', async () => {
 });
 
 test('a group that cannot be fetched is told, and asked for again', async () => {
-  const { player, drawn } = stage();
+  const { player, drawn, screen } = stage();
   let fails = true;
   const flaky = new Player(
     player.timeline,
@@ -151,7 +154,7 @@ test('a group that cannot be fetched is told, and asked for again', async () => 
       if (fails) throw new Error('offline');
       return deflateSync(new Uint8Array([0, Kind.page, 1, 10]));
     },
-    { apply: async (message) => void drawn.push(message[0] ?? 0), pointer: () => undefined },
+    { ...screen, apply: async (message) => void drawn.push(message[0] ?? 0) },
   );
   await flaky.seek(160);
   assert.match(String(flaky.failed.value), /offline/);

@@ -7,7 +7,8 @@ import type { Session } from '../wire/payload.ts';
 import { Icon, type IconName } from './icons.tsx';
 import { Player } from './player.ts';
 import { Timeline } from './recording.ts';
-import { openStage } from './stage.ts';
+import { openScreen } from './replay-screen.ts';
+import { openStage, useStage } from './stage.ts';
 import { Empty, Failed, IconButton, Loading, useLoad, useStore } from './ui.tsx';
 
 const speeds = [1, 2, 4, 8] as const;
@@ -41,11 +42,16 @@ function Show({ session, place, onTime, timeline }: Props & { timeline: Timeline
   const t = store.t.value;
   const { api } = store.parts;
   const box = useRef<HTMLElement>(null);
+  const over = useRef<HTMLDivElement>(null);
   const player = useSignal<Player | null>(null);
+  const to = useStage();
   useEffect(() => {
-    if (!box.current) return;
-    const stage = openStage(box.current, session, store);
-    const opened = new Player(timeline, (segment, from, to) => api.group(session.id, segment, from, to), stage.mirror);
+    if (!box.current || !over.current) return;
+    const stage = openStage(store, box.current, session, to);
+    const screen = openScreen(stage.mirror, over.current, () => {
+      to.drawn.value = true;
+    });
+    const opened = new Player(timeline, (...where) => api.group(session.id, ...where), screen);
     player.value = opened;
     const told = onTime && opened.time.subscribe(onTime);
     void opened.seek(place?.at ?? (session.state === 'ended' ? timeline.start + settled : timeline.end));
@@ -56,6 +62,7 @@ function Show({ session, place, onTime, timeline }: Props & { timeline: Timeline
       clearInterval(looking);
       told?.();
       opened.close();
+      screen.close();
       stage.close();
       player.value = null;
     };
@@ -65,13 +72,16 @@ function Show({ session, place, onTime, timeline }: Props & { timeline: Timeline
   }, [place]);
   return (
     <div class="replay">
-      <section
-        class="mirror-frame"
-        ref={box}
-        aria-label={t('replay.label', { name: session.name })}
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scroller must be reachable by keyboard
-        tabIndex={0}
-      />
+      <div class="page-body">
+        <section
+          class="mirror-frame"
+          ref={box}
+          aria-label={t('replay.label', { name: session.name })}
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: a scroller must be reachable by keyboard
+          tabIndex={0}
+        />
+        <div class="overlay" ref={over} />
+      </div>
       {timeline.missing > 0 && <p class="page-note">{t('replay.missing')}</p>}
       {player.value && <Controls player={player.value} />}
     </div>

@@ -10,6 +10,7 @@ import { parseRoute } from './route.ts';
 import { applySettings, Settings } from './settings.ts';
 import { actionOf } from './shortcuts.ts';
 import { type Parts, Store } from './store.ts';
+import { choose } from './tools.tsx';
 import { StoreProvider } from './ui.tsx';
 
 const countEvery = 60_000; // ms between two looks at the messages left
@@ -79,6 +80,8 @@ function onKey(store: Store, event: KeyboardEvent): void {
   if (action.do === 'previous') store.step(-1);
   if (action.do === 'help') store.question.value = { ask: 'help' };
   if (action.do === 'reply') document.querySelector<HTMLElement>('[data-reply]')?.focus();
+  if (action.do === 'follow') store.follows.value = !store.follows.value;
+  if (action.do === 'tool') choose(store, action.tool);
   if (action.do === 'search') {
     store.open('history');
     requestAnimationFrame(() => document.querySelector<HTMLElement>('[data-search]')?.focus()); // once it is drawn

@@ -2,10 +2,9 @@
 
 import { effect, type Signal, signal } from '@preact/signals';
 import { type Language, languages, pickLanguage } from '../i18n/index.ts';
+import { type PageSize, readSize } from './zoom.ts';
 
 export type Theme = 'system' | 'light' | 'dark';
-/** The visitor's page as wide as its pane at most, or as large as the visitor has it. */
-export type PageSize = 'fit' | 'full';
 
 /** Widths in px, and the mirror's part of the side pane in percent. */
 export const paneBounds = { list: [232, 420], side: [300, 1200], mirror: [30, 85] } as const;
@@ -17,6 +16,7 @@ export class Settings {
   readonly sound: Signal<boolean>;
   readonly singleKeys: Signal<boolean>;
   readonly pageSize: Signal<PageSize>;
+  readonly deviceFrame: Signal<boolean>; // a phone's or tablet's page looks like one
   readonly panes: Record<Pane, Signal<number | null>>; // null: as the style sheet says
 
   constructor(private readonly storage: Storage) {
@@ -24,7 +24,8 @@ export class Settings {
     this.language = this.kept('language', (v) => languages.find((l) => l === v) ?? pickLanguage(navigator.languages));
     this.sound = this.kept('sound', (v) => v !== false);
     this.singleKeys = this.kept('single-keys', (v) => v !== false);
-    this.pageSize = this.kept('page-size', (v) => (v === 'full' ? v : 'fit'));
+    this.pageSize = this.kept('page-size', readSize);
+    this.deviceFrame = this.kept('device-frame', (v) => v !== false);
     const pane = (name: Pane) =>
       this.kept(`pane.${name}`, (v) => (typeof v === 'number' ? clamp(v, paneBounds[name]) : null));
     this.panes = { list: pane('list'), side: pane('side'), mirror: pane('mirror') };

@@ -1,9 +1,13 @@
 // Which key does what. Keys with a modifier work everywhere; single keys only
 // outside text fields and only while the agent leaves them on (WCAG 2.1.4).
 
+import type { Tool } from './tools.tsx';
+
 export type Action =
   | { do: 'accept' | 'decline' | 'search' | 'help' | 'reply' | 'next' | 'previous' }
-  | { do: 'switch'; place: number };
+  | { do: 'switch'; place: number }
+  | { do: 'tool'; tool: Tool }
+  | { do: 'follow' };
 
 export interface Stroke {
   key: string;
@@ -20,7 +24,8 @@ export function actionOf(stroke: Stroke, writing: boolean, singleKeys: boolean):
   if (digit && !metaKey && ctrlKey !== altKey) return { do: 'switch', place: Number(digit[1]) };
   if (altKey && !ctrlKey && !metaKey) return withAlt[code] ?? null;
   if (writing || !singleKeys || ctrlKey || altKey || metaKey) return null;
-  return single[key] ?? null;
+  const tool = (Object.keys(toolKeys) as Tool[]).find((one) => toolKeys[one] === key);
+  return tool ? { do: 'tool', tool } : (single[key] ?? null);
 }
 
 const withAlt: Record<string, Action> = {
@@ -35,4 +40,17 @@ const single: Record<string, Action> = {
   r: { do: 'reply' },
   '/': { do: 'search' },
   '?': { do: 'help' },
+  g: { do: 'follow' },
+};
+
+/** The keys of the tools on the visitor's page. */
+export const toolKeys: Record<Tool, string> = {
+  look: 'l',
+  point: 'p',
+  arrow: 'w',
+  box: 'x',
+  pen: 'd',
+  scroll: 'b',
+  fill: 'f',
+  click: 'c',
 };

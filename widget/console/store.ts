@@ -4,7 +4,7 @@
 import { batch, computed, type Signal, signal } from '@preact/signals';
 import { translator } from '../i18n/index.ts';
 import { newId } from '../wire/frame.ts';
-import type { Act, AgentState, AgentView, Hello, Level, Payloads, Session, WireError } from '../wire/payload.ts';
+import type { Act, AgentState, AgentView, Draw, Hello, Level, Payloads, Session, WireError } from '../wire/payload.ts';
 import type { Alerts } from './alerts.ts';
 import { type Api, ApiError, type Ticket } from './api.ts';
 import {
@@ -23,6 +23,7 @@ import { formatRoute, parseRoute, type Route, type Screen } from './route.ts';
 import type { Settings } from './settings.ts';
 import { forgetTalks, Talk } from './talk.ts';
 import { type Key, texts } from './texts.ts';
+import type { Tool } from './tools.tsx';
 
 export interface Parts {
   api: Api;
@@ -74,6 +75,9 @@ export class Store {
   readonly openCards = signal(0); // messages left that nobody has answered, among the newest
   readonly said = signal(''); // for screen readers
   readonly question: Signal<Question | null> = signal(null);
+  readonly tools: Signal<readonly Tool[]> = signal([]); // what can be done on the visitor's page now
+  readonly tool: Signal<Tool> = signal('look');
+  readonly follows = signal(true); // the mirror scrolls with the visitor
   readonly local = signal(Date.now()); // this computer's clock, once a second
   readonly skew = signal(0); // ms to add for the node's clock
 
@@ -95,6 +99,8 @@ export class Store {
 
   readonly pages = new Map<string, (message: Uint8Array) => void>(); // who draws a session's page
   readonly pointers = new Map<string, (record: Uint8Array) => void>();
+  readonly hands = new Map<string, (record: Uint8Array) => void>();
+  readonly drawings = new Map<string, (draw: Draw) => void>();
   private readonly talks = new Map<string, Talk>();
   private readonly asked = new Map<number, (error: WireError | null) => void>();
   private edge: Edge | null = null;
@@ -359,6 +365,11 @@ export class Store {
     this.ask('Act', { ...act, id: newId() });
   }
 
+  /** Draws on the visitor's page, or takes all drawings away. */
+  draw(draw: Omit<Draw, 'id'>): void {
+    this.ask('Draw', { ...draw, id: newId() });
+  }
+
   /** Shows the visitor where the agent points. */
   hand(session: string, record: Uint8Array): void {
     this.edge?.sendHand(session, record);
@@ -369,7 +380,7 @@ export class Store {
   }
 
   /** Sends what is answered by OK or Error; an error is told to the agent. */
-  private ask<K extends 'End' | 'Block' | 'State' | 'Answer' | 'Ask' | 'Act'>(
+  private ask<K extends 'End' | 'Block' | 'State' | 'Answer' | 'Ask' | 'Act' | 'Draw'>(
     kind: K,
     payload: Payloads[K],
     done: () => void = () => undefined,

@@ -35,6 +35,9 @@ export class ScriptedEdge implements Edge {
   onPointer(): () => void {
     return () => undefined;
   }
+  onHand(): () => void {
+    return () => undefined;
+  }
   onState(f: () => void): () => void {
     this.stateListeners.push(f);
     return () => undefined;

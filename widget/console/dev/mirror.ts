@@ -1,6 +1,6 @@
 // Stands in for the mirror: draws a page of the demo shop whatever it is sent.
 
-import type { Mirror } from '../edge.ts';
+import type { Mirror, MirrorOptions } from '../edge.ts';
 
 const sheet = `
   .shop { width: 1280px; height: 900px; transform-origin: 0 0; font: 16px/1.5 sans-serif; background: #fff; color: #222; }
@@ -14,7 +14,7 @@ const sheet = `
   .go { display: inline-block; background: #b5461b; color: #fff; border-radius: 6px; padding: 12px 28px; }
 `;
 
-export function openScriptedMirror(container: HTMLElement): Mirror {
+export function openScriptedMirror(container: HTMLElement, { onMove }: MirrorOptions): Mirror {
   const host = document.createElement('div');
   const root = host.attachShadow({ mode: 'open' });
   const styles = new CSSStyleSheet();
@@ -51,10 +51,18 @@ export function openScriptedMirror(container: HTMLElement): Mirror {
       add(main, 'p', 'Personal code');
       add(main, 'div', '•••••••••••', 'box');
       add(main, 'span', 'Calculate', 'go');
+      onMove();
     },
     pointer: () => undefined,
     reach: () => undefined,
     at: () => null,
+    around: () => null,
+    anchor: () => null,
+    follow: () => undefined,
+    scrollAt: () => false,
+    scrollTo: () => undefined,
+    overview: () => ({ height: 2400, shown: 900, visitor: 300, agent: 300 }),
+    viewport: () => ({ width: 1280, height: 900, bar: 15, zoom: 100, ratio: 100, answers: 24 }),
     setName: () => undefined,
     view: () => shop,
     close: () => {

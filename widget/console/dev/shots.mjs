@@ -34,9 +34,7 @@ const scenes = [
     at: `busy#desk/${loan}`,
     async act(page) {
       await phone(page, 'Page');
-      const full = page.getByRole('radio', { name: '100%' });
-      await full.focus();
-      await page.keyboard.press('Space');
+      await page.getByRole('button', { name: 'Fit width' }).press('Space');
     },
   },
   { name: 'busy-page', at: `busy#desk/${loan}`, act: (page) => phone(page, 'Page'), width: [390] },
