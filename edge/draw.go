@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"kohe/edge/record"
 	"kohe/relay"
 	"kohe/relay/wire"
 )
@@ -104,6 +105,7 @@ func (l *live) drawNow(c *client, p wire.DrawPayload) error {
 	out := wire.Outgoing{Kind: wire.Draw, Payload: wire.Encode(p)}
 	l.mirror.lead.queue.Push(out)
 	l.toOthers(c, out)
+	l.record(record.Draw, out.Payload)
 	return nil
 }
 

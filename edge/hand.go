@@ -3,6 +3,7 @@ package edge
 import (
 	"slices"
 
+	"kohe/edge/record"
 	"kohe/relay"
 	"kohe/relay/wire"
 )
@@ -19,11 +20,11 @@ type hands map[string]uint8
 
 // handFrame shows the visitor, and who else watches, where an agent points.
 func (c *client) handFrame(f wire.Frame) error {
-	id, record, err := wire.SplitSession(f)
+	id, at, err := wire.SplitSession(f)
 	if err != nil {
 		return err
 	}
-	if c.who.Role == relay.RoleVisitor || len(record) > maxHand {
+	if c.who.Role == relay.RoleVisitor || len(at) > maxHand {
 		return relay.Errorf(relay.CodeForbidden, "Only an agent points, in at most %d bytes.", maxHand)
 	}
 	l := c.edge.loaded(id)
@@ -42,10 +43,11 @@ func (c *client) handFrame(f wire.Frame) error {
 	}
 	name := clip(c.who.Name)
 	b := append(wire.AppendSession(nil, id), colour, byte(len(name)))
-	b = append(append(b, name...), record...)
+	b = append(append(b, name...), at...)
 	out := wire.Outgoing{Kind: wire.Hand, Key: handKey(b), Payload: b}
 	l.mirror.lead.queue.Push(out)
 	l.toOthers(c, out)
+	l.record(record.Hand, b[len(id):])
 	return nil
 }
 

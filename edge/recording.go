@@ -57,6 +57,9 @@ func (l *live) recordWhole() {
 	if msg := l.mirror.page.Whole(); len(msg) > 0 {
 		l.recorder.Begin(l.edge.at(), msg)
 		l.recordState(l.mirrorState())
+		for _, p := range l.drawnNow().stay {
+			l.record(record.Draw, wire.Encode(p))
+		}
 	}
 }
 
