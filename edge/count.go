@@ -6,12 +6,15 @@ import "sync/atomic"
 type Counters struct {
 	Messages atomic.Uint64 // numbered and relayed
 	NotSaved atomic.Uint64 // messages that nobody could store
+
+	ActsRefused atomic.Uint64 // what agents tried on visitors' pages and may not do
 }
 
 // Census is what an edge holds now.
 type Census struct {
 	Visitors, Agents, Sessions int
 	Messages, NotSaved         uint64
+	ActsRefused                uint64
 }
 
 // Census counts.
@@ -20,6 +23,6 @@ func (e *Edge) Census() Census {
 	defer e.mu.Unlock()
 	return Census{
 		Visitors: len(e.visitors), Agents: len(e.agents), Sessions: len(e.lives),
-		Messages: e.Count.Messages.Load(), NotSaved: e.Count.NotSaved.Load(),
+		Messages: e.Count.Messages.Load(), NotSaved: e.Count.NotSaved.Load(), ActsRefused: e.Count.ActsRefused.Load(),
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"kohe/edge/page"
 	"kohe/raft/state"
 	"kohe/relay"
 	"kohe/relay/wire"
@@ -27,8 +28,9 @@ type deeds struct {
 }
 
 type deed struct {
-	id string
-	by *client
+	id   string
+	by   *client
+	node uint32
 }
 
 // askAgain is how long a question for a level stands before it is asked anew.
@@ -95,25 +97,35 @@ func (l *live) mayAsk(c *client, level relay.Level) error {
 // an element that is there and is not masked.
 func (c *client) act(p wire.ActPayload, seq uint64) error {
 	l, err := c.edge.sessionOf(c, p.Session)
+	if err == nil {
+		err = checkAct(p)
+	}
+	if err == nil {
+		l.mu.Lock()
+		err = l.actNow(c, p)
+		l.mu.Unlock()
+	}
 	if err != nil {
+		c.edge.refused(c, p, err)
 		return err
 	}
+	l.store()
+	c.ok(seq, p.ID)
+	return nil
+}
+
+// checkAct says whether an act has the shape of one.
+func checkAct(p wire.ActPayload) error {
 	if err := relay.CheckClientID(p.ID); err != nil {
 		return err
 	}
-	if p.Text != "" {
-		if err := relay.CheckText(p.Text); err != nil {
-			return err
-		}
+	if len(p.Base) > wire.MaxSum {
+		return relay.Errorf(relay.CodeInvalid, "The name of a value has at most %d bytes.", wire.MaxSum)
 	}
-	l.mu.Lock()
-	err = l.actNow(c, p)
-	l.mu.Unlock()
-	if err == nil {
-		l.store()
-		c.ok(seq, p.ID)
+	if p.Text == "" {
+		return nil
 	}
-	return err
+	return relay.CheckText(p.Text)
 }
 
 // actNow checks an act and passes it to the captured tab. mu is held.
@@ -125,16 +137,38 @@ func (l *live) actNow(c *client, p wire.ActPayload) error {
 	if !slices.Contains(l.row.Granted, level) {
 		return relay.Errorf(relay.CodeForbidden, "The visitor has not allowed that yet.")
 	}
+	if tab, _ := l.mirror.lead.tabState(); !tab.Visible {
+		return relay.Errorf(relay.CodeUnavailable, "The visitor does not look at the page just now.")
+	}
 	target, ok := l.mirror.page.Target(p.Node)
 	if !ok || p.Do == wire.DeedFill && !target.Field {
 		return relay.Errorf(relay.CodeForbidden, "Nothing can be done there.")
 	}
 	p.By = c.who.Name
 	d := &l.deeds
-	d.by = append(d.by[max(0, len(d.by)-keptDeeds+1):], deed{p.ID, c})
+	d.by = append(d.by[max(0, len(d.by)-keptDeeds+1):], deed{p.ID, c, p.Node})
 	l.mirror.lead.push(wire.Act, p)
 	l.writeDeed(c, p, target.Label)
 	return nil
+}
+
+// refused counts and logs an act that was refused: who tried what where, never
+// what they would have filled in.
+func (e *Edge) refused(c *client, p wire.ActPayload, err error) {
+	code := relay.CodeOf(err)
+	if code == relay.CodeUnavailable {
+		return // nothing that was not theirs to do
+	}
+	e.Count.ActsRefused.Add(1)
+	e.Log.Warn("act refused", "session", p.Session.String(), "agent", c.who.Agent, "do", clip(string(p.Do)), "node", p.Node, "code", code, "why", err)
+}
+
+// target is an element of the page that is held now. mu is held.
+func (m *mirror) target(node uint32) (page.Target, bool) {
+	if m.page == nil {
+		return page.Target{}, false
+	}
+	return m.page.Target(node)
 }
 
 // writeDeed writes an act into the transcript, unless it is the last one again:
@@ -163,7 +197,10 @@ func (c *client) acted(p wire.ActedPayload, _ uint64) error {
 		return nil
 	}
 	if i := slices.IndexFunc(l.deeds.by, func(d deed) bool { return d.id == p.ID }); i >= 0 {
-		p.Why = clip(p.Why)
+		p.Why, p.Now = clip(p.Why), clipTo(p.Now, wire.MaxSum)
+		if _, shown := l.mirror.target(l.deeds.by[i].node); !shown {
+			p.Now = "" // masked meanwhile: not even whether it has changed
+		}
 		l.deeds.by[i].by.push(wire.Acted, p)
 		l.deeds.by = slices.Delete(l.deeds.by, i, i+1)
 	}

@@ -30,6 +30,7 @@ func (w *world) shared(t *testing.T) (visitor, agent *person, id relay.ID) {
 			t.Fatal(err)
 		}
 	}
+	visitor.send(wire.Tab, wire.TabPayload{URL: "https://shop.example/", Visible: true, Focused: true})
 	visitor.send(wire.Consent, wire.ConsentPayload{Session: id, On: true})
 	await(visitor, wire.OK, whatever[wire.OKPayload])
 	agent.send(wire.Watch, wire.WatchPayload{Session: id, On: true})

@@ -59,6 +59,7 @@ var (
 	descSessions = prometheus.NewDesc("kohe_sessions", "Sessions whose origin this node is now.", nil, nil)
 	descMessages = prometheus.NewDesc("kohe_messages_total", "Messages numbered and relayed.", nil, nil)
 	descNotSaved = prometheus.NewDesc("kohe_messages_not_saved_total", "Messages that nobody could store.", nil, nil)
+	descBarred   = prometheus.NewDesc("kohe_acts_refused_total", "Things that agents tried on visitors' pages and may not do.", nil, nil)
 	descCellOK   = prometheus.NewDesc("kohe_cell_up", "1 while the cell settles what this node asks of it.", nil, nil)
 	descLeading  = prometheus.NewDesc("kohe_cell_leading", "1 while this node leads the cell.", nil, nil)
 	descApplied  = prometheus.NewDesc("kohe_cell_applied_index", "Log index of the last command in this node's state.", nil, nil)
@@ -95,6 +96,7 @@ func (f figures) Collect(out chan<- prometheus.Metric) {
 	gauge(descSessions, float64(c.Sessions))
 	counter(descMessages, float64(c.Messages))
 	counter(descNotSaved, float64(c.NotSaved))
+	counter(descBarred, float64(c.ActsRefused))
 	for drop, count := range f.n.edge.Drops() {
 		counter(descDropped, float64(count), drop.Class.String(), drop.Reason.String())
 	}

@@ -175,15 +175,19 @@ type (
 		Do      Deed     `json:"do"`
 		Node    uint32   `json:"node"`
 		Text    string   `json:"text,omitempty"` // fill: the whole value; a box: "on" or "off"; an option: its value
+		Base    string   `json:"base,omitempty"` // fill: names the value that Text was made of, at most MaxSum bytes
+		Done    bool     `json:"done,omitempty"` // fill: the agent leaves the field
 		By      string   `json:"by,omitempty"`   // the agent's alias
 	}
 	// ActedPayload says what became of an act. Why is "" when it was done, gone
 	// (the page has changed), refused (the page does not let itself be acted on
-	// there), or late (nothing came back).
+	// there), stale (the visitor has changed the same part of the text), covered
+	// (something lies over the element), or outside (that leads out of the site).
 	ActedPayload struct {
 		Session relay.ID `json:"session"`
 		ID      string   `json:"id"`
 		Why     string   `json:"why,omitempty"`
+		Now     string   `json:"now,omitempty"` // fill: names the value that the field has now
 	}
 	// DrawPayload is a drawing on the visitor's page, which sticks to one of its
 	// nodes. By and Colour are set by the edge.
@@ -276,6 +280,9 @@ type (
 		On      bool     `json:"on"`
 	}
 )
+
+// MaxSum is how long the name of a field's value may be, in bytes.
+const MaxSum = 32
 
 // Deed is what an Act does.
 type Deed string

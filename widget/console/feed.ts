@@ -5,6 +5,15 @@ import type { Message, Session, Welcome, WireError } from '../wire/payload.ts';
 import { endOffer, type Offer, prune, putOffer, putSession } from './desk.ts';
 import type { Edge } from './edge.ts';
 import type { Store } from './store.ts';
+import type { Key } from './texts.ts';
+
+/** Why an act was not done. */
+const reasons: Record<string, Key> = {
+  gone: 'tool.gone',
+  stale: 'tool.stale',
+  covered: 'tool.covered',
+  outside: 'tool.outside',
+};
 
 const sayAgainAfter = 2000; // ms, where the edge gives no time
 
@@ -39,8 +48,9 @@ export function feed(store: Store, edge: Edge): void {
   edge.on('Mirror', (note) => {
     store.mirrors.value = new Map(store.mirrors.value).set(note.session, note);
   });
-  edge.on('Acted', ({ why }) => {
-    if (why) store.tell(why === 'gone' ? 'tool.gone' : 'tool.barred');
+  edge.on('Acted', (acted) => {
+    if (acted.why) store.tell(reasons[acted.why] ?? 'tool.barred');
+    store.acted(acted);
   });
   edge.on('OK', ({ ref }) => {
     store.answered(ref, null);

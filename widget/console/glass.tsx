@@ -8,8 +8,8 @@ import { useEffect, useRef } from 'preact/hooks';
 import { Held } from '../guide/record.ts';
 import { type Point, pathOf } from '../guide/shapes.ts';
 import type { Session } from '../wire/payload.ts';
-import type { Mirror, Spot } from './edge.ts';
-import { type Editing, Editor } from './editor.tsx';
+import type { Mirror } from './edge.ts';
+import { type Editing, Editor, press as pressField } from './editor.tsx';
 import { useHand } from './hand.ts';
 import { drawingOf, unmasked } from './ink.ts';
 import { allowed, draws, levelOf, type Tool } from './tools.tsx';
@@ -83,21 +83,9 @@ export function Glass({ tool, session, mirror, stay, onWheel }: GlassProps) {
     const spot = mirror.at(x, y);
     if (!spot || !store.isMine(session) || !allowed(store, session, level)) return;
     const { node } = spot;
-    if (tool === 'fill') edit(spot);
+    if (tool === 'fill') editing.value = pressField(store, session, spot);
     else if (!draws(tool)) store.act({ session: session.id, node, do: tool });
   };
-  const edit = (spot: Spot): void => {
-    const field = spot.element.closest<HTMLElement>('input, textarea, select, [contenteditable]');
-    const box = field as HTMLInputElement | null;
-    if (box && /^(?:checkbox|radio)$/.test(box.type)) {
-      const text = box.checked && box.type === 'checkbox' ? 'off' : 'on';
-      store.act({ session: session.id, node: spot.node, do: 'fill', text });
-    } else if (field) {
-      const kind = field.localName === 'select' ? 'choice' : field.localName === 'input' ? 'text' : 'area';
-      editing.value = { spot, kind };
-    }
-  };
-
   const onKeyDown = (event: KeyboardEvent): void => {
     const box = glass.current?.getBoundingClientRect();
     if (!box || event.ctrlKey || event.metaKey || event.altKey) return;

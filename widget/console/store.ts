@@ -4,7 +4,18 @@
 import { batch, computed, type Signal, signal } from '@preact/signals';
 import { translator } from '../i18n/index.ts';
 import { newId } from '../wire/frame.ts';
-import type { Act, AgentState, AgentView, Draw, Hello, Level, Payloads, Session, WireError } from '../wire/payload.ts';
+import type {
+  Act,
+  Acted,
+  AgentState,
+  AgentView,
+  Draw,
+  Hello,
+  Level,
+  Payloads,
+  Session,
+  WireError,
+} from '../wire/payload.ts';
 import type { Alerts } from './alerts.ts';
 import { type Api, ApiError, type Ticket } from './api.ts';
 import {
@@ -103,6 +114,7 @@ export class Store {
   readonly drawings = new Map<string, (draw: Draw) => void>();
   private readonly talks = new Map<string, Talk>();
   private readonly asked = new Map<number, (error: WireError | null) => void>();
+  private readonly acts = new Map<string, (acted: Pick<Acted, 'why' | 'now'>) => void>(); // who waits for an outcome
   private edge: Edge | null = null;
   private typedAt = 0;
   private toastCount = 0;
@@ -360,9 +372,19 @@ export class Store {
     this.ask('Ask', { session: session.id, level }, () => this.tell('tool.asked', { name: session.name }));
   }
 
-  /** Does something on the visitor's page. */
-  act(act: Omit<Act, 'id'>): void {
-    this.ask('Act', { ...act, id: newId() });
+  /** Does something on the visitor's page; heard is told what became of it, if that comes to be known. */
+  act(act: Omit<Act, 'id'>, heard?: (acted: Pick<Acted, 'why' | 'now'>) => void): void {
+    const id = newId();
+    const [oldest] = this.acts.keys();
+    if (oldest !== undefined && this.acts.size >= maxAsked) this.acts.delete(oldest);
+    if (heard) this.acts.set(id, heard);
+    this.ask('Act', { ...act, id }, undefined, () => this.acted({ session: act.session, id, why: 'refused' }));
+  }
+
+  /** What became of an act. */
+  acted({ id, why, now }: Acted): void {
+    this.acts.get(id)?.({ ...(why && { why }), ...(now && { now }) });
+    this.acts.delete(id);
   }
 
   /** Draws on the visitor's page, or takes all drawings away. */
@@ -384,6 +406,7 @@ export class Store {
     kind: K,
     payload: Payloads[K],
     done: () => void = () => undefined,
+    failed: () => void = () => undefined,
   ): void {
     if (this.link.value.state !== 'open' || !this.edge) {
       this.settleAnswers();
@@ -393,7 +416,11 @@ export class Store {
     const seq = this.edge.send(kind, payload);
     const [oldest] = this.asked.keys();
     if (oldest !== undefined && this.asked.size >= maxAsked) this.asked.delete(oldest);
-    this.asked.set(seq, (error) => (error ? this.tellError(error) : done()));
+    this.asked.set(seq, (error) => {
+      if (!error) return done();
+      this.tellError(error);
+      failed();
+    });
   }
 
   /** The answer to a request: null is OK. Returns whether anything had been asked. */

@@ -1,69 +1,153 @@
-// Fields are filled in as if the visitor had: through the browser's own setters,
-// past what a framework has put before them, and with the events that they
-// listen to.
+// What a field holds, and filling it in as if the visitor had: through the
+// browser's own setters, past what a framework has put before them, and with the
+// events that it listens to. Nobody's focus moves: a field that the visitor is
+// not in only hears that it was entered and left.
 
-/** What a field cannot be given by anybody but the visitor. */
+import { editText, plainText } from './plain.ts';
+import { difference, moved } from './splice.ts';
+
+/** text: two people can be in it at once. tick: "on" or "off". choices: a JSON list. */
+export type FieldKind = 'text' | 'rich' | 'value' | 'tick' | 'choice' | 'choices';
+
+/** Types of input that nobody but the visitor fills in, and those whose value is not written but set. */
 const own = new Set(['file', 'password', 'hidden', 'submit', 'button', 'reset', 'image']);
+const set = new Set(['number', 'range', 'color', 'date', 'time', 'month', 'week', 'datetime-local']);
+const instant = new Set(['range', 'color']);
 
-type Field = HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement;
+type View = Window & typeof globalThis;
+type Box = HTMLInputElement | HTMLTextAreaElement;
 
-/** Gives a field a value; false if it does not take one. */
-export function fill(el: Element, text: string): boolean {
-  const view = el.ownerDocument.defaultView;
-  if (!view) return false;
+const viewOf = (el: Element): View | null => el.ownerDocument.defaultView;
+
+/** What kind of field an element is; null if it is none, or not one that can be filled in now. */
+export function kindOf(el: Element): FieldKind | null {
+  const view = viewOf(el);
+  if (!view || el.matches(':disabled')) return null;
   if (el instanceof view.HTMLInputElement) {
-    if (own.has(el.type) || barred(el)) return false;
-    if (el.type === 'checkbox' || el.type === 'radio') {
-      if (el.checked !== (text === 'on')) el.click();
-      return true;
-    }
-    return put(el, view.HTMLInputElement.prototype, text);
+    if (own.has(el.type)) return null;
+    if (el.type === 'checkbox' || el.type === 'radio') return 'tick';
+    return el.readOnly ? null : set.has(el.type) ? 'value' : 'text';
   }
-  if (el instanceof view.HTMLTextAreaElement) return !barred(el) && put(el, view.HTMLTextAreaElement.prototype, text);
-  if (el instanceof view.HTMLSelectElement) {
-    const known = [...el.options].some(({ value, disabled }) => value === text && !disabled);
-    return known && !el.disabled && put(el, view.HTMLSelectElement.prototype, text);
+  if (el instanceof view.HTMLTextAreaElement) return el.readOnly ? null : 'text';
+  if (el instanceof view.HTMLSelectElement) return el.multiple ? 'choices' : 'choice';
+  return el instanceof view.HTMLElement && el.isContentEditable ? 'rich' : null;
+}
+
+/** What a field holds, as fill takes it. */
+export function contentOf(el: Element, kind: FieldKind): string {
+  if (kind === 'rich') return plainText(el);
+  if (kind === 'tick') return (el as HTMLInputElement).checked ? 'on' : 'off';
+  if (kind === 'choices') return JSON.stringify(chosen(el as HTMLSelectElement));
+  return (el as Box).value;
+}
+
+const chosen = (select: HTMLSelectElement): string[] => [...select.selectedOptions].map(({ value }) => value);
+
+/** Gives a field a value; false if it does not take that one. */
+export function fill(el: Element, kind: FieldKind, text: string): boolean {
+  if (contentOf(el, kind) === text) return true;
+  switch (kind) {
+    case 'tick':
+      HTMLElement.prototype.click.call(el);
+      return contentOf(el, kind) === text;
+    case 'choice':
+      return choose(el as HTMLSelectElement, [text]);
+    case 'choices':
+      return choose(el as HTMLSelectElement, listOf(text));
+    case 'value':
+      return write(el as Box, text) && (!instant.has((el as Box).type) || changed(el));
+    case 'text':
+      return write(el as Box, text);
+    case 'rich':
+      return rewrite(el as HTMLElement, text);
   }
-  if (!(el instanceof view.HTMLElement) || !el.isContentEditable) return false;
-  el.textContent = text;
-  tell(el, view, text);
+}
+
+function listOf(text: string): string[] | null {
+  try {
+    const list = JSON.parse(text) as unknown;
+    return Array.isArray(list) ? list.map(String) : null;
+  } catch {
+    return null;
+  }
+}
+
+function choose(select: HTMLSelectElement, values: string[] | null): boolean {
+  const options = [...select.options];
+  const free = new Set(options.filter((option) => !option.matches(':disabled')).map(({ value }) => value));
+  if (!values?.every((value) => free.has(value))) return false;
+  if (select.multiple) for (const option of options) option.selected = values.includes(option.value);
+  else setValue(select, values[0] ?? '');
+  tell(select, 'insertReplacementText', null);
+  return changed(select);
+}
+
+/** Writes into a text field or text area; the visitor's caret stays where it is in the text. */
+function write(box: Box, text: string): boolean {
+  if (box.maxLength >= 0 && text.length > box.maxLength) return false;
+  const was = box.value;
+  const splice = difference(was, text);
+  if (!announced(box, splice.text)) return false;
+  const active = (box.getRootNode() as Document).activeElement === box;
+  const [start, end] = active ? [box.selectionStart, box.selectionEnd] : [null, null];
+  setValue(box, text);
+  if (text && !box.value) {
+    setValue(box, was); // no date, no number
+    return false;
+  }
+  if (start !== null && end !== null) box.setSelectionRange(moved(start, splice), moved(end, splice));
+  tell(box, 'insertReplacementText', splice.text);
   return true;
 }
 
-function barred(field: HTMLInputElement | HTMLTextAreaElement): boolean {
-  return field.disabled || field.readOnly;
-}
-
-function put(field: Field, prototype: object, text: string): boolean {
-  if (field.value === text) return true;
-  const view = field.ownerDocument.defaultView as Window & typeof globalThis;
-  Object.getOwnPropertyDescriptor(prototype, 'value')?.set?.call(field, text);
-  tell(field, view, text);
+function rewrite(el: HTMLElement, text: string): boolean {
+  const { from, to, text: put } = difference(plainText(el), text);
+  if (!announced(el, put)) return false;
+  editText(el, from, to, put);
+  tell(el, 'insertReplacementText', put);
   return true;
 }
 
-function tell(el: Element, view: Window & typeof globalThis, data: string): void {
-  el.dispatchEvent(
-    new view.InputEvent('input', { bubbles: true, composed: true, inputType: 'insertReplacementText', data }),
-  );
+const interfaces = { input: 'HTMLInputElement', textarea: 'HTMLTextAreaElement', select: 'HTMLSelectElement' } as const;
+
+/** By the browser's own setter: a framework puts its own on the element, and takes what comes that way for its own doing. */
+function setValue(field: Box | HTMLSelectElement, value: string): void {
+  const { prototype } = (viewOf(field) as View)[interfaces[field.localName as 'input']];
+  Object.getOwnPropertyDescriptor(prototype, 'value')?.set?.call(field, value);
+}
+
+/** Whether the page lets a text come; it may hold back what it has no use for. */
+function announced(el: Element, data: string): boolean {
+  const view = viewOf(el) as View;
+  const what = { bubbles: true, cancelable: true, composed: true, inputType: 'insertReplacementText', data };
+  return el.dispatchEvent(new view.InputEvent('beforeinput', what));
+}
+
+function tell(el: Element, inputType: string, data: string | null): void {
+  const view = viewOf(el) as View;
+  el.dispatchEvent(new view.InputEvent('input', { bubbles: true, composed: true, inputType, data }));
+}
+
+/** Says that a value is complete. */
+export function changed(el: Element): true {
+  const view = viewOf(el) as View;
   el.dispatchEvent(new view.Event('change', { bubbles: true }));
+  return true;
 }
 
-/** Whether a button sends its form to another site. A field of the form can be called "action". */
-function leads(control: Element): boolean {
-  const { form, type } = control as HTMLButtonElement;
-  if (!form || !/^(?:submit|image)$/.test(type)) return false;
-  const to = document.createElement('a');
-  to.href = control.getAttribute('formaction') ?? form.getAttribute('action') ?? '';
-  return to.origin !== location.origin;
+/** Says that a field was entered or left, unless the visitor is in it: then it hears that from the browser. */
+export function visited(el: Element, on: boolean): void {
+  const view = viewOf(el);
+  if (!view || (el.getRootNode() as Document).activeElement === el) return;
+  for (const [type, bubbles] of on ? entering : leaving)
+    el.dispatchEvent(new view.FocusEvent(type, { bubbles, composed: true }));
 }
 
-/** Clicks as the visitor would; false where that would lead out of the site, or to their files. */
-export function click(el: Element): boolean {
-  const link = el.closest('a[href], area[href]') as HTMLAnchorElement | null;
-  if (link && (link.origin !== location.origin || link.hasAttribute('download'))) return false;
-  const control = el.closest('label')?.control ?? el;
-  if (control.matches('input[type=file i], :disabled') || leads(control)) return false;
-  (el as HTMLElement).click?.();
-  return typeof (el as HTMLElement).click === 'function';
-}
+const entering = [
+  ['focus', false],
+  ['focusin', true],
+] as const;
+const leaving = [
+  ['blur', false],
+  ['focusout', true],
+] as const;

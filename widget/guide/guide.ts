@@ -2,15 +2,16 @@
 // to, fills in and clicks, as far as the visitor lets them. Loaded when the first
 // level is granted.
 
-import type { Act, Draw, Level } from '../wire/payload.ts';
+import type { Act, Acted, Draw, Level } from '../wire/payload.ts';
 import { ElementAnchor } from './anchor.ts';
-import { click, fill } from './fields.ts';
+import { click } from './click.ts';
 import { Hands } from './hands.ts';
 import { Hint } from './hint.ts';
 import { Ink } from './ink.ts';
 import { Layer } from './layer.ts';
 import { Held, readHand } from './record.ts';
 import { Spotlight } from './spotlight.ts';
+import { Together } from './together.ts';
 
 /** What Guide needs of the page's capture: the element with an id that is there and not masked. */
 export type Find = (id: number) => Element | null;
@@ -23,30 +24,37 @@ export class Guide {
   readonly #hands: Hands;
   readonly #ink: Ink;
   readonly #hint: Hint;
+  readonly #together: Together;
   #last: ElementAnchor | null = null;
   readonly #find: Find;
   readonly #may: (level: Level) => boolean;
+  readonly #ours: Element; // the element that all of ours is in
 
-  /** frame holds what is drawn; may says what the visitor lets the agent do now. */
-  constructor(frame: HTMLElement, find: Find, may: (level: Level) => boolean) {
+  /** frame holds what is drawn; may says what the visitor lets the agent do now; undo is what taking text back is called. */
+  constructor(frame: HTMLElement, find: Find, may: (level: Level) => boolean, undo: string) {
     const layer = new Layer(frame);
     this.#ink = new Ink(layer);
     this.#spotlight = new Spotlight(layer);
     this.#hands = new Hands(layer);
     this.#hint = new Hint(frame);
+    this.#together = new Together(frame, undo);
+    this.#ours = (frame.getRootNode() as ShadowRoot).host;
     this.#find = find;
     this.#may = may;
   }
 
-  /** Does what an agent asks for; returns why not, "" if it was done. */
-  act({ do: deed, node, text = '', by = '' }: Act): '' | 'gone' | 'refused' {
-    if (!(deed in needs) || !this.#may(needs[deed])) return 'refused';
+  /** Does what an agent asks for; says why not, and for a fill which value the field has now. */
+  async act(act: Act): Promise<Pick<Acted, 'why' | 'now'>> {
+    const { do: deed, node, by = '' } = act;
+    if (!(deed in needs) || !this.#may(needs[deed]) || document.hidden) return { why: 'refused' };
     const el = this.#find(node);
-    if (!el) return 'gone';
-    if (deed === 'fill' && !fill(el, text)) return 'refused';
+    if (!el) return { why: 'gone' };
+    if (deed === 'fill') return this.#together.fill(el, act.text ?? '', act.base, by, act.done ?? false);
+    this.#together.leave();
     if (deed === 'scroll' || deed === 'point') this.#hint.bring(el, by, this.#may('scroll'));
     this.#spotlight.light(new ElementAnchor(el, document), by);
-    return deed === 'click' && !click(el) ? 'refused' : '';
+    const why = deed === 'click' && click(el, this.#ours);
+    return why ? { why } : {};
   }
 
   /** Shows where an agent points. */
@@ -72,6 +80,7 @@ export class Guide {
     const [draws, points] = [this.#may('draw'), this.#may('point')];
     if (!draws) this.#ink.clear();
     if (!draws && !points) this.#hands.clear();
+    if (!this.#may('fill')) this.#together.clear();
     if (!Object.values(needs).some(this.#may)) this.#spotlight.clear();
     if (!points && !this.#may('scroll')) this.#hint.clear();
   }

@@ -173,6 +173,7 @@ class Visitor implements ChatHandle {
           this.shell.frame,
           (id: number) => this.share.find(id),
           (level: never) => this.levels.has(level),
+          this.t('undo'),
         ) as Guide,
     );
     return this.guide;
@@ -185,8 +186,8 @@ class Visitor implements ChatHandle {
 
   private async act(act: Payloads['Act']): Promise<void> {
     if (act.session !== this.chat.session?.id) return;
-    const why = this.levels.on.length ? (await this.guided()).act(act) : 'refused';
-    this.link.send('Acted', { session: act.session, id: act.id, ...(why && { why }) });
+    const outcome = this.levels.on.length ? await (await this.guided()).act(act) : { why: 'refused' };
+    this.link.send('Acted', { session: act.session, id: act.id, ...outcome });
   }
 
   /** The page goes away, perhaps to come back from the back/forward cache. */

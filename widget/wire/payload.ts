@@ -238,6 +238,8 @@ export interface Act {
   do: Deed;
   node: number;
   text?: string; // fill: the whole value; a box: "on" or "off"; an option: its value
+  base?: string; // fill: names the value that text was made of
+  done?: boolean; // fill: the agent leaves the field
   by?: string; // the agent's alias
 }
 
@@ -251,6 +253,14 @@ export interface Draw {
   stay?: boolean; // it does not fade
   by?: string; // the agent's alias
   colour?: number; // of the agent's hand
+}
+
+/** What became of an act. */
+export interface Acted {
+  session: string;
+  id: string;
+  why?: string; // not done, because: gone, refused, stale, covered, outside, late
+  now?: string; // fill: names the value that the field has now
 }
 
 /** The payload of each control kind, by its name in Kind. */
@@ -288,6 +298,6 @@ export interface Payloads {
   Ask: { session: string; level: Level; by?: string };
   Act: Act;
   Draw: Draw;
-  Acted: { session: string; id: string; why?: string };
+  Acted: Acted;
 }
 export type ControlKind = keyof Payloads;

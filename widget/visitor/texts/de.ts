@@ -83,6 +83,7 @@ export const de: ChatTexts = {
   level_said_on: '{what}: erlaubt',
   level_said_off: '{what}: zurückgenommen',
   level_said_no: '{what}: nicht erlaubt',
+  undo: 'Rückgängig',
   act_point: 'Gezeigt: {what}',
   act_scroll: 'Geblättert zu: {what}',
   act_fill: 'Ausgefüllt: {what}',

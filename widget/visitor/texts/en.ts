@@ -83,6 +83,7 @@ export const en = {
   level_said_on: '{what}: allowed',
   level_said_off: '{what}: taken back',
   level_said_no: '{what}: not allowed',
+  undo: 'Undo',
   act_point: 'Shown: {what}',
   act_scroll: 'Scrolled to: {what}',
   act_fill: 'Filled in: {what}',

@@ -83,6 +83,7 @@ export const et: ChatTexts = {
   level_said_on: '{what}: lubatud',
   level_said_off: '{what}: tagasi võetud',
   level_said_no: '{what}: ei lubatud',
+  undo: 'Võta tagasi',
   act_point: 'Näidatud: {what}',
   act_scroll: 'Keritud: {what}',
   act_fill: 'Täidetud: {what}',

@@ -83,6 +83,7 @@ export const fi: ChatTexts = {
   level_said_on: '{what}: sallittu',
   level_said_off: '{what}: peruttu',
   level_said_no: '{what}: ei sallittu',
+  undo: 'Kumoa',
   act_point: 'Näytetty: {what}',
   act_scroll: 'Vieritetty: {what}',
   act_fill: 'Täytetty: {what}',

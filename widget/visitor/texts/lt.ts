@@ -85,6 +85,7 @@ export const lt: ChatTexts = {
   level_said_on: '{what}: leista',
   level_said_off: '{what}: atšaukta',
   level_said_no: '{what}: neleista',
+  undo: 'Atšaukti',
   act_point: 'Parodyta: {what}',
   act_scroll: 'Nuslinkta iki: {what}',
   act_fill: 'Užpildyta: {what}',

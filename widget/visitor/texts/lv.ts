@@ -84,6 +84,7 @@ export const lv: ChatTexts = {
   level_said_on: '{what}: atļauts',
   level_said_off: '{what}: atņemts',
   level_said_no: '{what}: nav atļauts',
+  undo: 'Atsaukt',
   act_point: 'Parādīts: {what}',
   act_scroll: 'Ritināts līdz: {what}',
   act_fill: 'Aizpildīts: {what}',

@@ -95,6 +95,7 @@ export const ru: ChatTexts = {
   level_said_on: '{what}: разрешено',
   level_said_off: '{what}: отозвано',
   level_said_no: '{what}: не разрешено',
+  undo: 'Отменить',
   act_point: 'Показано: {what}',
   act_scroll: 'Прокручено к: {what}',
   act_fill: 'Заполнено: {what}',

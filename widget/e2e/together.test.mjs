@@ -1,0 +1,180 @@
+// A visitor and an agent in one form, and in one field of it at once.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { launchChromium } from './lib/browsers.mjs';
+import { guiding } from './lib/guiding.mjs';
+import { startNode } from './lib/node.mjs';
+import { openAgent, openVisitor, until } from './lib/people.mjs';
+
+describe('filling in together', { timeout: 180_000 }, () => {
+  let browser, node, agent, visitor, guide;
+
+  before(async () => {
+    node = await startNode();
+    browser = await launchChromium();
+    agent = await openAgent(browser, node);
+    await agent.serve();
+    visitor = await openVisitor(browser, node);
+    await visitor.ask('Liis');
+    await agent.accept();
+    await visitor.allow();
+    await visitor.at('loan.html');
+    guide = guiding(agent, visitor);
+    await guide.mirrored('Full name').waitFor({ state: 'attached' });
+    await guide.allowed('Fill in');
+  });
+  after(async () => {
+    await browser?.close();
+    await node?.stop();
+  });
+
+  const name = () => visitor.page.getByLabel('Full name', { exact: true });
+  const open = async (label) => {
+    await guide.press(guide.mirrored(label));
+    await guide.editor.waitFor();
+  };
+
+  test('both type in one field at once, and both have the same in the end', async () => {
+    await name().fill('-');
+    await until(
+      'the mirror',
+      () => guide.mirrored('Full name').inputValue(),
+      (text) => text === '-',
+    );
+    await open('Full name');
+    await guide.editor.press('End');
+    await name().focus();
+    await name().press('Home');
+    let seed = 11;
+    const random = (n) => {
+      seed = (seed * 1103515245 + 12345) & 0x7fffffff;
+      return (seed >>> 8) % n;
+    };
+    const type = async (field, letter) => {
+      for (let i = 0; i < 40; i++) {
+        if (random(8) === 0) await field.press(random(2) ? 'ArrowLeft' : 'ArrowRight');
+        await field.press(letter);
+        await new Promise((done) => setTimeout(done, random(60)));
+      }
+    };
+    await Promise.all([type(guide.editor, 'a'), type(name(), 'v')]);
+    const value = await guide.same('one value', name(), guide.mirrored('Full name'));
+    await until(
+      'the editor',
+      () => guide.editor.inputValue(),
+      (text) => text === value,
+    );
+    await agent.page.waitForTimeout(700);
+    assert.equal(await guide.same('one value still', name(), guide.mirrored('Full name')), value);
+    assert.equal(await guide.editor.inputValue(), value);
+    const count = (letter) => value.split(letter).length - 1;
+    assert.equal(count('v'), 40, `the visitor's own text is never lost: ${value}`);
+    assert.ok(count('a') >= 30, `hardly anything of the agent's is lost: ${value}`);
+    await agent.page.keyboard.press('Escape');
+  });
+
+  test('the agent’s editor follows the visitor, and its caret stays where it is in the text', async () => {
+    await name().fill('Lill');
+    await until(
+      'the mirror',
+      () => guide.mirrored('Full name').inputValue(),
+      (text) => text === 'Lill',
+    );
+    await open('Full name');
+    await guide.editor.press('End');
+    await name().press('Home');
+    await name().pressSequentially('Liis ');
+    await until(
+      'the editor',
+      () => guide.editor.inputValue(),
+      (text) => text === 'Liis Lill',
+    );
+    assert.equal(await guide.editor.evaluate((el) => el.selectionStart), 'Liis Lill'.length);
+    await guide.editor.pressSequentially('e');
+    await until(
+      'the visitor’s field',
+      () => name().inputValue(),
+      (text) => text === 'Liis Lille',
+    );
+    assert.equal(await name().evaluate((el) => el.selectionStart), 'Liis '.length, 'the visitor’s caret moved');
+    await agent.page.keyboard.press('Escape');
+  });
+
+  test('the visitor sees whose text it is, and takes it back', async () => {
+    const email = visitor.page.getByLabel('E-mail', { exact: true });
+    await email.fill('liis@pood.example');
+    await until(
+      'the mirror',
+      () => guide.mirrored('E-mail').inputValue(),
+      (text) => text === 'liis@pood.example',
+    );
+    await open('E-mail');
+    await guide.editor.fill('mari@pood.example');
+    await until(
+      'the visitor’s field',
+      () => email.inputValue(),
+      (text) => text === 'mari@pood.example',
+    );
+    const tag = visitor.page.locator('.filled-by');
+    await tag.getByText('Mari').waitFor();
+    await email.focus();
+    await email.press('End');
+    await email.pressSequentially('.ee');
+    await tag.getByRole('button', { name: 'Undo' }).click();
+    await until(
+      'what was there, with what the visitor added',
+      () => email.inputValue(),
+      (text) => text === 'liis@pood.example.ee',
+    );
+    await until(
+      'the editor follows',
+      () => guide.editor.inputValue(),
+      (text) => text === 'liis@pood.example.ee',
+    );
+    assert.equal(await email.evaluate((el) => el === document.activeElement), true, 'the visitor’s focus moved');
+    await agent.page.keyboard.press('Escape');
+  });
+
+  test('a field hears that it was left, and complains, while the visitor’s focus stays', async () => {
+    const income = visitor.page.getByLabel('Income a month, €', { exact: true });
+    await name().focus();
+    await open('Income a month, €');
+    await guide.editor.fill('12');
+    await until(
+      'the value',
+      () => income.inputValue(),
+      (text) => text === '12',
+    );
+    await agent.page.keyboard.press('Enter');
+    await until(
+      'the complaint',
+      () => income.getAttribute('aria-invalid'),
+      (said) => said === 'true',
+    );
+    assert.equal(await name().evaluate((el) => el === document.activeElement), true);
+  });
+
+  test('choices and sliders', async () => {
+    await open('Work');
+    await guide.editor.selectOption('Retired');
+    await until(
+      'the choice',
+      () => guide.value('Work'),
+      (text) => text === 'Retired',
+    );
+    await agent.page.keyboard.press('Escape');
+    await guide.press(agent.mirror().locator('#l-months'));
+    await guide.editor.fill('36');
+    await until(
+      'the slider',
+      () => visitor.page.locator('#l-months').inputValue(),
+      (text) => text === '36',
+    );
+    await until(
+      'what the page makes of it',
+      () => visitor.page.locator('#l-months-out').textContent(),
+      (text) => text === '36',
+    );
+    await agent.page.keyboard.press('Escape');
+  });
+});
