@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,9 +37,9 @@ type world struct {
 	edge    *Edge
 	links   *link.Server
 	tickets *auth.Tickets
-	guest   bool // the cell is another world's
-	keeper  Keeper
-	sick    atomic.Bool // the cell cannot be reached
+	guest   bool         // the cell is another world's
+	log     *slog.Logger // nil: testLog
+	sick    atomic.Bool  // the cell cannot be reached
 }
 
 func newWorld(t *testing.T) *world {
@@ -85,7 +86,7 @@ func (w *world) startEdge(node string, mesh Mesh) {
 	}
 	w.tickets = &auth.Tickets{}
 	if w.edge, err = Open(context.Background(), Config{
-		Node: node, Cell: w.cell, Store: w.cell.Read(), Gate: &auth.Gate{Key: key, Tickets: w.tickets, Node: node, Now: time.Now}, Log: testLog, Pages: page.New(0, nil), Mesh: mesh, Keeper: w.keeper,
+		Node: node, Cell: w.cell, Store: w.cell.Read(), Gate: &auth.Gate{Key: key, Tickets: w.tickets, Node: node, Now: time.Now}, Log: cmp.Or(w.log, testLog), Pages: page.New(0, nil), Mesh: mesh,
 		Others: func() []string {
 			if mesh == nil {
 				return nil
