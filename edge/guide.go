@@ -140,16 +140,29 @@ func (l *live) actNow(c *client, p wire.ActPayload) error {
 	if tab, _ := l.mirror.lead.tabState(); !tab.Visible {
 		return relay.Errorf(relay.CodeUnavailable, "The visitor does not look at the page just now.")
 	}
-	target, ok := l.mirror.page.Target(p.Node)
-	if !ok || p.Do == wire.DeedFill && !target.Field {
-		return relay.Errorf(relay.CodeForbidden, "Nothing can be done there.")
+	label, err := l.mayDo(p)
+	if err != nil {
+		return err
 	}
 	p.By = c.who.Name
 	d := &l.deeds
 	d.by = append(d.by[max(0, len(d.by)-keptDeeds+1):], deed{p.ID, c, p.Node})
 	l.mirror.lead.push(wire.Act, p)
-	l.writeDeed(c, p, target.Label)
+	l.writeDeed(c, p, label)
 	return nil
+}
+
+// mayDo says whether an act can be done where it is to be, and what that is
+// called. mu is held.
+func (l *live) mayDo(p wire.ActPayload) (label string, err error) {
+	if p.Do == wire.DeedOpen {
+		return l.mayOpen(p.Text)
+	}
+	target, ok := l.mirror.page.Target(p.Node)
+	if !ok || p.Do == wire.DeedFill && !target.Field {
+		return "", relay.Errorf(relay.CodeForbidden, "Nothing can be done there.")
+	}
+	return target.Label, nil
 }
 
 // refused counts and logs an act that was refused: who tried what where, never
@@ -175,7 +188,7 @@ func (m *mirror) target(node uint32) (page.Target, bool) {
 // text is filled in key by key. mu is held.
 func (l *live) writeDeed(c *client, p wire.ActPayload, label string) {
 	last, now := &l.deeds.last, c.edge.Now()
-	if last.do == p.Do && last.node == p.Node && p.Do != wire.DeedClick && now.Sub(last.at) < deedAgain {
+	if last.do == p.Do && last.node == p.Node && p.Do.Level() != relay.LevelClick && now.Sub(last.at) < deedAgain {
 		return
 	}
 	last.do, last.node, last.at = p.Do, p.Node, now
@@ -198,7 +211,7 @@ func (c *client) acted(p wire.ActedPayload, _ uint64) error {
 	}
 	if i := slices.IndexFunc(l.deeds.by, func(d deed) bool { return d.id == p.ID }); i >= 0 {
 		p.Why, p.Now = clip(p.Why), clipTo(p.Now, wire.MaxSum)
-		if _, shown := l.mirror.target(l.deeds.by[i].node); !shown {
+		if _, shown := l.mirror.target(l.deeds.by[i].node); p.Now != "" && !shown {
 			p.Now = "" // masked meanwhile: not even whether it has changed
 		}
 		l.deeds.by[i].by.push(wire.Acted, p)

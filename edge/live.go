@@ -485,8 +485,12 @@ func (e *Edge) moveOut(l *live) {
 // saidBy returns the texts of a client's author, to be said again.
 func saidBy(c *client, messages []relay.Message) (list []unsaid) {
 	for _, m := range messages {
-		if m.Kind == relay.KindText && m.Author.Same(c.who.Author()) {
-			list = append(list, unsaid{say: wire.SayPayload{Session: m.Session, ID: m.ID, Text: m.Text}})
+		if m.Kind.Spoken() && m.Author.Same(c.who.Author()) {
+			say := wire.SayPayload{Session: m.Session, ID: m.ID, Text: m.Text}
+			if m.Kind != relay.KindText {
+				say.Kind = m.Kind
+			}
+			list = append(list, unsaid{say: say})
 		}
 	}
 	return list

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -38,6 +39,9 @@ func (l *live) say(c *client, p wire.SayPayload) error {
 	}
 	l.mu.Lock()
 	err := l.maySay(c)
+	if err == nil && p.Kind != "" {
+		err = l.mayPush(c, p)
+	}
 	if err == nil {
 		author := c.who.Author()
 		if c.who.Role == relay.RoleVisitor {
@@ -45,7 +49,7 @@ func (l *live) say(c *client, p wire.SayPayload) error {
 		}
 		var m relay.Message
 		var fresh bool
-		if m, fresh, err = l.number(c, author, p.ID, relay.KindText, p.Text); err == nil && !fresh {
+		if m, fresh, err = l.number(c, author, p.ID, cmp.Or(p.Kind, relay.KindText), p.Text); err == nil && !fresh {
 			c.push(wire.Message, l.shown(side(c.who.Role), m)) // said before: this is its place
 		}
 	}

@@ -59,6 +59,7 @@ func (e *Edge) acceptVisitor(ctx context.Context, peer link.Peer, hello wire.Hel
 		c.setTab(e.clean(site.ID, *hello.Page))
 	}
 	view := api.SiteView(e.Store, site)
+	view.Origins, view.Links = site.Origins, site.Links
 	w := wire.WelcomePayload{
 		Token: in.Token, Visitor: who.Visitor,
 		Site: &view, Button: new(e.desk.button(site)),

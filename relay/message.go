@@ -22,6 +22,7 @@ const (
 	KindEnded   MessageKind = "ended"   // Text: visitor, agent or timeout
 	KindConsent MessageKind = "consent" // Text: on, recorded (on, and recorded) or off
 	KindLevel   MessageKind = "level"   // Text: a Level, and on, off or no
+	KindLink    MessageKind = "link"    // an agent sends a page; Text: its address, a space, and what it is called (Link)
 	KindAct     MessageKind = "act"     // an agent did something on the visitor's page; Text: what, and to what
 )
 
@@ -41,6 +42,9 @@ type Message struct {
 	// not change.
 	Stored bool `json:"stored,omitempty" cbor:"-"`
 }
+
+// Spoken reports whether messages of this kind are said by people.
+func (k MessageKind) Spoken() bool { return k == KindText || k == KindLink }
 
 // CheckText says whether text may be a message of kind text.
 func CheckText(text string) error {

@@ -35,7 +35,7 @@ func seedDemo(ctx context.Context, n *node) error {
 		{Department: &state.Department{ID: "demo-bookings", Customer: "demo", Name: "Bookings"}},
 		{Site: &state.Site{
 			ID: "demo", Customer: "demo", Name: "Pood", Origins: []string{n.shop(), n.public},
-			Departments: []string{"demo-sales", "demo-bookings"}, CoBrowse: true, Record: 7,
+			Departments: []string{"demo-sales", "demo-bookings"}, CoBrowse: true, Record: 7, Pages: demoPages(n.shop()),
 		}},
 		{Agent: demoRow(demoAgent, "Mari Tamm", "Mari", relay.RoleAgent)},
 		{Agent: demoRow(demoSupervisor, "Juhan Kask", "Juhan", relay.RoleSupervisor)},
@@ -52,6 +52,16 @@ func seedDemo(ctx context.Context, n *node) error {
 		}
 	}
 	return nil
+}
+
+func demoPages(shop string) []state.Page {
+	return []state.Page{
+		{Title: "Boats & bikes", URL: shop + "/shop/index.html"},
+		{Title: "Book a rental", URL: shop + "/shop/booking.html"},
+		{Title: "Pay monthly", URL: shop + "/shop/loan.html"},
+		{Title: "Basket", URL: shop + "/shop/basket.html"},
+		{Title: "Account", URL: shop + "/shop/account.html"},
+	}
 }
 
 func demoRow(id, name, alias string, role relay.Role) *state.Agent {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"kohe/edge/api"
+	"kohe/raft/state"
 	"kohe/relay"
 )
 
@@ -118,12 +119,22 @@ func siteCommand() *cobra.Command {
 	add.Flags().BoolVar(&s.MaskAll, "mask-all", false, "mask everything that does not carry data-kohe-unmask")
 	add.Flags().StringSliceVar(&s.Unmask, "unmask", nil, "selectors of what agents may see even so, besides data-kohe-unmask")
 	add.Flags().BoolVar(&s.Canvas, "canvas", false, "agents see what canvases show, two pictures a second")
-	var without []string
+	add.Flags().StringSliceVar(&s.Links, "link-origin", nil, "origins that agents may send links to, besides the site's own")
+	var without, pages []string
+	add.Flags().StringArrayVar(&pages, "page", nil, "a page that agents send visitors to, TITLE=URL")
 	add.Flags().StringSliceVar(&without, "without", nil, "what agents may not ask for on the site's pages: point, draw, scroll, fill, click")
-	add.PreRun = func(*cobra.Command, []string) {
+	add.PreRunE = func(*cobra.Command, []string) error {
 		for _, level := range without {
 			s.Without = append(s.Without, relay.Level(level))
 		}
+		for _, page := range pages {
+			title, address, ok := strings.Cut(page, "=http")
+			if !ok {
+				return fmt.Errorf("--page %q: want a title, = and an address, such as 'Prices=https://shop.example/prices'", page)
+			}
+			s.Pages = append(s.Pages, state.Page{Title: strings.TrimSpace(title), URL: "http" + address})
+		}
+		return nil
 	}
 	add.Flags().StringSliceVar(&s.Assets, "assets", nil, "other origins that the site's pictures, styles and fonts come from")
 	add.Flags().IntVar(&s.Record, "record", 0, "record what agents see, where the visitor allows it, and keep it for so many days; 0 keeps nothing")

@@ -94,6 +94,7 @@ func New(c Config) *API {
 	a.mux.HandleFunc("GET /api/v1/sessions/{id}/messages", a.handle(a.signedIn(a.messages)))
 	a.mux.HandleFunc("GET /api/v1/sessions/{id}/recording", a.handle(a.signedIn(a.recording)))
 	a.mux.HandleFunc("GET /api/v1/sessions/{id}/recording/{segment}", a.handle(a.signedIn(a.group)))
+	a.mux.HandleFunc("GET /api/v1/sites/{id}/pages", a.handle(a.signedIn(a.pages)))
 	a.mux.HandleFunc("GET /api/v1/search", a.handle(a.signedIn(a.search)))
 	a.mux.HandleFunc("GET /api/v1/cards", a.handle(a.signedIn(a.cards)))
 	a.mux.HandleFunc("POST /api/v1/cards/{id}", a.handle(a.signedIn(a.setCard)))

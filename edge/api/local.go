@@ -71,6 +71,8 @@ type LocalSite struct {
 	Record      int      `json:"record"` // days that recordings are kept; 0: none
 
 	Without []relay.Level `json:"without"`        // what no agent may do on its pages
+	Pages   []state.Page  `json:"pages"`          // that agents send visitors to
+	Links   []string      `json:"links"`          // origins that links may lead to, besides Origins
 	Node    string        `json:"node,omitempty"` // where its pages load kohe.js from; in answers only
 }
 
@@ -269,7 +271,7 @@ func (l *Local) sites(*http.Request, *struct{}) (any, error) {
 	for _, s := range l.store.AllSites() {
 		list = append(list, LocalSite{ID: s.ID, Name: s.Name, Origins: s.Origins, Departments: s.Departments,
 			Mask: s.Mask, MaskAll: s.MaskAll, Unmask: s.Unmask, Canvas: s.Canvas, Without: s.Without,
-			Assets: s.Assets, Color: s.Color, CoBrowse: s.CoBrowse, Record: s.Record})
+			Pages: s.Pages, Links: s.Links, Assets: s.Assets, Color: s.Color, CoBrowse: s.CoBrowse, Record: s.Record})
 	}
 	return list, nil
 }
@@ -307,7 +309,7 @@ func (l *Local) addSite(r *http.Request, in LocalSite) (any, error) {
 	}
 	rows = append(rows, state.Put{Site: &state.Site{ID: in.ID, Customer: customer, Name: in.Name, Origins: in.Origins,
 		Departments: in.Departments, Mask: in.Mask, MaskAll: in.MaskAll, Unmask: in.Unmask, Canvas: in.Canvas, Without: in.Without,
-		Assets: in.Assets, Color: in.Color, CoBrowse: in.CoBrowse, Record: in.Record}})
+		Pages: in.Pages, Links: in.Links, Assets: in.Assets, Color: in.Color, CoBrowse: in.CoBrowse, Record: in.Record}})
 	for _, put := range rows {
 		put.At = at
 		if _, err := l.cell.Propose(r.Context(), put); err != nil {

@@ -143,8 +143,16 @@ func (t *txn) storable(s *session, m relay.Message) *relay.Error {
 	if m.Author.Role == relay.RoleSystem {
 		return storableEvent(m)
 	}
-	if m.Kind != relay.KindText {
+	if !m.Kind.Spoken() {
 		return relay.Errorf(relay.CodeForbidden, "Only Kohe itself writes events.")
+	}
+	if m.Kind == relay.KindLink {
+		if m.Author.Role == relay.RoleVisitor {
+			return relay.Errorf(relay.CodeForbidden, "Only agents send pages.")
+		}
+		if _, err := relay.ParseLink(m.Text); err != nil {
+			return relay.AsError(err)
+		}
 	}
 	if err := relay.CheckText(m.Text); err != nil {
 		return relay.AsError(err)

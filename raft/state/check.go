@@ -14,6 +14,8 @@ const (
 	MaxLabel    = 200 // characters of a name that an administrator gives
 	MaxList     = 200 // entries of a list in a setting
 	MaxEntry    = 500 // bytes of such an entry
+	MaxPages    = 100 // pages that a site lists for its agents
+	MaxLinks    = 20  // origins that its links may lead to, besides its own
 	MaxPassword = 500 // bytes of an encoded password hash
 	MaxFact     = 512 // bytes of a fact about a visitor that is no address
 	MaxLang     = 35  // bytes, RFC 5646 §4.4.1

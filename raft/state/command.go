@@ -36,6 +36,13 @@ type (
 
 		Without []relay.Level `cbor:"13,keyasint,omitempty"` // what no agent may do on the site's pages
 		Record  int           `cbor:"16,keyasint,omitempty"` // days that recordings are kept; 0: none are made, and none kept
+		Pages   []Page        `cbor:"20,keyasint,omitempty"` // that agents send visitors to
+		Links   []string      `cbor:"21,keyasint,omitempty"` // origins that links may lead to, besides Origins
+	}
+	// Page is a page of use to visitors.
+	Page struct {
+		Title string `cbor:"1,keyasint" json:"title"`
+		URL   string `cbor:"2,keyasint" json:"url"`
 	}
 	// Department is a queue.
 	Department struct {

@@ -124,6 +124,7 @@ func (t *txn) checkSite(c Put) error {
 		checkList("asset origins", r.Assets),
 		checkLevels(r.Without),
 		checkRecord(r.Record),
+		r.checkPages(),
 		t.customerOf(c, r.Customer),
 		moved("site", r.ID, t.sites[r.ID].Customer, r.Customer),
 		owned("department", r.Customer, r.Departments, t.departmentOwner(c)),

@@ -160,7 +160,7 @@ func check(m relay.Message) error {
 	if err := relay.CheckClientID(m.ID); err != nil {
 		return err
 	}
-	if m.Kind == relay.KindText {
+	if m.Kind.Spoken() {
 		return relay.CheckText(m.Text)
 	}
 	if m.Author.Role != relay.RoleSystem {

@@ -63,6 +63,8 @@ type (
 		Unmask      []string         `json:"unmask,omitempty"`   // but for these selectors
 		Canvas      bool             `json:"canvas,omitempty"`   // what canvases show is shared
 		Without     []relay.Level    `json:"without,omitempty"`  // what no agent may do on its pages
+		Origins     []string         `json:"origins,omitempty"`  // visitors: where its pages are
+		Links       []string         `json:"links,omitempty"`    // visitors: where else links may lead to
 	}
 	// DepartmentView names a department.
 	DepartmentView struct {
@@ -107,6 +109,8 @@ type (
 		Session relay.ID `json:"session"`
 		ID      string   `json:"id"`
 		Text    string   `json:"text"`
+
+		Kind relay.MessageKind `json:"kind,omitempty"` // "": text; link: an agent sends a page
 	}
 	// SentPayload tells an author the number of their message.
 	SentPayload struct {
@@ -293,12 +297,14 @@ const (
 	DeedScroll Deed = "scroll" // the element comes into view
 	DeedFill   Deed = "fill"   // the field has this value
 	DeedClick  Deed = "click"
+	DeedOpen   Deed = "open" // the tab goes to the page of the site whose address is Text; no node
 )
 
 // Level returns the level that a deed needs, "" for no deed.
 func (d Deed) Level() relay.Level {
 	return map[Deed]relay.Level{
 		DeedPoint: relay.LevelPoint, DeedScroll: relay.LevelScroll, DeedFill: relay.LevelFill, DeedClick: relay.LevelClick,
+		DeedOpen: relay.LevelClick,
 	}[d]
 }
 

@@ -26,6 +26,13 @@ export interface Hit {
   snippet: string;
 }
 
+/** The pages that a site's agents send visitors to, and where links may lead. */
+export interface SitePages {
+  pages: { title: string; url: string }[];
+  origins: string[]; // the site's own
+  links: string[];
+}
+
 export class ApiError extends Error {
   constructor(
     readonly code: string,
@@ -79,6 +86,10 @@ export class Api {
   async group(id: string, segment: string, from: number, to: number): Promise<Uint8Array> {
     const path = `/sessions/${encodeURIComponent(id)}/recording/${encodeURIComponent(segment)}?from=${from}&to=${to}`;
     return new Uint8Array(await (await this.reach(path, {})).arrayBuffer());
+  }
+  async pages(site: string): Promise<SitePages> {
+    const { pages, origins, links } = await this.get<Partial<SitePages>>(`/sites/${encodeURIComponent(site)}/pages`);
+    return { pages: pages ?? [], origins: origins ?? [], links: links ?? [] };
   }
   async search(query: { q: string; before?: number }) {
     const { hits, more } = await this.get<{ hits: List<Hit>; more: boolean }>('/search', query);

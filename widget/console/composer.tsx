@@ -4,6 +4,7 @@
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { Limit, type Session } from '../wire/payload.ts';
 import { Icon } from './icons.tsx';
+import { SendPage } from './send-page.tsx';
 import { useStore, VisitorName, VisitorTag } from './ui.tsx';
 
 const warnAt = 300; // characters left from which the rest is shown
@@ -70,6 +71,7 @@ export function Composer({ session }: { session: Session }) {
           onInput={(event) => store.write(session.id, event.currentTarget.value)}
           onKeyDown={onKeyDown}
         />
+        <SendPage session={session} />
         <button type="submit" class="send" aria-disabled={!sendable} aria-label={t('chat.send')} title={t('chat.send')}>
           <Icon name="up" />
         </button>

@@ -2,7 +2,7 @@
 // sent to what is shown. No clock, no I/O; store.ts feeds them.
 
 import type { Line } from '../wire/conversation.ts';
-import type { Desk, Payloads, Session } from '../wire/payload.ts';
+import { type Desk, type Payloads, type Session, spoken } from '../wire/payload.ts';
 
 export type Sessions = ReadonlyMap<string, Session>;
 export type Offer = Payloads['Offer'];
@@ -80,7 +80,7 @@ export function waitingSince(session: Session, lines: readonly Line[]): number |
   let since: number | null = null;
   let said = false;
   for (const { message, tick } of lines) {
-    if (message.kind !== 'text' || tick === 'not_saved') continue; // an answer that was lost is none
+    if (!spoken(message.kind) || tick === 'not_saved') continue; // an answer that was lost is none
     said = true;
     if (message.author.role !== 'visitor') since = null;
     else since ??= message.at;

@@ -171,6 +171,7 @@ function errorCame(store: Store, error: WireError): void {
     // not refused, only not now: what is still pending is said again
     if (error.code === 'rate' || error.code === 'unavailable')
       setTimeout(() => store.sayAgain([talk]), error.retry_ms ?? sayAgainAfter);
+    else if (error.code === 'forbidden') store.tellError(error);
     return;
   }
   if (error.ref !== undefined && store.answered(error.ref, error)) {

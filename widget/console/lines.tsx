@@ -2,7 +2,8 @@
 
 import { useSignal } from '@preact/signals';
 import type { Line, Tick } from '../wire/conversation.ts';
-import type { Deed, Level, Message } from '../wire/payload.ts';
+import { type Deed, type Level, type Message, spoken } from '../wire/payload.ts';
+import { LinkCard } from './link-card.tsx';
 import type { Store } from './store.ts';
 import { linkify } from './text.ts';
 import type { Key } from './texts.ts';
@@ -36,14 +37,15 @@ export function Lines({ lines, mine, newFrom = null, onAgain, onMoment, until }:
         const joined =
           !newDay &&
           !isNew &&
-          previous?.kind === 'text' &&
+          previous !== undefined &&
+          spoken(previous.kind) &&
           sameAuthor(previous, message) &&
           message.at - previous.at < together;
         return (
           <div key={line.key} class={`line-block ${message.at > (until ?? message.at) ? 'line-later' : ''}`}>
             {newDay && <p class="day-divider">{day(message.at, store.now.peek(), language)}</p>}
             {isNew && <p class="new-divider">{t('chat.new')}</p>}
-            {message.kind === 'text' ? (
+            {spoken(message.kind) ? (
               <TextLine line={line} joined={joined} {...(onAgain && { onAgain })} {...(onMoment && { onMoment })} />
             ) : (
               <SystemLine message={message} mine={mine} {...(onMoment && { onMoment })} />
@@ -83,14 +85,16 @@ function TextLine({ line, joined, onAgain, onMoment }: TextLineProps) {
       )}
       <div class="bubble">
         <span class="bubble-text" dir="auto">
-          <Pieces pieces={linkify(message.text ?? '')} />
+          {message.kind === 'link' ? <LinkCard message={message} /> : <Pieces pieces={linkify(message.text ?? '')} />}
         </span>
         <span class="line-meta">
           <Time at={message.at} {...(onMoment && { onMoment })} />
           {tick && <TickMark tick={tick} />}
         </span>
       </div>
-      {tick === 'not_saved' && <NotSaved text={message.text ?? ''} {...(onAgain && { onAgain })} />}
+      {tick === 'not_saved' && (
+        <NotSaved text={message.text ?? ''} {...(onAgain && message.kind === 'text' && { onAgain })} />
+      )}
     </div>
   );
 }

@@ -281,9 +281,9 @@ export class Store {
     if (this.route.value.session === session) this.select(null);
   }
 
-  say(session: string, text: string): void {
+  say(session: string, text: string, kind?: 'link'): void {
     const talk = this.talk(session);
-    const said = talk.say(text);
+    const said = talk.say(text, kind);
     talk.newFrom.value = null; // what is answered is new no more
     this.typedAt = 0;
     this.edge?.send('Say', said);

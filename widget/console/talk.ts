@@ -39,9 +39,9 @@ export class Talk {
     this.conversation.apply(kind, payload);
   }
 
-  say(text: string): Payloads['Say'] {
-    const said = this.conversation.say(text);
-    this.write('');
+  say(text: string, kind?: 'link'): Payloads['Say'] {
+    const said = this.conversation.say(text, kind);
+    if (!kind) this.write('');
     return said;
   }
 

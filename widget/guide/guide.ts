@@ -2,6 +2,7 @@
 // to, fills in and clicks, as far as the visitor lets them. Loaded when the first
 // level is granted.
 
+import { pageAddress } from '../wire/address.ts';
 import type { Act, Acted, Draw, Level } from '../wire/payload.ts';
 import { ElementAnchor } from './anchor.ts';
 import { click } from './click.ts';
@@ -16,8 +17,16 @@ import { Together } from './together.ts';
 /** What Guide needs of the page's capture: the element with an id that is there and not masked. */
 export type Find = (id: number) => Element | null;
 
+const tellFirst = 100; // ms that what was done has to leave, before the page does
+
 /** What each deed needs. */
-const needs: Record<Act['do'], Level> = { point: 'point', scroll: 'scroll', fill: 'fill', click: 'click' };
+const needs: Record<Act['do'], Level> = {
+  point: 'point',
+  scroll: 'scroll',
+  fill: 'fill',
+  click: 'click',
+  open: 'click',
+};
 
 export class Guide {
   readonly #spotlight: Spotlight;
@@ -30,8 +39,14 @@ export class Guide {
   readonly #may: (level: Level) => boolean;
   readonly #ours: Element; // the element that all of ours is in
 
-  /** frame holds what is drawn; may says what the visitor lets the agent do now; undo is what taking text back is called. */
-  constructor(frame: HTMLElement, find: Find, may: (level: Level) => boolean, undo: string) {
+  /** frame holds what is drawn; may says what the visitor lets the agent do now; undo is what taking text back is called; own says whether an address is one of the site's pages. */
+  constructor(
+    frame: HTMLElement,
+    find: Find,
+    may: (level: Level) => boolean,
+    undo: string,
+    private readonly own: (url: URL) => boolean | undefined,
+  ) {
     const layer = new Layer(frame);
     this.#ink = new Ink(layer);
     this.#spotlight = new Spotlight(layer);
@@ -47,6 +62,7 @@ export class Guide {
   async act(act: Act): Promise<Pick<Acted, 'why' | 'now'>> {
     const { do: deed, node, by = '' } = act;
     if (!(deed in needs) || !this.#may(needs[deed]) || document.hidden) return { why: 'refused' };
+    if (deed === 'open') return this.#open(act.text ?? '');
     const el = this.#find(node);
     if (!el) return { why: 'gone' };
     if (deed === 'fill') return this.#together.fill(el, act.text ?? '', act.base, by, act.done ?? false);
@@ -55,6 +71,14 @@ export class Guide {
     this.#spotlight.light(new ElementAnchor(el, document), by);
     const why = deed === 'click' && click(el, this.#ours);
     return why ? { why } : {};
+  }
+
+  /** Goes to a page of the site, once this has been told. */
+  #open(address: string): Pick<Acted, 'why'> {
+    const url = pageAddress(address);
+    if (!url || !(url.origin === location.origin || this.own(url))) return { why: 'outside' };
+    setTimeout(() => location.assign(url), tellFirst);
+    return {};
   }
 
   /** Shows where an agent points. */

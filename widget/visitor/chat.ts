@@ -5,7 +5,7 @@ import type { Guide } from '../guide/guide.ts';
 import { translator } from '../i18n/index.ts';
 import { newId } from '../wire/frame.ts';
 import { Link } from '../wire/link.ts';
-import type { Level, Payloads, Welcome } from '../wire/payload.ts';
+import { type Level, type Payloads, spoken, type Welcome } from '../wire/payload.ts';
 import { Chime, TitleNews } from './attention.ts';
 import { h, say } from './dom.ts';
 import { Levels } from './levels.ts';
@@ -174,6 +174,7 @@ class Visitor implements ChatHandle {
           (id: number) => this.share.find(id),
           (level: never) => this.levels.has(level),
           this.t('undo'),
+          (url: URL) => this.chat.site?.origins?.includes(url.origin),
         ) as Guide,
     );
     return this.guide;
@@ -231,7 +232,7 @@ class Visitor implements ChatHandle {
   /** Counts what was not read, and draws attention to what is new. Returns the count. */
   private news(): number {
     const { chat, panel } = this;
-    const theirs = chat.lines.filter(({ mine, message }) => !mine && message.seq > 0 && message.kind === 'text');
+    const theirs = chat.lines.filter(({ mine, message }) => !mine && message.seq > 0 && spoken(message.kind));
     const last = theirs.at(-1)?.message;
     this.readUpTo = Math.max(
       this.readUpTo,

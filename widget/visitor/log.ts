@@ -2,9 +2,10 @@
 // a screen reader hears each message once and the page does no work for the rest.
 
 import type { Line, Tick } from '../wire/conversation.ts';
-import type { Message } from '../wire/payload.ts';
+import { type Message, type SiteView, spoken } from '../wire/payload.ts';
 import { h, icon, say, set } from './dom.ts';
 import * as icons from './icons.ts';
+import { linkCard } from './linkcard.ts';
 import { draw } from './links.ts';
 import type { ChatText, ChatTranslate } from './texts.ts';
 
@@ -42,16 +43,19 @@ class Row {
   private readonly tick = h('span', { class: 'tick', hidden: true });
   private readonly resend: HTMLButtonElement;
   private shown: Tick | null = null;
+  readonly waits: boolean; // it was drawn before the site was known
 
   constructor(
     private readonly t: ChatTranslate,
     line: Line,
+    site: SiteView | null,
     again: () => void,
   ) {
     const { message, mine } = line;
+    this.waits = message.kind === 'link' && !site;
     this.resend = h('button', { type: 'button', class: 'plain', hidden: true }, t('resend'));
     this.resend.addEventListener('click', again);
-    if (message.kind !== 'text') {
+    if (!spoken(message.kind)) {
       this.element = h('div', { class: 'row event' }, this.day, h('p', { class: 'said' }, eventText(t, message)));
       return;
     }
@@ -61,7 +65,7 @@ class Row {
       'p',
       { class: 'bubble', dir: 'auto' },
       h('span', { class: 'sr' }, `${author}: `),
-      ...draw(message.text ?? ''),
+      ...(message.kind === 'link' ? [linkCard(message.text ?? '', t('open'), site)] : draw(message.text ?? '')),
     );
     const meta = h('p', { class: 'meta' }, this.time, this.tick, this.resend);
     set(this.name, 'aria-hidden', 'true');
@@ -74,7 +78,7 @@ class Row {
     const newDay = before ? new Date(before.message.at).toDateString() !== day : day !== new Date().toDateString();
     this.day.hidden = !newDay;
     say(this.day, newDay ? times.day.format(message.at) : '');
-    if (message.kind !== 'text') return;
+    if (!spoken(message.kind)) return;
     const first = newDay || !sameGroup(before, line);
     const last = !sameGroup(line, after) || after?.tick !== tick || tick === 'not_saved';
     set(this.element, 'data-first', first);
@@ -98,7 +102,7 @@ class Row {
 }
 
 function sameGroup(a: Line | undefined, b: Line | undefined): boolean {
-  if (!a || !b || a.message.kind !== 'text' || b.message.kind !== 'text') return false;
+  if (!a || !b || !spoken(a.message.kind) || !spoken(b.message.kind)) return false;
   return a.mine === b.mine && a.message.author.name === b.message.author.name && b.message.at - a.message.at < together;
 }
 
@@ -129,6 +133,7 @@ export class Log {
   private readonly jump: HTMLButtonElement;
   private readonly rows = new Map<string, Row>();
   private readonly times: Times;
+  private site: SiteView | null = null;
   private follow = true; // the newest message is in view and stays so
 
   constructor(
@@ -156,20 +161,20 @@ export class Log {
   }
 
   /** Draws the lines that a person may read; the end is said by the window itself. */
-  update(all: readonly Line[], typing: string): void {
+  update(all: readonly Line[], typing: string, site: SiteView | null): void {
+    if (site && !this.site) for (const [key, row] of this.rows) if (row.waits) this.forget(key, row); // whether its link may lead there is known now
+    this.site = site;
     const lines = all.filter(({ message }) => message.kind !== 'ended');
     const keys = new Set(lines.map(({ key }) => key));
     for (const [key, row] of this.rows) {
-      if (keys.has(key)) continue;
-      row.element.remove();
-      this.rows.delete(key);
+      if (!keys.has(key)) this.forget(key, row);
     }
     let mine = false;
     let next: Element = this.scroller.firstElementChild ?? this.typing;
     for (const [i, line] of lines.entries()) {
       let row = this.rows.get(line.key);
       if (!row) {
-        row = new Row(this.t, line, () => this.again(line));
+        row = new Row(this.t, line, site, () => this.again(line));
         this.rows.set(line.key, row);
         mine ||= line.mine && line.tick === 'sending';
       }
@@ -181,6 +186,11 @@ export class Log {
     say(this.typingText, typing ? this.t('typing', { name: typing }) : '');
     if (this.follow || mine) this.toEnd();
     this.jump.hidden = this.atEnd;
+  }
+
+  private forget(key: string, row: Row): void {
+    row.element.remove();
+    this.rows.delete(key);
   }
 
   /** Whether the newest message is in view. */

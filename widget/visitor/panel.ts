@@ -339,7 +339,7 @@ export class Panel {
     this.talk.hidden = !['resuming', 'waiting', 'active', 'ended'].includes(stage);
     this.queue.hidden = stage !== 'waiting';
     say(this.place, stage === 'waiting' ? (place > 1 ? t('place', { n: place }) : t('next')) : '');
-    this.log.update(chat.lines, chat.talk?.typing?.name ?? (chat.talk?.typing ? name : ''));
+    this.log.update(chat.lines, chat.talk?.typing?.name ?? (chat.talk?.typing ? name : ''), chat.site);
     this.ask.update(chat.asksConsent, name, chat.site?.record ?? 0);
     if (stage === 'ended') this.confirming = false;
     this.confirm.hidden = !this.confirming;

@@ -100,6 +100,9 @@ background:var(--accent-soft);color:var(--accent-ink)}
 .mine[data-last] .bubble{border-end-end-radius:5px}
 .bubble a{color:var(--accent-ink);text-underline-offset:2px}
 .mine .bubble a{color:inherit}
+.card{display:grid;gap:2px;min-inline-size:180px}
+.card small{color:var(--muted);font-size:12.5px}
+.bubble .open{justify-self:start;margin-block:6px 3px;padding:6px 16px;border-radius:12px;background:var(--accent);color:var(--on-accent);font-weight:600;text-decoration:none}
 .meta{display:flex;align-items:center;gap:5px;padding:2px 4px 0;color:var(--muted);font-size:12px;font-variant-numeric:tabular-nums}
 .row:not([data-last]) .meta{position:absolute;inline-size:1px;block-size:1px;overflow:hidden;clip-path:inset(50%)}
 .tick{display:inline-flex;align-items:center;gap:4px}

@@ -2,7 +2,16 @@
 // order, ticks, watermarks, and what the author still has to say again. It
 // knows PROTOCOL.md "Messages and ticks" and neither DOM nor timers nor links.
 import { newId } from './frame.ts';
-import type { Author, ControlKind, Marks, Message, Payloads, Resume, Session } from './payload.ts';
+import {
+  type Author,
+  type ControlKind,
+  type Marks,
+  type Message,
+  type Payloads,
+  type Resume,
+  type Session,
+  spoken,
+} from './payload.ts';
 
 export type Tick = 'sending' | 'sent' | 'stored' | 'delivered' | 'read' | 'not_saved';
 
@@ -57,9 +66,7 @@ export class Conversation {
     readonly me: Author,
     private readonly store?: PendingStore,
   ) {
-    for (const { session, id: said, text, at } of store?.load() ?? []) {
-      if (session === id) this.#draft(said, text, at);
-    }
+    for (const pending of store?.load() ?? []) if (pending.session === id) this.#draft(pending);
     this.#changed();
   }
 
@@ -80,16 +87,16 @@ export class Conversation {
   }
 
   /** Adds a message of ours and returns what to send. It is said again from pending until it is stored. */
-  say(text: string): Payloads['Say'] {
-    const id = newId();
-    this.#draft(id, text, Date.now());
+  say(text: string, kind?: 'link'): Payloads['Say'] {
+    const said = { session: this.id, id: newId(), text, ...(kind && { kind }) };
+    this.#draft({ ...said, at: Date.now() });
     this.#changed();
-    return { session: this.id, id, text };
+    return said;
   }
 
   /** What to say again each time the link opens, in order. */
   pending(): Payloads['Say'][] {
-    return this.#unstored().map(({ session, id, text }) => ({ session, id, text }));
+    return this.#unstored().map(({ at: _, ...said }) => said);
   }
 
   /** Takes what the edge sent; frames of other sessions and kinds are not ours and change nothing. */
@@ -143,8 +150,17 @@ export class Conversation {
     },
   };
 
-  #draft(id: string, text: string, at: number): void {
-    const message: Message = { session: this.id, epoch: 0, seq: 0, author: this.me, id, kind: 'text', text, at };
+  #draft({ id, text, kind, at }: Pending): void {
+    const message: Message = {
+      session: this.id,
+      epoch: 0,
+      seq: 0,
+      author: this.me,
+      id,
+      kind: kind ?? 'text',
+      text,
+      at,
+    };
     this.#entries.set(keyOf(this.me, id), { message, mine: true, stored: false, lost: false });
   }
 
@@ -200,8 +216,11 @@ export class Conversation {
 
   #unstored(): Pending[] {
     return [...this.#entries.values()]
-      .filter((e) => e.mine && !e.stored && !e.lost && e.message.kind === 'text')
-      .map(({ message: { session, id, text = '', at } }) => ({ session, id, text, at }));
+      .filter((e) => e.mine && !e.stored && !e.lost && spoken(e.message.kind))
+      .map(({ message: { session, id, text = '', at, kind } }) => ({
+        ...{ session, id, text, at },
+        ...(kind === 'link' && { kind }),
+      }));
   }
 
   #tick({ message: { seq }, mine, stored, lost }: Entry): Tick | null {

@@ -46,13 +46,16 @@ export type Role = 'visitor' | 'agent' | 'supervisor' | 'system';
 export type SessionState = 'waiting' | 'active' | 'ended';
 export type AgentState = 'service' | 'paperwork' | 'break' | 'out';
 export type ButtonState = 'open' | 'busy' | 'closed';
-export type MessageKind = 'text' | 'joined' | 'left' | 'ended' | 'consent' | 'level' | 'act';
+export type MessageKind = 'text' | 'link' | 'joined' | 'left' | 'ended' | 'consent' | 'level' | 'act';
 /** What an agent may do on a visitor's page, besides seeing it. */
 export type Level = 'point' | 'draw' | 'scroll' | 'fill' | 'click';
 /** What a Draw draws; clear takes all drawings away. */
 export type Shape = 'arrow' | 'box' | 'pen' | 'clear';
 /** What an Act does. */
-export type Deed = 'point' | 'scroll' | 'fill' | 'click';
+export type Deed = 'point' | 'scroll' | 'fill' | 'click' | 'open';
+
+/** Whether messages of a kind are said by people. */
+export const spoken = (kind: MessageKind): boolean => kind === 'text' || kind === 'link';
 
 /** Limits, as in relay/message.go and relay/wire/frame.go. Text and names in characters, the rest in bytes. */
 export const Limit = {
@@ -150,6 +153,8 @@ export interface SiteView {
   unmask?: string[];
   canvas?: boolean;
   without?: Level[]; // what no agent may do on its pages
+  origins?: string[]; // visitors: where its pages are
+  links?: string[]; // visitors: where else links may lead to
 }
 export interface AgentView {
   id: string;
@@ -274,7 +279,7 @@ export interface Payloads {
   GoAway: WireError;
   OK: { ref: number; id?: string };
   Session: Session;
-  Say: { session: string; id: string; text: string };
+  Say: { session: string; id: string; text: string; kind?: 'link' };
   Message: Message;
   Sent: { session: string; id: string; epoch: number; seq: number; at: number };
   Stored: { session: string; epoch: number; seq: number; index: number };

@@ -195,6 +195,14 @@ export const de: Texts = {
   'system.act.fill': 'Ausgefüllt: {what}',
   'system.act.click': 'Geklickt: {what}',
   'system.act.draw': 'Gezeichnet bei: {what}',
+  'system.act.open': 'Geöffnet: {what}',
+
+  'push.do': 'Seite senden',
+  'push.search': 'Seite suchen oder Adresse eingeben',
+  'push.none': 'Keine Seite mit diesem Namen. Eine Adresse beginnt mit https://',
+  'push.barred': 'Diese Website schickt Besucher nur hierhin: {list}',
+  'push.send': '„{title}“ senden',
+  'push.open': 'Für den Besucher öffnen',
 
   'side.label': 'Über {name}',
   'side.tabs': 'Seite oder Besucher',

@@ -191,6 +191,14 @@ export const en = {
   'system.act.fill': 'Filled in: {what}',
   'system.act.click': 'Clicked: {what}',
   'system.act.draw': 'Drawn on: {what}',
+  'system.act.open': 'Opened: {what}',
+
+  'push.do': 'Send a page',
+  'push.search': 'Find a page, or type an address',
+  'push.none': 'No page of that name. An address begins with https://',
+  'push.barred': 'This site sends visitors to these places only: {list}',
+  'push.send': 'Send “{title}”',
+  'push.open': 'Open it for them',
 
   'side.label': 'About {name}',
   'side.tabs': 'Page or visitor',

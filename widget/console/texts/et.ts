@@ -191,6 +191,14 @@ export const et: Texts = {
   'system.act.fill': 'Täidetud: {what}',
   'system.act.click': 'Klõpsatud: {what}',
   'system.act.draw': 'Joonistatud: {what}',
+  'system.act.open': 'Avatud: {what}',
+
+  'push.do': 'Saada leht',
+  'push.search': 'Otsige lehte või kirjutage aadress',
+  'push.none': 'Sellise nimega lehte ei ole. Aadress algab https://',
+  'push.barred': 'See sait saadab külastajaid ainult siia: {list}',
+  'push.send': 'Saada „{title}“',
+  'push.open': 'Ava külastajale',
 
   'side.label': 'Külastajast: {name}',
   'side.tabs': 'Leht või külastaja',

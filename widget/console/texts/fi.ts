@@ -191,6 +191,14 @@ export const fi: Texts = {
   'system.act.fill': 'Täytetty: {what}',
   'system.act.click': 'Napsautettu: {what}',
   'system.act.draw': 'Piirretty: {what}',
+  'system.act.open': 'Avattu: {what}',
+
+  'push.do': 'Lähetä sivu',
+  'push.search': 'Etsi sivua tai kirjoita osoite',
+  'push.none': 'Sen nimistä sivua ei ole. Osoite alkaa https://',
+  'push.barred': 'Tämä sivusto lähettää vierailijat vain tänne: {list}',
+  'push.send': 'Lähetä ”{title}”',
+  'push.open': 'Avaa vierailijalle',
 
   'side.label': 'Tietoja: {name}',
   'side.tabs': 'Sivu tai kävijä',

@@ -228,6 +228,14 @@ export const lt: Texts = {
   'system.act.fill': 'Užpildyta: {what}',
   'system.act.click': 'Spustelėta: {what}',
   'system.act.draw': 'Piešta ant: {what}',
+  'system.act.open': 'Atverta: {what}',
+
+  'push.do': 'Siųsti puslapį',
+  'push.search': 'Ieškokite puslapio arba įrašykite adresą',
+  'push.none': 'Tokio puslapio nėra. Adresas prasideda https://',
+  'push.barred': 'Ši svetainė siunčia lankytojus tik čia: {list}',
+  'push.send': 'Siųsti „{title}“',
+  'push.open': 'Atverti lankytojui',
 
   'side.label': 'Apie lankytoją: {name}',
   'side.tabs': 'Puslapis arba lankytojas',

@@ -196,6 +196,14 @@ export const lv: Texts = {
   'system.act.fill': 'Aizpildīts: {what}',
   'system.act.click': 'Noklikšķināts: {what}',
   'system.act.draw': 'Zīmēts uz: {what}',
+  'system.act.open': 'Atvērts: {what}',
+
+  'push.do': 'Sūtīt lapu',
+  'push.search': 'Meklējiet lapu vai rakstiet adresi',
+  'push.none': 'Tādas lapas nav. Adrese sākas ar https://',
+  'push.barred': 'Šī vietne sūta apmeklētājus tikai šurp: {list}',
+  'push.send': 'Sūtīt „{title}”',
+  'push.open': 'Atvērt apmeklētājam',
 
   'side.label': 'Par apmeklētāju: {name}',
   'side.tabs': 'Lapa vai apmeklētājs',

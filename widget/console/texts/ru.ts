@@ -223,6 +223,14 @@ export const ru: Texts = {
   'system.act.fill': 'Заполнено: {what}',
   'system.act.click': 'Нажато: {what}',
   'system.act.draw': 'Рисунок: {what}',
+  'system.act.open': 'Открыто: {what}',
+
+  'push.do': 'Отправить страницу',
+  'push.search': 'Найдите страницу или введите адрес',
+  'push.none': 'Такой страницы нет. Адрес начинается с https://',
+  'push.barred': 'Этот сайт направляет посетителей только сюда: {list}',
+  'push.send': 'Отправить «{title}»',
+  'push.open': 'Открыть у посетителя',
 
   'side.label': 'О посетителе: {name}',
   'side.tabs': 'Страница или посетитель',

@@ -89,6 +89,8 @@ export const de: ChatTexts = {
   act_fill: 'Ausgefüllt: {what}',
   act_click: 'Geklickt: {what}',
   act_draw: 'Gezeichnet bei: {what}',
+  act_open: 'Geöffnet: {what}',
+  open: 'Öffnen',
   share_off: 'Die Seite wird nicht mehr gezeigt.',
 
   reconnecting: 'Verbindung wird wiederhergestellt…',

@@ -89,6 +89,8 @@ export const en = {
   act_fill: 'Filled in: {what}',
   act_click: 'Clicked: {what}',
   act_draw: 'Drawn on: {what}',
+  act_open: 'Opened: {what}',
+  open: 'Open',
   share_off: 'The page is no longer shared.',
 
   reconnecting: 'Reconnecting…',

@@ -89,6 +89,8 @@ export const et: ChatTexts = {
   act_fill: 'Täidetud: {what}',
   act_click: 'Klõpsatud: {what}',
   act_draw: 'Joonistatud: {what}',
+  act_open: 'Avatud: {what}',
+  open: 'Ava',
   share_off: 'Lehte enam ei jagata.',
 
   reconnecting: 'Ühendame uuesti…',

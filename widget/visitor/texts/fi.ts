@@ -89,6 +89,8 @@ export const fi: ChatTexts = {
   act_fill: 'Täytetty: {what}',
   act_click: 'Napsautettu: {what}',
   act_draw: 'Piirretty: {what}',
+  act_open: 'Avattu: {what}',
+  open: 'Avaa',
   share_off: 'Sivua ei enää jaeta.',
 
   reconnecting: 'Yhdistetään uudelleen…',

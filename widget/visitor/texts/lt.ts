@@ -91,6 +91,8 @@ export const lt: ChatTexts = {
   act_fill: 'Užpildyta: {what}',
   act_click: 'Spustelėta: {what}',
   act_draw: 'Piešta ant: {what}',
+  act_open: 'Atverta: {what}',
+  open: 'Atverti',
   share_off: 'Puslapis neberodomas.',
 
   reconnecting: 'Jungiamasi iš naujo…',

@@ -90,6 +90,8 @@ export const lv: ChatTexts = {
   act_fill: 'Aizpildīts: {what}',
   act_click: 'Noklikšķināts: {what}',
   act_draw: 'Zīmēts uz: {what}',
+  act_open: 'Atvērts: {what}',
+  open: 'Atvērt',
   share_off: 'Lapa vairs netiek koplietota.',
 
   reconnecting: 'Atjaunojam savienojumu…',

@@ -101,6 +101,8 @@ export const ru: ChatTexts = {
   act_fill: 'Заполнено: {what}',
   act_click: 'Нажато: {what}',
   act_draw: 'Рисунок: {what}',
+  act_open: 'Открыто: {what}',
+  open: 'Открыть',
   share_off: 'Страница больше не видна.',
 
   reconnecting: 'Восстанавливаем связь…',
