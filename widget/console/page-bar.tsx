@@ -70,7 +70,7 @@ export function PageBar({ session, shown, stay, onClear }: Props) {
 }
 
 /** How large the visitor's page is drawn. */
-function Zoom({ percent }: { percent: number }) {
+export function Zoom({ percent }: { percent: number }) {
   const { t, parts } = useStore();
   const { pageSize, language } = parts.settings;
   const text = new Intl.NumberFormat(language.value, { style: 'percent' }).format(percent / 100);

@@ -2,9 +2,11 @@
 // that goes anywhere at once, and the transcript beside it as a way in.
 
 import { useComputed, useSignal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Session } from '../wire/payload.ts';
 import { Icon, type IconName } from './icons.tsx';
+import { Zoom } from './page-bar.tsx';
 import { Player } from './player.ts';
 import { Timeline } from './recording.ts';
 import { openScreen } from './replay-screen.ts';
@@ -83,12 +85,16 @@ function Show({ session, place, onTime, timeline }: Props & { timeline: Timeline
         <div class="overlay" ref={over} />
       </div>
       {timeline.missing > 0 && <p class="page-note">{t('replay.missing')}</p>}
-      {player.value && <Controls player={player.value} />}
+      {player.value && (
+        <Controls player={player.value}>
+          <Zoom percent={to.shown.value.percent} />
+        </Controls>
+      )}
     </div>
   );
 }
 
-function Controls({ player }: { player: Player }) {
+function Controls({ player, children }: { player: Player; children: ComponentChildren }) {
   const t = useStore().t.value;
   const { playing, time, speed, skips, loading, failed } = player;
   const { start, end, active } = player.timeline;
@@ -155,6 +161,7 @@ function Controls({ player }: { player: Player }) {
         />
         {t('replay.skip')}
       </label>
+      {children}
       {failed.value !== null && (
         <p class="replay-failed" role="alert">
           <Icon name="alert" />

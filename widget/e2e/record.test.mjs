@@ -65,7 +65,7 @@ describe('recording', { timeout: 180_000 }, () => {
   test('what the agent sees is noted now and then', async () => {
     await visitor.page.setViewportSize(viewport);
     await visitor.page.getByRole('button', { name: 'Minimise' }).click();
-    await agent.page.getByRole('radio', { name: '100%' }).click();
+    await agent.page.getByRole('button', { name: /^Fit width/ }).click();
     await still();
     await visitor.at('loan.html');
     await agent.mirror().getByLabel('Full name').waitFor({ state: 'attached' });
