@@ -38,7 +38,7 @@ export function useTools(store: Store, session: Session, shown: boolean): void {
   const usable = shown ? (Object.keys(tools) as Tool[]).filter(may) : [];
   useEffect(() => {
     store.tools.value = usable;
-    if (!usable.includes(store.tool.value)) store.tool.value = 'look';
+    if (shown && !usable.includes(store.tool.value)) store.tool.value = 'look'; // a page load takes no tool away
   }, [usable.join()]);
   useEffect(
     () => () => {
