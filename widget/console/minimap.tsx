@@ -26,7 +26,6 @@ export function Minimap({ mirror, moves, name }: Props) {
   const most = height - shown;
   const go = (top: number): void => {
     store.follows.value = false;
-    mirror.follow(false);
     mirror.scrollTo(Math.min(most, Math.max(0, top)));
   };
   const to = (event: PointerEvent): void => {

@@ -190,11 +190,13 @@ export function create(container: HTMLElement, options: Options = {}): Mirror {
       return element ? anchorOn(frame, element) : null;
     },
     follow(on) {
-      void turn.then(() => {
-        following = on;
-        tree?.follow(on);
+      following = on;
+      const now = (): void => {
+        tree?.follow(following);
         moved();
-      });
+      };
+      if (tree) now();
+      else void turn.then(now);
     },
     scrollAt(clientX, clientY, x, y) {
       const { inert } = frame;
