@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"kohe/edge/link"
 	"kohe/raft/state"
 	"kohe/relay"
 	"kohe/relay/wire"
@@ -228,4 +229,39 @@ func TestColleaguesPointAndDrawInColoursOfTheirOwnAndDoNothingElse(t *testing.T)
 		}
 		defer delete(l.clients, c)
 	}
+}
+
+func TestDrawingsAndHandsCrossEdges(t *testing.T) {
+	ts := newTowns(t, 2, link.Path{Latency: time.Millisecond})
+	visitor, agent, id := ts.across("n1", "n2")
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	for _, p := range []*person{visitor, agent} {
+		if err := p.OpenPage(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	visitor.send(wire.Consent, wire.ConsentPayload{Session: id, On: true})
+	await(visitor, wire.OK, whatever[wire.OKPayload])
+	agent.send(wire.Watch, wire.WatchPayload{Session: id, On: true})
+	await(visitor, wire.Mirror, func(m wire.MirrorPayload) bool { return m.On && m.Full })
+	visitor.send(wire.PageDiff, append(wire.AppendSession(nil, id), form...))
+	sue := ts.edges["n2"].supervisor(t, "sue", id) // she watches by the agent's link
+	grants(t, visitor, agent, id, relay.LevelDraw, true)
+	for agent.outcome(wire.Draw, arrow(id, "far")) != "" {
+		if ctx.Err() != nil {
+			t.Fatal("nothing can be drawn from another edge")
+		}
+	}
+	far := func(d wire.DrawPayload) bool { return d.ID == "far" && d.By == "ANN" }
+	await(visitor, wire.Draw, far)
+	await(sue, wire.Draw, far)
+	for seen := false; !seen && ctx.Err() == nil; {
+		sue.send(wire.Hand, append(wire.AppendSession(nil, id), 7))
+		soon, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+		f, err := visitor.Recv(soon)
+		cancel()
+		seen = err == nil && f.Kind == wire.Hand && string(f.Payload[len(id):]) == "\x01\x03sue\x07"
+	}
+	handFrom(t, agent, "sue")
 }

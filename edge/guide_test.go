@@ -18,6 +18,14 @@ const (
 	nodeEmail, nodePassword, nodeSecret, nodeButton = 4, 5, 6, 7
 )
 
+// form is the snapshot of that page.
+var form = dom.NewSnapshot(1, "https://shop.example/", "Shop").Insert(dom.Document, 0, 2, dom.Branch{Tag: "html", Nodes: []dom.Branch{
+	{Tag: "body", Nodes: []dom.Branch{
+		{Tag: "input", Attrs: []string{"name", "e-mail"}}, {Tag: "input", Attrs: []string{"type", "password"}},
+		{Tag: "input", Attrs: []string{"data-kohe-mask", "", "name", "code"}}, {Tag: "button", Nodes: []dom.Branch{{Text: "Send it"}}},
+	}},
+}}).Bytes()
+
 // shared is a session whose page with a form the agent sees.
 func (w *world) shared(t *testing.T) (visitor, agent *person, id relay.ID) {
 	t.Helper()
@@ -35,13 +43,7 @@ func (w *world) shared(t *testing.T) (visitor, agent *person, id relay.ID) {
 	await(visitor, wire.OK, whatever[wire.OKPayload])
 	agent.send(wire.Watch, wire.WatchPayload{Session: id, On: true})
 	await(visitor, wire.Mirror, func(m wire.MirrorPayload) bool { return m.On && m.Full })
-	msg := dom.NewSnapshot(1, "https://shop.example/", "Shop").Insert(dom.Document, 0, 2, dom.Branch{Tag: "html", Nodes: []dom.Branch{
-		{Tag: "body", Nodes: []dom.Branch{
-			{Tag: "input", Attrs: []string{"name", "e-mail"}}, {Tag: "input", Attrs: []string{"type", "password"}},
-			{Tag: "input", Attrs: []string{"data-kohe-mask", "", "name", "code"}}, {Tag: "button", Nodes: []dom.Branch{{Text: "Send it"}}},
-		}},
-	}}).Bytes()
-	visitor.send(wire.PageDiff, append(wire.AppendSession(nil, id), msg...))
+	visitor.send(wire.PageDiff, append(wire.AppendSession(nil, id), form...))
 	for {
 		if f, err := agent.Recv(ctx); err != nil {
 			t.Fatal(err)

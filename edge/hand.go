@@ -99,11 +99,12 @@ func (l *live) handOf(c *client) (uint8, bool) {
 	return uint8(free), true
 }
 
-// toOthers sends a frame to those who watch, but not to who caused it. mu is
-// held.
+// toOthers sends a frame to those who watch, but not to who caused it. Another
+// edge watches by the link of one of its clients for all of them: who hears of
+// their own doing there knows it. mu is held.
 func (l *live) toOthers(c *client, out wire.Outgoing) {
 	for w := range l.mirror.watchers {
-		if w.who.Agent != c.who.Agent {
+		if w.who.Agent != c.who.Agent || w.carried {
 			w.queue.Push(out)
 		}
 	}

@@ -69,10 +69,7 @@ export function Glass({ tool, session, mirror, stay, onWheel }: GlassProps) {
     point(x, y);
     if (draws(tool) && drawn) {
       const drawing = drawingOf(mirror, tool, drawn, mask);
-      if (!drawing) return;
-      const draw = { session: session.id, ...drawing, stay: stay.value };
-      store.draw(draw);
-      store.drawings.get(session.id)?.({ ...draw, id: '' });
+      if (drawing) store.draw({ session: session.id, ...drawing, stay: stay.value });
     } else if (began && Math.hypot(x - began[0], y - began[1]) <= clickWithin) press(x, y);
   };
   const cancel = (): void => {

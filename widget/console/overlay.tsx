@@ -13,6 +13,7 @@ import { useStore } from './ui.tsx';
 
 const waitingMost = 32; // drawings whose element is not there yet
 const waitingFor = 10_000; // ms
+const seenMost = 64;
 
 interface Props {
   session: Session;
@@ -25,6 +26,8 @@ export function Overlay({ session, mirror, moves }: Props) {
   const host = useRef<HTMLDivElement>(null);
   const ink = useRef<Ink | null>(null);
   const hands = useRef<Hands | null>(null);
+  const show = useRef<((drawing: Draw) => void) | null>(null);
+  const seen = useRef<readonly string[]>([]); // drawings, the newest first
   const waiting = useRef<{ draw: Draw; at: number }[]>([]);
   const { id } = session;
   const mine = store.isMine(session);
@@ -38,7 +41,7 @@ export function Overlay({ session, mirror, moves }: Props) {
     const drawings = new Ink(layer);
     const others = new Hands(layer);
     [ink.current, hands.current] = [drawings, others];
-    const draw = (drawing: Draw): void => {
+    show.current = (drawing: Draw): void => {
       if (drawing.shape === 'clear') {
         drawings.clear();
         waiting.current = [];
@@ -49,7 +52,11 @@ export function Overlay({ session, mirror, moves }: Props) {
       if (anchor) drawings.draw(drawing, anchor);
       else waiting.current = [...waiting.current.slice(1 - waitingMost), { draw: drawing, at: performance.now() }];
     };
-    store.drawings.set(id, draw);
+    store.drawings.set(id, (drawing) => {
+      if (seen.current.includes(drawing.id)) return; // the agent's own, back from an edge that passes all on
+      seen.current = [drawing.id, ...seen.current].slice(0, seenMost);
+      show.current?.(drawing);
+    });
     store.hands.set(id, (record) => {
       const hand = readHand(record);
       const own = mine ? hand.colour === 0 : hand.name === alias; // an edge that passes hands on does not know whose
@@ -77,11 +84,11 @@ export function Overlay({ session, mirror, moves }: Props) {
     () =>
       moves.subscribe(() => {
         const now = performance.now();
-        const [draw, late] = [store.drawings.get(id), waiting.current];
+        const late = waiting.current;
         if (late.length === 0) return;
         waiting.current = [];
         for (const one of late) {
-          if (mirror.anchor(one.draw.node ?? 0)) draw?.(one.draw);
+          if (mirror.anchor(one.draw.node ?? 0)) show.current?.(one.draw);
           else if (now - one.at < waitingFor) waiting.current.push(one);
         }
       }),

@@ -75,10 +75,7 @@ export function PageView({ session }: { session: Session }) {
           session={session}
           shown={shown}
           stay={stay}
-          onClear={() => {
-            store.draw({ session: session.id, shape: 'clear' });
-            store.drawings.get(session.id)?.({ session: session.id, id: '', shape: 'clear' });
-          }}
+          onClear={() => store.draw({ session: session.id, shape: 'clear' })}
         />
       )}
       {/* biome-ignore lint/a11y/noStaticElementInteractions: zooms and scrolls what is focused inside */}

@@ -387,9 +387,11 @@ export class Store {
     this.acts.delete(id);
   }
 
-  /** Draws on the visitor's page, or takes all drawings away. */
+  /** Draws on the visitor's page and here, or takes all drawings away. */
   draw(draw: Omit<Draw, 'id'>): void {
-    this.ask('Draw', { ...draw, id: newId() });
+    const drawing = { ...draw, id: newId() };
+    this.ask('Draw', drawing);
+    this.drawings.get(draw.session)?.(drawing);
   }
 
   /** Shows the visitor where the agent points. */
