@@ -16,6 +16,7 @@ import { allowed, draws, levelOf, type Tool } from './tools.tsx';
 import { useStore } from './ui.tsx';
 
 const pointsMost = 2_000; // of a stroke, while it is drawn
+const trailMost = 25; // points of the light that follows a pressed button
 const nudge = 8; // px that an arrow key moves the pointer; with Shift five times as far
 const clickWithin = 5; // px that a click may move
 
@@ -52,7 +53,10 @@ export function Glass({ tool, session, mirror, stay, onWheel }: GlassProps) {
   const start = (x: number, y: number): void => {
     if (!draws(tool)) {
       from.current = [x, y];
-      if (tool === 'point') point(x, y);
+      if (tool === 'point' && granted) {
+        stroke.value = [[x, y]];
+        point(x, y);
+      }
     } else if (allowed(store, session, level)) {
       from.current = [x, y];
       stroke.value = [[x, y]];
@@ -60,7 +64,8 @@ export function Glass({ tool, session, mirror, stay, onWheel }: GlassProps) {
     }
   };
   const move = (x: number, y: number): void => {
-    if (stroke.value && stroke.value.length < pointsMost) stroke.value = [...stroke.value, [x, y]];
+    const points = stroke.value?.slice(draws(tool) ? 0 : 1 - trailMost);
+    if (points && points.length < pointsMost) stroke.value = [...points, [x, y]];
     point(x, y);
   };
   const finish = (x: number, y: number): void => {
@@ -111,7 +116,7 @@ export function Glass({ tool, session, mirror, stay, onWheel }: GlassProps) {
     const { left = 0, top = 0 } = glass.current?.getBoundingClientRect() ?? {};
     return { transform: `translate(${x - left}px, ${y - top}px)` };
   };
-  const shown = stroke.value && draws(tool) ? pathOf(tool, stroke.value) : '';
+  const shown = stroke.value ? pathOf(draws(tool) ? tool : 'pen', stroke.value) : '';
   return (
     <>
       <div
@@ -138,7 +143,12 @@ export function Glass({ tool, session, mirror, stay, onWheel }: GlassProps) {
         onWheel={onWheel}
       />
       {shown && (
-        <svg class="glass-stroke ink" data-colour="0" aria-hidden="true" style={moved([0, 0])}>
+        <svg
+          class={`glass-stroke ${draws(tool) ? 'ink' : 'trail'}`}
+          data-colour="0"
+          aria-hidden="true"
+          style={moved([0, 0])}
+        >
           <path d={shown} />
           <path d={shown} />
         </svg>

@@ -26,7 +26,7 @@ export function PageBar({ session, shown, stay, onClear }: Props) {
   const store = useStore();
   const t = store.t.value;
   const drawing = draws(store.tool.value);
-  const { deviceFrame } = store.parts.settings;
+  const { deviceFrame, singleKeys } = store.parts.settings;
   const { viewport } = shown.value;
   return (
     <div class="page-bar">
@@ -58,6 +58,7 @@ export function PageBar({ session, shown, stay, onClear }: Props) {
         <IconButton
           icon="follow"
           label={t('view.follow')}
+          shortcut={singleKeys.value ? 'G' : ''}
           pressed={store.follows.value}
           onClick={() => {
             store.follows.value = !store.follows.value;

@@ -44,13 +44,14 @@ export function IconButton(props: {
   onClick: () => void;
   class?: string;
   pressed?: boolean;
+  shortcut?: string;
 }) {
   return (
     <button
       type="button"
       class={`icon-button ${props.class ?? ''}`}
       aria-label={props.label}
-      title={props.label}
+      title={props.shortcut ? `${props.label} · ${props.shortcut}` : props.label}
       aria-pressed={props.pressed}
       onClick={props.onClick}
     >

@@ -170,6 +170,12 @@ describe('pointing, drawing and looking around', { timeout: 180_000 }, () => {
     const own = agent.page.locator('.overlay .ink path').last();
     const [a, b] = [await own.boundingBox(), await field('Full name').boundingBox()];
     assert.ok(Math.abs(a.y + a.height / 2 - b.y - b.height / 2) < near, 'the agent sees it elsewhere');
+    await visitor.page.getByLabel('Full name').evaluate((el) => scrollBy(0, el.getBoundingClientRect().top - 5));
+    await until(
+      'under the page’s own header it is not seen',
+      () => ink().isVisible(),
+      (seen) => !seen,
+    );
     await visitor.page.setViewportSize({ width: 1280, height: 800 });
     await visitor.page.evaluate(() => scrollTo(0, 0));
     await until(

@@ -1,7 +1,7 @@
 // Where an element is on the screen, and whether it can be seen there: what is
 // drawn over a page belongs to its elements, not to places of the window.
 
-import { boxOf, documentOf, isConnected, isElement, localNameOf, parentOf, viewOf } from '../native.ts';
+import { boxOf, contains, documentOf, isConnected, isElement, localNameOf, parentOf, viewOf } from '../native.ts';
 
 /** What something drawn belongs to. */
 export interface Anchor {
@@ -9,6 +9,8 @@ export interface Anchor {
   readonly gone: boolean;
   /** Its box on the screen, null while it cannot be seen there. */
   box(): DOMRect | null;
+  /** Whether something that stays while the page scrolls, a header say, lies over it at a point of the screen. */
+  covered(x: number, y: number): boolean;
 }
 
 /** An element's box in the viewport of a document, whatever frames of it the element is in. */
@@ -53,6 +55,17 @@ export class ElementAnchor implements Anchor {
     });
     return seen ? box : null;
   }
+
+  covered(x: number, y: number): boolean {
+    for (let at = this.top.elementFromPoint(x, y); at && !contains(at, this.element); at = above(at, this.top)) {
+      if (/fixed|sticky/.test(styleOf(at)?.position ?? '')) return true;
+    }
+    return false;
+  }
+}
+
+function styleOf(el: Element): CSSStyleDeclaration | undefined {
+  return viewOf(documentOf(el) as Document)?.getComputedStyle(el);
 }
 
 function clipsOf(el: Element, top: Document): Element[] {
@@ -60,8 +73,7 @@ function clipsOf(el: Element, top: Document): Element[] {
   for (let at = above(el, top); at; at = above(at, top)) {
     const tag = localNameOf(at);
     if (tag === 'html' || tag === 'body') continue; // what they cut off the window does too
-    const style = viewOf(documentOf(at) as Document)?.getComputedStyle(at);
-    if (style && style.overflow !== 'visible') clips.push(at);
+    if ((styleOf(at)?.overflow ?? 'visible') !== 'visible') clips.push(at);
   }
   return clips;
 }

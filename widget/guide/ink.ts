@@ -9,6 +9,7 @@ import { path, svg } from './svg.ts';
 
 const shownFor = 8_000; // ms of a drawing that does not stay
 const fading = 800; // ms at the end of that
+const lookEvery = 100; // ms
 const pointsMost = 128; // of one drawing
 const strokesMost = 48; // on a page; the oldest goes
 
@@ -17,6 +18,8 @@ const shapes: readonly Shape[] = ['arrow', 'box', 'pen'];
 class Stroke implements Drawn {
   readonly element: SVGSVGElement;
   readonly #until: number;
+  #lookAt = 0; // ms, by performance.now
+  #under = false;
   #size = ''; // of the anchor's box, that the paths are for
 
   constructor(
@@ -35,8 +38,10 @@ class Stroke implements Drawn {
   place(now: number, x: number, y: number): boolean {
     if (now >= this.#until || this.anchor.gone) return false;
     const box = this.anchor.box();
-    if (!box) this.element.style.visibility = 'hidden';
-    if (!box) return true;
+    if (!box || this.#covered(box, now)) {
+      this.element.style.visibility = 'hidden';
+      return true;
+    }
     this.element.style.opacity = `${Math.min(1, (this.#until - now) / fading)}`;
     put(this.element, box.left - x, box.top - y);
     const size = `${box.width} ${box.height}`;
@@ -48,6 +53,16 @@ class Stroke implements Drawn {
     );
     for (const line of this.element.children) line.setAttribute('d', d);
     return true;
+  }
+
+  /** Whether its tip, or its middle, is under something; looked at once in a while. */
+  #covered(box: DOMRect, now: number): boolean {
+    if (now < this.#lookAt) return this.#under;
+    this.#lookAt = now + lookEvery;
+    const [first = [0, 0] as Point, last = first] = [this.points[0], this.points.at(-1)];
+    const [x, y] = this.shape === 'arrow' ? last : [(first[0] + last[0]) / 2, (first[1] + last[1]) / 2];
+    this.#under = this.anchor.covered(box.left + x * box.width, box.top + y * box.height);
+    return this.#under;
   }
 }
 

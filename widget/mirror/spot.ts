@@ -17,9 +17,7 @@ export interface Spot {
 /** Looks through shadow roots and frames. The frame must not be inert then. */
 export function spotAt(frame: HTMLIFrameElement, clientX: number, clientY: number): Spot | null {
   const page = frame.contentDocument;
-  const outer = boxOf(frame);
-  const scale = outer.width / frame.offsetWidth;
-  const element = page && elementAt(page, (clientX - outer.left) / scale, (clientY - outer.top) / scale);
+  const element = page && elementAt(page, ...inPage(frame, clientX, clientY));
   return element ? spotIn(frame, element, clientX, clientY) : null;
 }
 
@@ -65,6 +63,13 @@ function elementAt(page: Document, x: number, y: number): Element | null {
   return element;
 }
 
+/** A point of the agent's screen as it is in the page's viewport. */
+function inPage(frame: HTMLIFrameElement, clientX: number, clientY: number): [x: number, y: number] {
+  const outer = boxOf(frame);
+  const scale = outer.width / frame.offsetWidth;
+  return [(clientX - outer.left) / scale, (clientY - outer.top) / scale];
+}
+
 /** A box of the page as it is on the agent's screen. */
 function onScreen(frame: HTMLIFrameElement, { left, top, width, height }: DOMRect): DOMRect {
   const outer = boxOf(frame);
@@ -83,5 +88,6 @@ export function anchorOn(frame: HTMLIFrameElement, element: Element): Anchor {
       const box = inner.box();
       return box && onScreen(frame, box);
     },
+    covered: (clientX, clientY) => inner.covered(...inPage(frame, clientX, clientY)),
   };
 }
