@@ -58,6 +58,8 @@ func TestADrawingReachesThePageWithTheLevelAndWithinItsBounds(t *testing.T) {
 	if d := await(visitor, wire.Draw, whatever[wire.DrawPayload]); d.ID != "d1" || d.By != "ANN" || d.Colour != 0 || !slices.Equal(d.Points, arrow(id, "").Points) {
 		t.Errorf("the page is to show %+v", d)
 	}
+	agent.send(wire.Hand, append(wire.AppendSession(nil, id), 1))
+	handFrom(t, visitor, "ANN") // who may draw shows where
 	for what, change := range map[string]func(*wire.DrawPayload){
 		"no shape":              func(p *wire.DrawPayload) { p.Shape = "star" },
 		"a point without a y":   func(p *wire.DrawPayload) { p.Points = p.Points[:3] },

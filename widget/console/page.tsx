@@ -13,11 +13,13 @@ import { PageBar } from './page-bar.tsx';
 import { Replay } from './replay.tsx';
 import { useMirror, useStage } from './stage.ts';
 import type { Store } from './store.ts';
-import { shortAddress } from './text.ts';
+import { clip, shortAddress } from './text.ts';
 import type { Key } from './texts.ts';
 import { useTools } from './tools.tsx';
 import { Empty, IconButton, useStore } from './ui.tsx';
 import { deviceOf, sizeByKey } from './zoom.ts';
+
+const longestName = 24; // characters on a button
 
 export function PageView({ session }: { session: Session }) {
   const store = useStore();
@@ -91,6 +93,18 @@ export function PageView({ session }: { session: Session }) {
         {page && <Overlay session={session} mirror={page} moves={moves} />}
         {page && tool !== 'look' && (
           <Glass key={tool} tool={tool} session={session} mirror={page} stay={stay} onWheel={wheel} />
+        )}
+        {page && !store.follows.value && (
+          <button
+            type="button"
+            class="button button-small mirror-back"
+            onClick={() => {
+              store.follows.value = true;
+            }}
+          >
+            <Icon name="follow" />
+            {t('view.back', { name: clip(session.name, longestName) || t('visitor.nameless') })}
+          </button>
         )}
         {page && <Minimap mirror={page} moves={moves} name={session.name} />}
         {(!watching || !drawn.value) && <NoPage state={state} name={session.name} />}

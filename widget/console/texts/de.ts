@@ -241,6 +241,7 @@ export const de: Texts = {
   'draw.stay': 'Zeichnungen bleiben',
   'draw.clear': 'Zeichnungen entfernen',
   'view.follow': 'Dem Besucher folgen',
+  'view.back': 'Zurück zu {name}',
   'map.label': 'Übersicht der Seite',
   'map.at': '{name} ist bei {visitor} %, Sie sehen {agent} %',
   'zoom.in': 'Größer',

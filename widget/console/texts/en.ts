@@ -236,6 +236,7 @@ export const en = {
   'draw.stay': 'Drawings stay',
   'draw.clear': 'Take drawings away',
   'view.follow': 'Follow the visitor',
+  'view.back': 'Back to {name}',
   'map.label': 'Overview of the page',
   'map.at': '{name} is at {visitor} %, you look at {agent} %',
   'zoom.in': 'Larger',

@@ -237,6 +237,7 @@ export const et: Texts = {
   'draw.stay': 'Joonistused jäävad alles',
   'draw.clear': 'Võta joonistused ära',
   'view.follow': 'Järgi külastajat',
+  'view.back': 'Tagasi: {name}',
   'map.label': 'Lehe ülevaade',
   'map.at': '{name} on kohal {visitor} %, teie vaatate kohta {agent} %',
   'zoom.in': 'Suuremaks',

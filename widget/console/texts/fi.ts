@@ -236,6 +236,7 @@ export const fi: Texts = {
   'draw.stay': 'Piirrokset jäävät',
   'draw.clear': 'Poista piirrokset',
   'view.follow': 'Seuraa vierailijaa',
+  'view.back': 'Takaisin: {name}',
   'map.label': 'Sivun yleiskuva',
   'map.at': '{name} on kohdassa {visitor} %, katsot kohtaa {agent} %',
   'zoom.in': 'Suurenna',

@@ -273,6 +273,7 @@ export const lt: Texts = {
   'draw.stay': 'Piešiniai lieka',
   'draw.clear': 'Pašalinti piešinius',
   'view.follow': 'Sekti lankytoją',
+  'view.back': 'Atgal pas: {name}',
   'map.label': 'Puslapio apžvalga',
   'map.at': '{name} yra ties {visitor} %, jūs žiūrite į {agent} %',
   'zoom.in': 'Didinti',

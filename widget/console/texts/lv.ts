@@ -241,6 +241,7 @@ export const lv: Texts = {
   'draw.stay': 'Zīmējumi paliek',
   'draw.clear': 'Noņemt zīmējumus',
   'view.follow': 'Sekot apmeklētājam',
+  'view.back': 'Atpakaļ pie {name}',
   'map.label': 'Lapas pārskats',
   'map.at': '{name} ir pie {visitor} %, jūs skatāties {agent} %',
   'zoom.in': 'Lielāk',

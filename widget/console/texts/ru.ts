@@ -268,6 +268,7 @@ export const ru: Texts = {
   'draw.stay': 'Рисунки остаются',
   'draw.clear': 'Убрать рисунки',
   'view.follow': 'Следовать за посетителем',
+  'view.back': 'Назад: {name}',
   'map.label': 'Обзор страницы',
   'map.at': '{name} находится на {visitor} %, вы смотрите на {agent} %',
   'zoom.in': 'Крупнее',
