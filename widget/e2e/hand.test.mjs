@@ -225,7 +225,7 @@ describe('pointing, drawing and looking around', { timeout: 180_000 }, () => {
     await visitor.page.evaluate(() => scrollTo(0, 90));
     await agent.page.waitForTimeout(400);
     assert.ok((await mirrored()) > 100, 'the agent was moved');
-    await agent.page.keyboard.press('g');
+    await agent.page.getByRole('button', { name: 'Back to Liis' }).click();
     await until('back with the visitor', mirrored, (top) => Math.abs(top - 90) < 2);
   });
 
@@ -348,6 +348,12 @@ describe('pointing, drawing and looking around', { timeout: 180_000 }, () => {
     await tool('Point');
     await until('both hands', both, (seen) => seen.join(' ') === '0,1 1 1');
     await visitor.page.locator('.hand[data-colour="1"]').getByText('Juhan').waitFor();
+    const under = await visitor.page
+      .locator('.layer')
+      .evaluate(
+        (layer) => layer === layer.parentElement.firstElementChild && getComputedStyle(layer).zIndex === 'auto',
+      );
+    assert.ok(under, 'an agent can draw over the visitor’s buttons');
     await clean('the visitor’s page with two hands', visitor.page);
     await colleague.context.close();
   });

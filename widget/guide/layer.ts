@@ -2,7 +2,7 @@
 // it is put in its place in every frame, for as long as there is anything.
 
 const style = `
-.layer{position:fixed;inset:0;overflow:hidden;pointer-events:none;z-index:2;
+.layer{position:fixed;inset:0;overflow:hidden;pointer-events:none;
 --hand-1:#b42318;--hand-2:#175cd3;--hand-3:#067647;--hand-4:#6941c6;--hand-5:#b93815;--hand-6:#0e7090;--hand-7:#a11d6f}
 [data-colour]{--ink:var(--accent);--on-ink:var(--on-accent)}
 ${[1, 2, 3, 4, 5, 6, 7].map((n) => `[data-colour="${n}"]{--ink:var(--hand-${n});--on-ink:#fff}`).join('')}
@@ -32,16 +32,17 @@ export interface Drawn {
 export class Layer {
   readonly element = document.createElement('div');
   readonly #drawn = new Set<Drawn>();
+  readonly #root: ShadowRoot | Document;
+  readonly #sheet = new CSSStyleSheet();
   #frame = 0; // animation frame; 0: none
 
   constructor(host: HTMLElement) {
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(style);
-    const root = host.getRootNode() as ShadowRoot | Document;
-    root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+    this.#sheet.replaceSync(style);
+    this.#root = host.getRootNode() as ShadowRoot | Document;
+    this.#root.adoptedStyleSheets = [...this.#root.adoptedStyleSheets, this.#sheet];
     this.element.className = 'layer';
     this.element.setAttribute('aria-hidden', 'true');
-    host.append(this.element);
+    host.prepend(this.element); // under what else is there: nobody draws over the visitor's own buttons
   }
 
   /** Puts something on the layer, if it is not there yet, and in its place. */
@@ -61,6 +62,7 @@ export class Layer {
     cancelAnimationFrame(this.#frame);
     for (const what of this.#drawn) this.remove(what);
     this.element.remove();
+    this.#root.adoptedStyleSheets = this.#root.adoptedStyleSheets.filter((sheet) => sheet !== this.#sheet);
   }
 
   #place(): void {
