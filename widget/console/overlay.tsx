@@ -2,7 +2,7 @@
 // among them, and the hands of colleagues.
 
 import type { Signal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { Hands } from '../guide/hands.ts';
 import { Ink } from '../guide/ink.ts';
 import { Layer } from '../guide/layer.ts';
@@ -28,6 +28,7 @@ export function Overlay({ session, mirror, moves }: Props) {
   const hands = useRef<Hands | null>(null);
   const show = useRef<((drawing: Draw) => void) | null>(null);
   const seen = useRef<readonly string[]>([]); // drawings, the newest first
+  const drawnOn = useRef<string | undefined>(undefined); // the visitor's tab
   const waiting = useRef<{ draw: Draw; at: number }[]>([]);
   const { id } = session;
   const mine = store.isMine(session);
@@ -35,7 +36,8 @@ export function Overlay({ session, mirror, moves }: Props) {
   const tab = store.mirrors.value.get(id)?.tab;
   const [draws, points] = [session.granted?.includes('draw'), session.granted?.includes('point')];
 
-  useEffect(() => {
+  // Before the node can have answered: what has been drawn already comes with the page.
+  useLayoutEffect(() => {
     if (!host.current) return;
     const layer = new Layer(host.current);
     const drawings = new Ink(layer);
@@ -73,13 +75,13 @@ export function Overlay({ session, mirror, moves }: Props) {
     if (!draws) ink.current?.clear();
     if (!draws && !points) hands.current?.clear();
   }, [draws, points]);
-  useEffect(
-    () => () => {
+  useEffect(() => {
+    if (drawnOn.current && drawnOn.current !== tab) {
       ink.current?.clear(); // another page: its nodes have the numbers of other elements
       waiting.current = [];
-    },
-    [tab],
-  );
+    }
+    drawnOn.current = tab ?? drawnOn.current;
+  }, [tab]);
   useEffect(
     () =>
       moves.subscribe(() => {

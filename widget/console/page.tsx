@@ -90,7 +90,7 @@ export function PageView({ session }: { session: Session }) {
           hidden={!watching}
           onWheel={wheel}
         />
-        {page && <Overlay session={session} mirror={page} moves={moves} />}
+        {mirror.value && <Overlay session={session} mirror={mirror.value} moves={moves} />}
         {page && tool !== 'look' && (
           <Glass key={tool} tool={tool} session={session} mirror={page} stay={stay} onWheel={wheel} />
         )}

@@ -200,6 +200,13 @@ describe('pointing, drawing and looking around', { timeout: 180_000 }, () => {
     await boxAround('Amount, €');
     await agent.page.waitForTimeout(10_000); // longer than what fades
     assert.equal(await ink().count(), 2);
+    await agent.page.reload();
+    await until(
+      'who comes later sees them',
+      () => agent.page.locator('.overlay .ink').count(),
+      (n) => n === 2,
+    );
+    await tool('Arrow');
     await agent.page.getByRole('button', { name: 'Take drawings away' }).click();
     await until(
       'cleared',

@@ -12,6 +12,7 @@ const glide = 16; // ms, a frame: a hand is where it was told to be at the secon
 const restFor = 3_000; // ms that a hand stays which does not move
 const trailFor = 700; // ms
 const drawnFor = 1_500; // ms that what was drawn waits for the drawing that replaces it
+const leftFor = 10_000; // ms that what is being drawn stays when nothing more is heard of it
 const marksMost = 300; // places of a trail
 
 const shapes: Partial<Record<Held, Shape>> = { [Held.pen]: 'pen', [Held.arrow]: 'arrow', [Held.box]: 'box' };
@@ -80,8 +81,9 @@ class Hand implements Drawn {
 class Trail implements Drawn {
   readonly element = svg(1, 1, path(), path());
   #marks: Mark[] = [];
-  #held: Held = Held.nothing;
-  #until = Number.POSITIVE_INFINITY;
+  #held: Held = Held.nothing; // last
+  #open = false; // it is still held
+  #until = 0;
 
   constructor(colour: number) {
     this.element.dataset.colour = `${colour}`;
@@ -89,12 +91,14 @@ class Trail implements Drawn {
 
   add(mark: Mark, held: Held): void {
     if (held === Held.nothing) {
-      if (this.#until > mark.at + drawnFor && shapes[this.#held]) this.#until = mark.at + drawnFor;
+      if (this.#open) this.#until = mark.at + drawnFor;
+      this.#open = false;
       return;
     }
-    if (held !== this.#held || this.#until !== Number.POSITIVE_INFINITY) this.#marks = [];
+    if (!this.#open || held !== this.#held) this.#marks = [];
+    this.#open = true;
     this.#held = held;
-    this.#until = Number.POSITIVE_INFINITY;
+    this.#until = mark.at + leftFor;
     this.#marks.push(mark);
     if (this.#marks.length > marksMost) this.#marks.shift();
   }
