@@ -157,7 +157,9 @@ export function create(container: HTMLElement, options: Options = {}): Mirror {
       if (!(error instanceof RangeError)) throw error;
       options.onGap?.(false);
     }
-    if (document.activeElement === frame) (focused as HTMLElement | null)?.focus(); // a dialog in the mirror takes no focus
+    if (document.activeElement !== frame || focused === frame) return;
+    frame.blur(); // a dialog in the mirror takes no focus
+    (focused as HTMLElement | null)?.focus();
   };
 
   return {
