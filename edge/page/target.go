@@ -37,21 +37,24 @@ func (p *Page) Target(node uint32) (Target, bool) {
 	return Target{Field: field, Label: label(el, tag)}, true
 }
 
-// label returns what an element says of itself.
+// label returns what an element says of itself: what people see of it, else what
+// its page calls it.
 func label(el *dom.Node, tag string) string {
-	for _, name := range []string{"aria-label", "placeholder", "alt", "title", "name", "id"} {
-		if text, ok := el.Attr(name); ok && strings.TrimSpace(text) != "" {
-			return clip(text)
-		}
-	}
+	var text strings.Builder
 	if tag == "button" || tag == "a" || tag == "label" || tag == "summary" {
-		var text strings.Builder
 		words(el, &text)
-		if s := clip(text.String()); s != "" {
+	}
+	for _, s := range []string{attr(el, "aria-label"), text.String(), attr(el, "placeholder"), attr(el, "alt"), attr(el, "title"), attr(el, "name"), attr(el, "id")} {
+		if s = clip(s); s != "" {
 			return s
 		}
 	}
 	return tag
+}
+
+func attr(el *dom.Node, name string) string {
+	value, _ := el.Attr(name)
+	return value
 }
 
 // words collects the text in an element that is not masked.
