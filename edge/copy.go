@@ -160,6 +160,8 @@ func (k *copied) take(g *guest, f wire.Frame) {
 	case wire.Mirror:
 		k.told = f.Payload
 		k.toAll(wire.Outgoing{Kind: wire.Mirror, Payload: f.Payload})
+	case wire.Faults:
+		k.toAll(wire.Outgoing{Kind: wire.Faults, Payload: f.Payload})
 	case wire.Pointer:
 		k.toAll(wire.Outgoing{Kind: wire.Pointer, Key: "pointer/" + k.id.String(), Payload: f.Payload})
 	case wire.Hand:

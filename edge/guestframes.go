@@ -52,7 +52,7 @@ func (c *client) toGuest(f wire.Frame) (ok bool, err error) {
 // aboutSession are the kinds of frame that a session's origin handles.
 var aboutSession = map[wire.Kind]bool{
 	wire.Say: true, wire.Mark: true, wire.Typing: true, wire.Consent: true, wire.Watch: true,
-	wire.Grant: true, wire.Acted: true, wire.Ask: true, wire.Act: true, wire.Draw: true,
+	wire.Grant: true, wire.Acted: true, wire.Ask: true, wire.Act: true, wire.Draw: true, wire.Faults: true,
 }
 
 // forward sends a frame of the client's to the origin, or keeps what must not
@@ -155,7 +155,7 @@ func (g *guest) keep(say wire.SayPayload) error {
 func (g *guest) deliver(f wire.Frame) {
 	out := wire.Outgoing{Kind: f.Kind, Payload: f.Payload}
 	switch f.Kind {
-	case wire.PageDiff, wire.Mirror, wire.Pointer, wire.Hand, wire.Draw:
+	case wire.PageDiff, wire.Mirror, wire.Pointer, wire.Hand, wire.Draw, wire.Faults:
 		if f.Kind == wire.Hand {
 			out.Key = handKey(f.Payload)
 		}

@@ -25,6 +25,7 @@ var visitorFrames = map[wire.Kind]func(*client, wire.Frame) error{
 	wire.Consent: ask((*client).consent),
 	wire.Grant:   ask((*client).grant),
 	wire.Acted:   ask((*client).acted),
+	wire.Faults:  ask((*client).faults),
 	wire.Tab:     ask((*client).tabChanged),
 	wire.Card:    ask((*client).card),
 }

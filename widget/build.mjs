@@ -41,9 +41,14 @@ async function smaller(file) {
 const hashed = { format: 'esm', entryNames: '[name]-[hash]' };
 const [capture] = await bundle('capture/index.ts', 'capture', hashed);
 const [guide] = await bundle('guide/index.ts', 'guide', hashed);
+const [faults] = await bundle('faults/index.ts', 'faults', hashed);
 const [chat] = await bundle('visitor/chat.ts', 'chat', {
   ...hashed,
-  define: { CAPTURE_MODULE: JSON.stringify(capture), GUIDE_MODULE: JSON.stringify(guide) },
+  define: {
+    CAPTURE_MODULE: JSON.stringify(capture),
+    GUIDE_MODULE: JSON.stringify(guide),
+    FAULTS_MODULE: JSON.stringify(faults),
+  },
 });
 const [loader] = await bundle('visitor/loader.ts', 'kohe', {
   format: 'iife',
@@ -55,7 +60,7 @@ const harness = [
   ...(await bundle('mirror/index.ts', 'mirror', { format: 'iife', globalName: 'kohe.mirror' })),
   ...(await bundle('visitor/shorten.ts', 'shorten', { format: 'iife', globalName: 'kohe.shorten' })),
 ];
-for (const file of [loader, chat, capture, guide, 'capture.js']) await smaller(file);
+for (const file of [loader, chat, capture, guide, faults, 'capture.js']) await smaller(file);
 
 writeFileSync(
   `${dist}/manifest.json`,
@@ -65,6 +70,7 @@ writeFileSync(
       chat,
       capture,
       guide,
+      faults,
       console: {
         script: consoleFiles.find((f) => f.endsWith('.js')),
         style: consoleFiles.find((f) => f.endsWith('.css')),
@@ -75,7 +81,7 @@ writeFileSync(
   )}\n`,
 );
 
-for (const file of [loader, chat, capture, guide, ...consoleFiles, ...harness]) {
+for (const file of [loader, chat, capture, guide, faults, ...consoleFiles, ...harness]) {
   const bytes = readFileSync(dist + file);
   console.log(
     `${file.padEnd(28)} ${String(bytes.length).padStart(8)} B ${String(gzipSync(bytes, { level: 9 }).length).padStart(8)} B gzip`,

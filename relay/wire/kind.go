@@ -52,6 +52,7 @@ const (
 	Ask      Kind = 0x37 // both: an agent asks the visitor for a level
 	Act      Kind = 0x38 // both: an agent does something on the visitor's page
 	Draw     Kind = 0x39 // both: a drawing on the visitor's page, or none any more
+	Faults   Kind = 0x3a // both: what went wrong on the visitor's page
 
 	// Page lane.
 	PageDiff Kind = 0x80 // both: session id, one page message (dom/FORMAT.md)
@@ -68,7 +69,7 @@ var kinds = map[Kind]string{
 	Typing: "typing", End: "end",
 	Open: "open", Consent: "consent", Tab: "tab", Mirror: "mirror", Button: "button", Card: "card", Grant: "grant", Acted: "acted",
 	State: "state", Desk: "desk", Offer: "offer", OfferEnd: "offer_end", Answer: "answer", Watch: "watch", Block: "block",
-	Ask: "ask", Act: "act", Draw: "draw",
+	Ask: "ask", Act: "act", Draw: "draw", Faults: "faults",
 	PageDiff: "page_diff", Pointer: "pointer", Hand: "hand",
 }
 

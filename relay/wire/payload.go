@@ -205,6 +205,19 @@ type (
 		By      string   `json:"by,omitempty"`     // the agent's alias
 		Colour  uint8    `json:"colour,omitempty"` // of the agent's hand
 	}
+	// FaultsPayload is what went wrong on the visitor's page, for those who watch
+	// it. It is kept nowhere.
+	FaultsPayload struct {
+		Session relay.ID `json:"session"`
+		Faults  []Fault  `json:"faults"` // at most MaxFaults
+	}
+	// Fault is an error of the page's scripts, or a request of its that failed.
+	Fault struct {
+		At     int64  `json:"at"`
+		Text   string `json:"text,omitempty"`   // the error's first line; "" where all is masked
+		URL    string `json:"url,omitempty"`    // of what, without its query
+		Status int    `json:"status,omitempty"` // of the answer, 400 or more; 0: none came, or it was no request
+	}
 	// TabPayload is the state of one tab of a visitor.
 	TabPayload struct {
 		URL     string `json:"url"`
@@ -283,6 +296,13 @@ type (
 		Site    string   `json:"site"`
 		On      bool     `json:"on"`
 	}
+)
+
+// Bounds of what is told of a page's faults.
+const (
+	MaxFaults    = 10  // in one frame
+	MaxFaultText = 200 // bytes
+	MaxFaultURL  = 300 // bytes
 )
 
 // MaxSum is how long the name of a field's value may be, in bytes.

@@ -48,6 +48,9 @@ export function feed(store: Store, edge: Edge): void {
   edge.on('Mirror', (note) => {
     store.mirrors.value = new Map(store.mirrors.value).set(note.session, note);
   });
+  edge.on('Faults', ({ session, faults }) => {
+    if (store.sessions.value.has(session)) store.faulty(session, faults);
+  });
   edge.on('Acted', (acted) => {
     if (acted.why) store.tell(reasons[acted.why] ?? 'tool.barred');
     store.acted(acted);

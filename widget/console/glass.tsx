@@ -21,7 +21,7 @@ const nudge = 8; // px that an arrow key moves the pointer; with Shift five time
 const clickWithin = 5; // px that a click may move
 
 interface GlassProps {
-  tool: Exclude<Tool, 'look'>;
+  tool: Exclude<Tool, 'look' | 'inspect'>;
   session: Session;
   mirror: Mirror;
   stay: Signal<boolean>;

@@ -5,8 +5,10 @@ import { useRef } from 'preact/hooks';
 import type { Session } from '../wire/payload.ts';
 import { type MirrorState, mirrorState } from './desk.ts';
 import type { Mirror, Viewport } from './edge.ts';
+import { Faults } from './faults.tsx';
 import { Glass } from './glass.tsx';
 import { Icon, type IconName } from './icons.tsx';
+import { Inspector } from './inspector.tsx';
 import { Minimap } from './minimap.tsx';
 import { Overlay } from './overlay.tsx';
 import { PageBar } from './page-bar.tsx';
@@ -91,7 +93,8 @@ export function PageView({ session }: { session: Session }) {
           onWheel={wheel}
         />
         {mirror.value && <Overlay session={session} mirror={mirror.value} moves={moves} />}
-        {page && tool !== 'look' && (
+        {page && tool === 'inspect' && <Inspector mirror={page} name={session.name} onWheel={wheel} />}
+        {page && tool !== 'look' && tool !== 'inspect' && (
           <Glass key={tool} tool={tool} session={session} mirror={page} stay={stay} onWheel={wheel} />
         )}
         {page && !store.follows.value && (
@@ -109,6 +112,7 @@ export function PageView({ session }: { session: Session }) {
         {page && <Minimap mirror={page} moves={moves} name={session.name} />}
         {(!watching || !drawn.value) && <NoPage state={state} name={session.name} />}
       </div>
+      {watching && <Faults session={session} />}
       {state === 'frozen' && (
         <p class="page-note">
           <Icon name="frozen" />

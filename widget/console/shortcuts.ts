@@ -46,6 +46,7 @@ const single: Record<string, Action> = {
 /** The keys of the tools on the visitor's page. */
 export const toolKeys: Record<Tool, string> = {
   look: 'l',
+  inspect: 'i',
   point: 'p',
   arrow: 'w',
   box: 'x',

@@ -10,6 +10,7 @@ import type {
   AgentState,
   AgentView,
   Draw,
+  Fault,
   Hello,
   Level,
   Payloads,
@@ -64,6 +65,7 @@ const typingEvery = 3000; // ms between two typing notes
 const comeBackAfter = 2000; // ms
 const toastFor = 8000; // ms
 const cardsCounted = 100; // the newest, so that more than 99 open ones show as such
+const keptFaults = 50; // of one session's pages, the newest
 const maxAsked = 64; // requests that wait for OK or Error
 
 export class Store {
@@ -80,6 +82,7 @@ export class Store {
   readonly offers: Signal<readonly Offer[]> = signal([]);
   readonly answering: Signal<ReadonlyMap<string, number>> = signal(new Map()); // sessions whose offer was answered, and when
   readonly mirrors: Signal<ReadonlyMap<string, MirrorNote>> = signal(new Map());
+  readonly faults: Signal<ReadonlyMap<string, readonly Fault[]>> = signal(new Map()); // of a session's page
   readonly route: Signal<Route> = signal(parseRoute(location.hash));
   readonly pane: Signal<PhonePane> = signal(parseRoute(location.hash).session ? 'chat' : 'list');
   readonly toasts: Signal<readonly Toast[]> = signal([]);
@@ -234,7 +237,16 @@ export class Store {
     return talk;
   }
 
+  /** Something went wrong on a visitor's page. What is told again is kept once. */
+  faulty(session: string, faults: readonly Fault[]): void {
+    const same = (a: Fault, b: Fault) => a.url === b.url && a.text === b.text && a.status === b.status;
+    const older = (this.faults.value.get(session) ?? []).filter((one) => !faults.some((other) => same(one, other)));
+    this.faults.value = new Map(this.faults.value).set(session, [...older, ...faults].slice(-keptFaults));
+  }
+
   dropTalk(session: string): void {
+    const faults = new Map(this.faults.value);
+    if (faults.delete(session)) this.faults.value = faults;
     this.talks.get(session)?.close();
     this.talks.delete(session);
   }

@@ -8,11 +8,12 @@ import { toolKeys } from './shortcuts.ts';
 import type { Store } from './store.ts';
 import { useStore } from './ui.tsx';
 
-export type Tool = 'look' | 'point' | 'arrow' | 'box' | 'pen' | 'scroll' | 'fill' | 'click';
+export type Tool = 'look' | 'inspect' | 'point' | 'arrow' | 'box' | 'pen' | 'scroll' | 'fill' | 'click';
 
 /** In the order in which they stand there: what each needs of the visitor, and its icon. */
 const tools: Record<Tool, { level: Level | null; icon: IconName }> = {
   look: { level: null, icon: 'eye' },
+  inspect: { level: null, icon: 'inspect' },
   point: { level: 'point', icon: 'hand' },
   arrow: { level: 'draw', icon: 'arrow' },
   box: { level: 'draw', icon: 'box' },

@@ -5,7 +5,7 @@ import type { Guide } from '../guide/guide.ts';
 import { translator } from '../i18n/index.ts';
 import { newId } from '../wire/frame.ts';
 import { Link } from '../wire/link.ts';
-import { type Level, type Payloads, spoken, type Welcome } from '../wire/payload.ts';
+import { type Fault, type Level, type Payloads, spoken, type Welcome } from '../wire/payload.ts';
 import { Chime, TitleNews } from './attention.ts';
 import { h, say } from './dom.ts';
 import { Levels } from './levels.ts';
@@ -21,6 +21,7 @@ import { facts, known, note } from './trail.ts';
 
 declare const CAPTURE_MODULE: string; // file names, by build.mjs
 declare const GUIDE_MODULE: string;
+declare const FAULTS_MODULE: string;
 
 class Visitor implements ChatHandle {
   private readonly tab = newId(); // this page load's: a duplicated tab is another one
@@ -32,6 +33,7 @@ class Visitor implements ChatHandle {
   private readonly levels: Levels;
   private readonly permit: Permit;
   private guide: Promise<Guide> | null = null;
+  private faults: Promise<() => void> | null = null; // ends telling of them
   private readonly tabs: TabWatch;
   private readonly titleNews: TitleNews;
   private readonly chime = new Chime();
@@ -124,7 +126,10 @@ class Visitor implements ChatHandle {
   private listen(): void {
     const { store, root } = this.shell;
     this.chat.subscribe(() => this.changed());
-    this.link.on('Mirror', (mirror) => this.share.named(mirror));
+    this.link.on('Mirror', (mirror) => {
+      this.share.named(mirror);
+      this.changed();
+    });
     this.link.on('Act', (act) => void this.act(act));
     this.link.on('Draw', (draw) => this.shows(draw.session, 'draw', (guide) => guide.draw(draw)));
     this.link.onHand((session, record) => {
@@ -141,7 +146,10 @@ class Visitor implements ChatHandle {
       if (maskAll === undefined) this.sendTab(); // the hello said less
     });
     this.link.onState((link) => {
-      if (link.state !== 'open') this.share.lost();
+      if (link.state !== 'open') {
+        this.share.lost();
+        this.changed();
+      }
       this.panel.linkChanged();
     });
     store.watch((name) => {
@@ -185,6 +193,24 @@ class Visitor implements ChatHandle {
     if (session === this.chat.session?.id && this.levels.has(level)) void this.guided().then(show);
   }
 
+  /** What goes wrong on this page is told while it is shown. */
+  private tellFaults(on: boolean): void {
+    if (on === (this.faults !== null)) return;
+    void this.faults?.then((end) => end());
+    const { store, settings } = this.shell;
+    this.faults = on
+      ? import(`${settings.node}/kohe/a/${FAULTS_MODULE}`).then(
+          ({ watchFaults }: typeof import('../faults/index.ts')) =>
+            watchFaults((faults) => this.sendFaults(faults), store.memory.maskAll !== false),
+        )
+      : null;
+  }
+
+  private sendFaults(faults: Fault[]): void {
+    const { session } = this.chat;
+    if (session) this.link.send('Faults', { session: session.id, faults });
+  }
+
   private async act(act: Payloads['Act']): Promise<void> {
     if (act.session !== this.chat.session?.id) return;
     const outcome = this.levels.on.length ? await (await this.guided()).act(act) : { why: 'refused' };
@@ -224,6 +250,7 @@ class Visitor implements ChatHandle {
     panel.may(this.levels.on);
     void this.guide?.then((guide) => guide.settle());
     this.share.allow(chat.shared);
+    this.tellFaults(this.share.on);
     this.drawLauncher(this.news());
     if (!panel.open) this.restIfOver();
     if (panel.open) shell.launcher.hide();

@@ -70,6 +70,11 @@ export class Share {
     return this.running ? (this.capture?.find(id) ?? null) : null;
   }
 
+  /** Whether this page is shown now. */
+  get on(): boolean {
+    return this.wanted !== null;
+  }
+
   /** The visitor allows it, or no longer does. */
   allow(on: boolean): void {
     if (on === this.allowed) return;

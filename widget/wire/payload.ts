@@ -36,6 +36,7 @@ export const Kind = {
   Ask: 0x37,
   Act: 0x38,
   Draw: 0x39,
+  Faults: 0x3a,
   PageDiff: 0x80,
   Pointer: 0x90,
   Hand: 0x91,
@@ -268,6 +269,14 @@ export interface Acted {
   now?: string; // fill: names the value that the field has now
 }
 
+/** An error of the page's scripts, or a request of its that failed. */
+export interface Fault {
+  at: number;
+  text?: string; // the error's first line
+  url?: string; // of what, without its query
+  status?: number; // of the answer; none came, or it was no request
+}
+
 /** The payload of each control kind, by its name in Kind. */
 export interface Payloads {
   Hello: Hello;
@@ -304,5 +313,6 @@ export interface Payloads {
   Act: Act;
   Draw: Draw;
   Acted: Acted;
+  Faults: { session: string; faults: Fault[] };
 }
 export type ControlKind = keyof Payloads;

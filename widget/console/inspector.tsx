@@ -1,0 +1,129 @@
+// Looking at the page's elements one by one: what this button says, whether it
+// can be pressed, what is wrong with this field. By pointer, or by the arrow keys
+// from one control to the next. The visitor notices nothing of it.
+
+import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { screenBox } from '../mirror/box.ts';
+import { type Description, describe, pressable } from './describe.ts';
+import type { Mirror } from './edge.ts';
+import { useStore } from './ui.tsx';
+
+const gap = 8; // px between an element and what is said of it
+const mostControls = 2_000; // that the arrow keys go through
+
+interface Props {
+  mirror: Mirror;
+  name: string; // the visitor's
+  onWheel: (event: WheelEvent) => void;
+}
+
+export function Inspector({ mirror, name, onWheel }: Props) {
+  const { t } = useStore();
+  const seen = useSignal<Description | null>(null);
+  const pinned = useSignal(false);
+  const sheet = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    mirror.reach(true);
+    return () => mirror.reach(false);
+  }, [mirror]);
+  const look = (event: MouseEvent) => {
+    const spot = mirror.at(event.clientX, event.clientY);
+    seen.value = spot && describe(spot.element);
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
+    if (event.key === 'Escape') seen.value = null;
+    if (!step) return;
+    event.preventDefault();
+    const next = neighbour(mirror, seen.value?.element ?? null, step);
+    next?.scrollIntoView({ block: 'nearest' });
+    seen.value = next && describe(next);
+    pinned.value = true;
+  };
+  return (
+    <>
+      {/* biome-ignore lint/a11y/useSemanticElements: the page below is what is looked at */}
+      <div
+        class="glass glass-inspect"
+        ref={sheet}
+        role="application"
+        aria-label={t.value('inspect.label', { name })}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys go from control to control
+        tabIndex={0}
+        onPointerMove={(event) => !pinned.value && look(event)}
+        onPointerLeave={() => {
+          if (!pinned.value) seen.value = null;
+        }}
+        onClick={(event) => {
+          look(event);
+          pinned.value = seen.value !== null;
+        }}
+        onKeyDown={onKeyDown}
+        onWheel={onWheel}
+      />
+      {seen.value ? <Said seen={seen.value} /> : <p class="inspect-hint">{t.value('inspect.hint')}</p>}
+    </>
+  );
+}
+
+/** The control before or after one, in the page's order; the first or last one if there is none. */
+function neighbour(mirror: Mirror, from: Element | null, step: number): HTMLElement | null {
+  const doc = (mirror.view() as HTMLIFrameElement).contentDocument;
+  const all = [...(doc?.querySelectorAll<HTMLElement>(pressable) ?? [])].slice(0, mostControls);
+  const shown = all.filter((el) => el.checkVisibility());
+  const at = shown.indexOf(from as HTMLElement);
+  return shown[at < 0 ? (step > 0 ? 0 : shown.length - 1) : (at + step + shown.length) % shown.length] ?? null;
+}
+
+function Said({ seen }: { seen: Description }) {
+  const { t } = useStore();
+  const frame = useRef<HTMLDivElement>(null);
+  const card = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    let step = 0;
+    const follow = () => {
+      place(frame.current, card.current, seen.element);
+      step = requestAnimationFrame(follow);
+    };
+    follow();
+    return () => cancelAnimationFrame(step);
+  }, [seen]);
+  const { role, name, text, traits, problem, leads } = seen;
+  return (
+    <>
+      <div class="inspect-frame" ref={frame} aria-hidden="true" />
+      <div class="inspect-card" ref={card} role="status">
+        <p class="inspect-role">
+          {role}
+          {traits.map((trait) => (
+            <span key={trait} class={`inspect-trait inspect-${trait}`}>
+              {t.value(`inspect.${trait}`)}
+            </span>
+          ))}
+        </p>
+        {name && <p class="inspect-name">{name}</p>}
+        {text && text !== name && <p>{text}</p>}
+        {problem && <p class="inspect-problem">{problem}</p>}
+        {leads && (
+          <p class="inspect-leads">
+            {t.value('inspect.leads')} <bdi>{leads}</bdi>
+          </p>
+        )}
+      </div>
+    </>
+  );
+}
+
+/** The frame around the element, what is said of it below, or above where there is no room. */
+function place(frame: HTMLElement | null, card: HTMLElement | null, element: Element): void {
+  if (!frame || !card) return;
+  const box = screenBox(element);
+  frame.hidden = !element.isConnected;
+  frame.style.cssText = `left:${box.left}px;top:${box.top}px;width:${box.width}px;height:${box.height}px`;
+  const { offsetWidth, offsetHeight } = card;
+  const left = Math.max(gap, Math.min(box.left, innerWidth - offsetWidth - gap));
+  const under = box.bottom + gap;
+  const top = under + offsetHeight < innerHeight ? under : Math.max(gap, box.top - offsetHeight - gap);
+  card.style.cssText = `left:${left}px;top:${top}px`;
+}
