@@ -1,14 +1,13 @@
 // A field over one of the visitor's in the mirror: what is typed into it goes
 // into theirs as it is typed, and what they type appears in it.
 
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { contentOf, type FieldKind, kindOf } from '../guide/fields.ts';
 import { difference, moved } from '../guide/splice.ts';
 import { screenBox } from '../mirror/box.ts';
 import { idOf } from '../mirror/nodes.ts';
 import type { Session } from '../wire/payload.ts';
 import { Coauthor } from './coauthor.ts';
-import type { Spot } from './edge.ts';
 import type { Store } from './store.ts';
 import { useStore } from './ui.tsx';
 
@@ -35,9 +34,9 @@ export interface Editing {
 }
 
 /** A press on the page with the tool that fills in: a box is ticked at once, another field is opened. */
-export function press(store: Store, session: Session, spot: Spot): Editing | null {
-  const label = spot.element.closest('label')?.control ?? null;
-  const element = spot.element.closest('input, textarea, select, [contenteditable]') ?? label;
+export function press(store: Store, session: Session, at: Element): Editing | null {
+  const label = at.closest('label')?.control ?? null;
+  const element = at.closest('input, textarea, select, [contenteditable]') ?? label;
   const node = idOf(element);
   const kind = element && kindOf(element);
   if (!element || !node || !kind) return null;
@@ -55,7 +54,7 @@ export function Editor({ editing, session, onDone }: { editing: Editing; session
   const field = useRef<Field>(null);
   const { element, kind } = editing;
   const typed = useCoauthor(store, session.id, editing, field, onDone);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const { activeElement } = document;
     field.current?.focus();
     return () => (activeElement as HTMLElement | null)?.focus({ preventScroll: true });

@@ -85,7 +85,7 @@ export function Glass({ tool, session, mirror, stay, onWheel }: GlassProps) {
     const spot = mirror.at(x, y);
     if (!spot || !store.isMine(session) || !allowed(store, session, level)) return;
     const { node } = spot;
-    if (tool === 'fill') editing.value = pressField(store, session, spot);
+    if (tool === 'fill') editing.value = pressField(store, session, spot.element);
     else if (!draws(tool)) store.act({ session: session.id, node, do: tool });
   };
   const onKeyDown = (event: KeyboardEvent): void => {

@@ -1,12 +1,19 @@
 // Looking at the page's elements one by one: what this button says, whether it
 // can be pressed, what is wrong with this field. By pointer, or by the arrow keys
-// from one control to the next. The visitor notices nothing of it.
+// from one control to the next. The visitor notices nothing of it, until Enter
+// fills in or clicks what is looked at: who has no pointer has that way.
 
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import { kindOf } from '../guide/fields.ts';
 import { screenBox } from '../mirror/box.ts';
+import { idOf } from '../mirror/nodes.ts';
+import type { Session } from '../wire/payload.ts';
 import { type Description, describe, pressable } from './describe.ts';
 import type { Mirror } from './edge.ts';
+import { type Editing, Editor, press } from './editor.tsx';
+import type { Store } from './store.ts';
+import { allowed } from './tools.tsx';
 import { useStore } from './ui.tsx';
 
 const gap = 8; // px between an element and what is said of it
@@ -14,12 +21,14 @@ const mostControls = 2_000; // that the arrow keys go through
 
 interface Props {
   mirror: Mirror;
-  name: string; // the visitor's
+  session: Session;
   onWheel: (event: WheelEvent) => void;
 }
 
-export function Inspector({ mirror, name, onWheel }: Props) {
-  const { t } = useStore();
+export function Inspector({ mirror, session, onWheel }: Props) {
+  const store = useStore();
+  const { t } = store;
+  const editing = useSignal<Editing | null>(null);
   const seen = useSignal<Description | null>(null);
   const pinned = useSignal(false);
   const sheet = useRef<HTMLDivElement>(null);
@@ -34,6 +43,10 @@ export function Inspector({ mirror, name, onWheel }: Props) {
   const onKeyDown = (event: KeyboardEvent) => {
     const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
     if (event.key === 'Escape') seen.value = null;
+    if (event.key === 'Enter' && seen.value) {
+      event.preventDefault();
+      editing.value = act(store, session, seen.value.element);
+    }
     if (!step) return;
     event.preventDefault();
     const next = neighbour(mirror, seen.value?.element ?? null, step);
@@ -43,12 +56,11 @@ export function Inspector({ mirror, name, onWheel }: Props) {
   };
   return (
     <>
-      {/* biome-ignore lint/a11y/useSemanticElements: the page below is what is looked at */}
       <div
         class="glass glass-inspect"
         ref={sheet}
         role="application"
-        aria-label={t.value('inspect.label', { name })}
+        aria-label={t.value('inspect.label', { name: session.name })}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys go from control to control
         tabIndex={0}
         onPointerMove={(event) => !pinned.value && look(event)}
@@ -62,9 +74,19 @@ export function Inspector({ mirror, name, onWheel }: Props) {
         onKeyDown={onKeyDown}
         onWheel={onWheel}
       />
+      {editing.value && <Editor editing={editing.value} session={session} onDone={() => (editing.value = null)} />}
       {seen.value ? <Said seen={seen.value} /> : <p class="inspect-hint">{t.value('inspect.hint')}</p>}
     </>
   );
+}
+
+/** Fills in a field, or clicks what is none; asks the visitor first, if they have not been asked. */
+function act(store: Store, session: Session, element: Element): Editing | null {
+  const field = kindOf(element) !== null;
+  if (!allowed(store, session, field ? 'fill' : 'click')) return null;
+  if (field) return press(store, session, element);
+  store.act({ session: session.id, node: idOf(element), do: 'click' });
+  return null;
 }
 
 /** The control before or after one, in the page's order; the first or last one if there is none. */

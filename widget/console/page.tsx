@@ -93,7 +93,7 @@ export function PageView({ session }: { session: Session }) {
           onWheel={wheel}
         />
         {mirror.value && <Overlay session={session} mirror={mirror.value} moves={moves} />}
-        {page && tool === 'inspect' && <Inspector mirror={page} name={session.name} onWheel={wheel} />}
+        {page && tool === 'inspect' && <Inspector mirror={page} session={session} onWheel={wheel} />}
         {page && tool !== 'look' && tool !== 'inspect' && (
           <Glass key={tool} tool={tool} session={session} mirror={page} stay={stay} onWheel={wheel} />
         )}

@@ -73,7 +73,7 @@ describe('what support sees', { timeout: 120_000 }, () => {
     await clean('an inspected element');
   });
 
-  test('the arrow keys go from control to control', async () => {
+  test('the arrow keys go from control to control, and Enter fills in', async () => {
     await agent.page.getByRole('application', { name: 'Elements of the page of Liis' }).focus();
     await agent.page.keyboard.press('Escape');
     await card(agent).waitFor({ state: 'detached' });
@@ -84,6 +84,28 @@ describe('what support sees', { timeout: 120_000 }, () => {
       'another one',
       () => card(agent).textContent(),
       (text) => !/Skip to content/.test(text),
+    );
+    const name = visitor.page.getByLabel('Full name', { exact: true });
+    for (let i = 0; i < 40 && !/Full name/.test(await card(agent).textContent()); i++)
+      await agent.page.keyboard.press('ArrowDown');
+    await agent.page.keyboard.press('Enter');
+    await visitor.page.getByRole('alertdialog').getByRole('button', { name: 'Allow' }).click();
+    await visitor.page.locator('.pill').getByText('May fill in').waitFor();
+    await agent.page.keyboard.press('Enter');
+    await guide.editor.waitFor();
+    await agent.page.keyboard.type('Liis', { delay: 30 });
+    await until(
+      'the visitor’s field',
+      () => name.inputValue(),
+      (text) => text === 'Liis',
+    );
+    await agent.page.keyboard.press('Escape');
+    await guide.editor.waitFor({ state: 'detached' });
+    await agent.page.keyboard.press('ArrowDown'); // the focus came back
+    await until(
+      'the next control',
+      () => card(agent).textContent(),
+      (text) => !/Full name/.test(text),
     );
     await guide.tool('Look');
     await card(agent).waitFor({ state: 'detached' });

@@ -260,7 +260,8 @@ export const de: Texts = {
   'tool.outside': 'Das führt aus der Website hinaus. Schicken Sie stattdessen einen Link.',
   'tool.inspect': 'Prüfen',
   'inspect.label': 'Elemente der Seite von {name}',
-  'inspect.hint': 'Zeigen Sie auf etwas, oder gehen Sie mit den Pfeiltasten von Feld zu Feld',
+  'inspect.hint':
+    'Zeigen Sie auf etwas, oder gehen Sie mit den Pfeiltasten von Feld zu Feld; Enter füllt aus oder klickt',
   'inspect.disabled': 'gesperrt',
   'inspect.readonly': 'nur lesbar',
   'inspect.required': 'Pflicht',

@@ -255,7 +255,8 @@ export const en = {
   'tool.outside': 'That leads out of the site. Send the visitor a link instead.',
   'tool.inspect': 'Inspect',
   'inspect.label': 'Elements of the page of {name}',
-  'inspect.hint': 'Point at something, or go from control to control with the arrow keys',
+  'inspect.hint':
+    'Point at something, or go from control to control with the arrow keys; Enter fills it in or clicks it',
   'inspect.disabled': 'disabled',
   'inspect.readonly': 'read only',
   'inspect.required': 'required',

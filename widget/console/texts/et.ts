@@ -256,7 +256,7 @@ export const et: Texts = {
   'tool.outside': 'See viib saidilt välja. Saatke külastajale hoopis link.',
   'tool.inspect': 'Uuri',
   'inspect.label': 'Külastaja {name} lehe osad',
-  'inspect.hint': 'Osutage millelegi või liikuge nooleklahvidega väljalt väljale',
+  'inspect.hint': 'Osutage millelegi või liikuge nooleklahvidega väljalt väljale; Enter täidab või klõpsab',
   'inspect.disabled': 'keelatud',
   'inspect.readonly': 'ainult lugemiseks',
   'inspect.required': 'kohustuslik',

@@ -255,7 +255,7 @@ export const fi: Texts = {
   'tool.outside': 'Se johtaa pois sivustolta. Lähetä vierailijalle linkki.',
   'tool.inspect': 'Tutki',
   'inspect.label': 'Sivun osat: {name}',
-  'inspect.hint': 'Osoita jotakin tai siirry nuolinäppäimillä kentästä toiseen',
+  'inspect.hint': 'Osoita jotakin tai siirry nuolinäppäimillä kentästä toiseen; Enter täyttää tai napsauttaa',
   'inspect.disabled': 'ei käytössä',
   'inspect.readonly': 'vain luku',
   'inspect.required': 'pakollinen',

@@ -292,7 +292,7 @@ export const lt: Texts = {
   'tool.outside': 'Tai veda iš svetainės. Verčiau nusiųskite lankytojui nuorodą.',
   'tool.inspect': 'Tirti',
   'inspect.label': 'Puslapio dalys: {name}',
-  'inspect.hint': 'Parodykite į ką nors arba rodyklėmis eikite nuo lauko prie lauko',
+  'inspect.hint': 'Parodykite į ką nors arba rodyklėmis eikite nuo lauko prie lauko; „Enter“ pildo arba spusteli',
   'inspect.disabled': 'išjungta',
   'inspect.readonly': 'tik skaityti',
   'inspect.required': 'privaloma',

@@ -260,7 +260,7 @@ export const lv: Texts = {
   'tool.outside': 'Tas ved prom no vietnes. Labāk nosūtiet apmeklētājam saiti.',
   'tool.inspect': 'Izpētīt',
   'inspect.label': 'Lapas daļas: {name}',
-  'inspect.hint': 'Norādiet uz kaut ko vai ar bultiņām ejiet no lauka uz lauku',
+  'inspect.hint': 'Norādiet uz kaut ko vai ar bultiņām ejiet no lauka uz lauku; Enter aizpilda vai klikšķina',
   'inspect.disabled': 'atspējots',
   'inspect.readonly': 'tikai lasāms',
   'inspect.required': 'obligāts',
