@@ -1,14 +1,12 @@
 // What support sees of a visitor's page: what its elements say, and what goes
 // wrong on it.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { clean } from './lib/axe.mjs';
 import { launchChromium } from './lib/browsers.mjs';
 import { guiding } from './lib/guiding.mjs';
 import { startNode } from './lib/node.mjs';
 import { openAgent, openVisitor, until } from './lib/people.mjs';
-
-const axe = readFileSync(new URL('../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
 
 describe('what support sees', { timeout: 120_000 }, () => {
   let browser, node, agent, visitor, guide;
@@ -30,23 +28,6 @@ describe('what support sees', { timeout: 120_000 }, () => {
     await browser?.close();
     await node?.stop();
   });
-
-  async function clean(where) {
-    for (const colorScheme of ['light', 'dark']) {
-      await agent.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-      await agent.page.waitForTimeout(300); // colours that fade are judged at their end
-      await agent.page.evaluate(axe);
-      const { violations } = await agent.page.evaluate(() =>
-        globalThis.axe.run({ exclude: ['.kohe-cursor'] }, { iframes: false }),
-      );
-      assert.deepEqual(
-        violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target)}`),
-        [],
-        where,
-      );
-    }
-    await agent.page.emulateMedia({ colorScheme: 'light' });
-  }
 
   const card = (who) => who.page.locator('.inspect-card');
 
@@ -70,7 +51,7 @@ describe('what support sees', { timeout: 120_000 }, () => {
     await card(agent)
       .getByText(/Leads to .*booking\.html/)
       .waitFor();
-    await clean('an inspected element');
+    await clean('an inspected element', agent.page);
   });
 
   test('the arrow keys go from control to control, and Enter fills in', async () => {
@@ -141,6 +122,6 @@ describe('what support sees', { timeout: 120_000 }, () => {
       assert.ok(said.includes(want), `${want}: ${said}`);
     assert.doesNotMatch(said, /39912310007|liis@|4111|second line/);
     assert.doesNotMatch(visitor.bytes(), /4111 2222/);
-    await clean('the list of errors');
+    await clean('the list of errors', agent.page);
   });
 });

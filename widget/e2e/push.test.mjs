@@ -1,6 +1,7 @@
 // An agent sends the visitor to pages: from the site's list, and by address.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { clean } from './lib/axe.mjs';
 import { launchChromium } from './lib/browsers.mjs';
 import { startNode } from './lib/node.mjs';
 import { openAgent, openVisitor, until } from './lib/people.mjs';
@@ -33,6 +34,7 @@ describe('sending pages', { timeout: 120_000 }, () => {
     await agent.page.keyboard.press('Enter');
     await search().waitFor();
     assert.equal(await agent.page.getByRole('option').count(), 5);
+    await clean('the list of pages', agent.page);
     await agent.page.keyboard.type('pay');
     await until(
       'the list',
@@ -41,6 +43,8 @@ describe('sending pages', { timeout: 120_000 }, () => {
     );
     await agent.page.keyboard.press('Enter');
     await card('Pay monthly').waitFor();
+    await clean('the card, at the visitor’s', visitor.page);
+    await clean('the card, at the agent’s', agent.page);
     assert.match(await visitor.page.getByRole('log').locator('.card').textContent(), /Pay monthly\s*127\.0\.0\.1/);
     assert.equal(
       await agent.page.getByRole('button', { name: 'Send a page' }).evaluate((el) => el === document.activeElement),

@@ -1,6 +1,7 @@
 // A visitor and an agent in one form, and in one field of it at once.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { clean } from './lib/axe.mjs';
 import { launchChromium } from './lib/browsers.mjs';
 import { guiding } from './lib/guiding.mjs';
 import { startNode } from './lib/node.mjs';
@@ -117,6 +118,11 @@ describe('filling in together', { timeout: 180_000 }, () => {
     );
     const tag = visitor.page.locator('.filled-by');
     await tag.getByText('Mari').waitFor();
+    await clean('a field with a name at it', visitor.page);
+    await clean('a field that is filled in', agent.page);
+    await guide.editor.press('End');
+    await guide.editor.press('Backspace'); // the name has gone by now
+    await guide.editor.press('e');
     await email.focus();
     await email.press('End');
     await email.pressSequentially('.ee');
@@ -175,6 +181,63 @@ describe('filling in together', { timeout: 180_000 }, () => {
       () => visitor.page.locator('#l-months-out').textContent(),
       (text) => text === '36',
     );
+    await agent.page.keyboard.press('Escape');
+  });
+
+  test('fields of every kind', async () => {
+    await visitor.context.grantPermissions(['local-network-access']); // see lib/frameworks.mjs
+    await visitor.context.route('**/shop/kinds', (route) =>
+      route.fulfill({
+        contentType: 'text/html; charset=utf-8',
+        body: `<!doctype html><html lang="en"><title>Kinds</title><style>label,input,select,div{display:block;margin:6px}</style>
+          <script async src="${node.base}/kohe.js" data-site="demo"></script><h1>Kinds</h1>
+          <label>Time<input type="time"></label><label>Month<input type="month"></label>
+          <label>Moment<input type="datetime-local"></label><label>Colour<input type="color"></label>
+          <label>Number<input type="number" max="50"></label><label>Short<input maxlength="5"></label>
+          <label>Area<textarea></textarea></label>
+          <select multiple size="3" aria-label="Several"><option value="a">A</option><option value="b">B</option><option disabled value="c">C</option></select>
+          <div contenteditable role="textbox" aria-label="Rich" style="min-height:40px;width:300px"><b>Bold</b> and plain</div></html>`,
+      }),
+    );
+    await visitor.at('kinds');
+    await visitor.page.getByRole('button', { name: 'Minimise' }).click();
+    await agent.mirror().getByRole('heading', { name: 'Kinds' }).waitFor({ state: 'attached' });
+    await guide.mirrored('Rich').waitFor({ state: 'attached' });
+    for (const [label, text] of [
+      ['Time', '12:30'],
+      ['Month', '2027-06'],
+      ['Moment', '2027-06-01T12:30'],
+      ['Colour', '#336699'],
+      ['Number', '42'],
+      ['Short', 'Liis'],
+      ['Area', 'one\ntwo'],
+    ]) {
+      await open(label);
+      await guide.editor.fill(text);
+      await until(
+        label,
+        () => guide.value(label),
+        (value) => value === text,
+      );
+      await agent.page.keyboard.press('Escape');
+      await guide.editor.waitFor({ state: 'detached' });
+    }
+    await open('Several');
+    await guide.editor.selectOption(['a', 'b']);
+    const several = () =>
+      visitor.page.getByLabel('Several').evaluate((el) => [...el.selectedOptions].map((o) => o.value).join());
+    await until('the options', several, (chosen) => chosen === 'a,b');
+    await agent.page.keyboard.press('Escape');
+    const rich = visitor.page.getByRole('textbox', { name: 'Rich' });
+    await open('Rich');
+    await guide.editor.press('End');
+    await guide.editor.pressSequentially(' text', { delay: 30 });
+    await until(
+      'the text',
+      () => rich.textContent(),
+      (text) => text === 'Bold and plain text',
+    );
+    assert.equal(await rich.locator('b').textContent(), 'Bold', 'what is formatted stays so');
     await agent.page.keyboard.press('Escape');
   });
 });
