@@ -1,7 +1,7 @@
 // A field over one of the visitor's in the mirror: what is typed into it goes
 // into theirs as it is typed, and what they type appears in it.
 
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { contentOf, type FieldKind, kindOf } from '../guide/fields.ts';
 import { difference, moved } from '../guide/splice.ts';
 import { screenBox } from '../mirror/box.ts';
@@ -107,7 +107,8 @@ function useCoauthor(
 ): () => void {
   const draft = useRef<Coauthor>(null);
   const sentAt = useRef(0);
-  useEffect(() => {
+  useLayoutEffect(() => {
+    // Before the first key.
     const coauthor = new Coauthor(contentOf(element, kind), kind !== 'text' && kind !== 'rich');
     draft.current = coauthor;
     const fill = { session, node, do: 'fill' } as const;
