@@ -41,7 +41,7 @@ func koheScreens(ctx context.Context, b *browser, p *Process, site string) (*scr
 	if err != nil {
 		return nil, err
 	}
-	if err := staffOne(ctx, p, e.agent, site); err != nil {
+	if err := staffOne(ctx, p, e.agent, api.LocalSite{Origins: []string{site}}); err != nil {
 		return nil, err
 	}
 	first := e.ask
@@ -58,8 +58,8 @@ func koheScreens(ctx context.Context, b *browser, p *Process, site string) (*scr
 
 // staffOne makes the site and an agent, who signs in to the console and goes
 // into service.
-func staffOne(ctx context.Context, p *Process, agent *browser, origin string) error {
-	site := api.LocalSite{ID: benchSite, Origins: []string{origin}, Departments: []string{"help"}, CoBrowse: true}
+func staffOne(ctx context.Context, p *Process, agent *browser, site api.LocalSite) error {
+	site.ID, site.Departments, site.CoBrowse = benchSite, []string{"help"}, true
 	if err := p.call(ctx, http.MethodPost, "/sites", site, &site); err != nil {
 		return err
 	}

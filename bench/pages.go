@@ -192,6 +192,7 @@ func (w *pageWriter) dashboard() {
 
 func (w *pageWriter) note() {
 	w.number("light")
+	w.put(4, `<p class="section"><label>Note <input id="note" name="note"></label></p>`)
 	w.article()
 	w.end()
 }

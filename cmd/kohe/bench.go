@@ -17,7 +17,7 @@ import (
 
 func benchCommand() *cobra.Command {
 	c := &cobra.Command{Use: "bench", Short: "Measure this build on this machine"}
-	c.AddCommand(benchChat(), benchDOM(), benchSnapshot(), benchPage(), benchFailover(), benchRaft(), baselineCommand())
+	c.AddCommand(benchChat(), benchDOM(), benchSnapshot(), benchPage(), benchGuide(), benchFailover(), benchRaft(), baselineCommand())
 	return c
 }
 
@@ -117,6 +117,24 @@ func benchPage() *cobra.Command {
 	jsonFlag(c, &file)
 	c.Flags().StringVar(&s.Record, "rrweb-record", s.Record, "rrweb's recorder")
 	c.Flags().StringVar(&s.Replay, "rrweb-replay", s.Replay, "rrweb's player")
+	return c
+}
+
+func benchGuide() *cobra.Command {
+	var file string
+	s := bench.DefaultGuide
+	c := &cobra.Command{
+		Use: "guide", Short: "How soon a visitor sees what an agent does, and what a recording costs, in Chromium (at most 60 s)", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			report := bench.NewReport("guide", version)
+			s.Progress = cmd.ErrOrStderr()
+			if err := s.Run(cmd.Context(), report); err != nil {
+				return err
+			}
+			return finish(cmd, report, file)
+		},
+	}
+	jsonFlag(c, &file)
 	return c
 }
 

@@ -14,7 +14,10 @@ import (
 	"strings"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"kohe/edge/auth"
+	"kohe/edge/record"
 	"kohe/raft/state"
 	"kohe/relay"
 	"kohe/relay/wire"
@@ -70,6 +73,7 @@ type Config struct {
 type API struct {
 	Config
 	mux       *http.ServeMux
+	indexes   *lru.Cache[relay.ID, record.Index]
 	byAddress *auth.Limiter
 	byName    *auth.Limiter
 	sameSite  *http.CrossOriginProtection
@@ -80,8 +84,13 @@ func New(c Config) *API {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	indexes, err := lru.New[relay.ID, record.Index](keptIndexes)
+	if err != nil {
+		panic(err) // only for a size below 1
+	}
 	a := &API{
-		Config: c, mux: http.NewServeMux(), sameSite: http.NewCrossOriginProtection(),
+		indexes: indexes,
+		Config:  c, mux: http.NewServeMux(), sameSite: http.NewCrossOriginProtection(),
 		byAddress: auth.NewLimiter(3*time.Second, 20), // an office behind one address signs in at nine
 		byName:    auth.NewLimiter(10*time.Second, 5),
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"net/http"
+	"slices"
 
 	"kohe/edge/record"
 	"kohe/raft/blob"
@@ -22,14 +23,19 @@ type Recordings interface {
 // octets is an answer that is not JSON.
 type octets []byte
 
-// segmentView is a piece of a recording: what can be read for itself, and when
+// SegmentView is a piece of a recording: what can be read for itself, and when
 // something happened.
-type segmentView struct {
+type SegmentView struct {
 	ID relay.ID `json:"id"`
 	record.Index
 }
 
-// recording answers where in the recording of a session what time is.
+// RecordingView says where in the recording of a session what time is.
+type RecordingView struct {
+	Segments []SegmentView `json:"segments"`
+	Missing  int           `json:"missing,omitempty"` // segments that no node can give now
+}
+
 func (a *API) recording(r *http.Request, agent state.Agent) (any, error) {
 	s, err := a.visible(r, agent)
 	if err != nil {
@@ -39,40 +45,44 @@ func (a *API) recording(r *http.Request, agent state.Agent) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer := struct {
-		Segments []segmentView `json:"segments"`
-		Missing  int           `json:"missing,omitempty"` // segments that no node can give now
-	}{Segments: []segmentView{}}
+	view := RecordingView{Segments: []SegmentView{}}
 	for _, segment := range segments {
-		b, err := a.whole(r.Context(), segment)
+		x, err := a.index(r.Context(), segment)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
 			a.Log.Warn("a recording cannot be read", "session", s.ID.String(), "segment", segment.ID.String(), "err", err)
-			answer.Missing++
-		default:
-			if x := record.Scan(b); len(x.Groups) > 0 {
-				answer.Segments = append(answer.Segments, segmentView{segment.ID, x})
-			}
+			view.Missing++
+		case len(x.Groups) > 0:
+			view.Segments = append(view.Segments, SegmentView{segment.ID, x})
 		}
 	}
 	a.Log.Info("a recording is read", "session", s.ID.String(), "agent", agent.ID)
-	return answer, nil
+	return view, nil
 }
 
-// whole reads all of a segment.
-func (a *API) whole(ctx context.Context, s state.Segment) (b []byte, err error) {
-	for len(b) < blob.MaxFile {
-		p, err := a.Recordings.Read(ctx, s, int64(len(b)), blob.MaxAppend)
+// keptIndexes is how many segments' indexes are kept: who goes through a
+// recording that goes on asks for it again and again.
+const keptIndexes = 200
+
+// index returns a segment's index: as it was when it was asked for last, and
+// what came since.
+func (a *API) index(ctx context.Context, s state.Segment) (record.Index, error) {
+	x, _ := a.indexes.Get(s.ID)
+	x.Groups, x.Active = slices.Clone(x.Groups), slices.Clone(x.Active)
+	for x.End() < blob.MaxFile {
+		b, err := a.Recordings.Read(ctx, s, x.End(), blob.MaxAppend)
 		if err != nil {
-			return nil, err
+			return x, err
 		}
-		b = append(b, p...)
-		if len(p) < blob.MaxAppend {
+		before := x.End()
+		x.Extend(b)
+		if len(b) < blob.MaxAppend || x.End() == before {
 			break
 		}
 	}
-	return b, nil
+	a.indexes.Add(s.ID, x)
+	return x, nil
 }
 
 // group answers the records of one group, as a deflate stream: the bytes of a

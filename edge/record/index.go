@@ -21,27 +21,40 @@ type Index struct {
 type Group struct {
 	At   int64 `json:"at"` // ms since 1970
 	From int64 `json:"from"`
-	To   int64 `json:"to"` // offsets in the file
+	To   int64 `json:"to"`   // offsets in the file
+	Page int64 `json:"page"` // bytes of its first part, which has the whole page
+}
+
+// End is the offset up to which the file was read.
+func (x *Index) End() int64 {
+	if len(x.Groups) == 0 {
+		return 0
+	}
+	return x.Groups[len(x.Groups)-1].To
 }
 
 // Scan reads the heads of a file's parts, up to the first that cannot be read.
-// From is the offset of b in the file; b begins with a part.
 func Scan(b []byte) (x Index) {
-	offset := int64(0)
+	x.Extend(b)
+	return x
+}
+
+// Extend goes on where the file was read to: b is what is in it from End on.
+func (x *Index) Extend(b []byte) {
+	offset := x.End()
 	for len(b) > 0 {
 		p, err := readPart(b)
 		if err != nil || len(x.Groups) == 0 && !p.begins {
 			break
 		}
 		if p.begins {
-			x.Groups = append(x.Groups, Group{At: p.at, From: offset})
+			x.Groups = append(x.Groups, Group{At: p.at, From: offset, Page: int64(p.size)})
 		}
 		offset += int64(p.size)
 		x.Groups[len(x.Groups)-1].To = offset
 		x.active(p.at, p.at+p.span)
 		b = b[p.size:]
 	}
-	return x
 }
 
 // active notes a span of time in which something happened.
