@@ -1,12 +1,9 @@
 // axe-core finds nothing in the widget and the console as people use them.
-import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { clean } from './lib/axe.mjs';
 import { launchChromium } from './lib/browsers.mjs';
 import { startNode } from './lib/node.mjs';
 import { openAgent, openVisitor } from './lib/people.mjs';
-
-const axe = readFileSync(new URL('../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
 
 describe('accessibility', { timeout: 120_000 }, () => {
   let browser, node, agent, visitor;
@@ -22,19 +19,6 @@ describe('accessibility', { timeout: 120_000 }, () => {
     await node?.stop();
   });
 
-  async function clean(where, page) {
-    for (const colorScheme of ['light', 'dark']) {
-      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-      await page.waitForTimeout(300); // colours that fade are judged at their end
-      await page.evaluate(axe);
-      const { violations } = await page.evaluate(() => globalThis.axe.run(document, { iframes: false }));
-      const found = violations.map(
-        ({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`,
-      );
-      assert.deepEqual(found, [], `${where}, ${colorScheme}`);
-    }
-  }
-
   test('the button and the empty desk', async () => {
     await clean('desk, nobody in service', agent.page);
     await agent.serve();
@@ -48,10 +32,33 @@ describe('accessibility', { timeout: 120_000 }, () => {
     await agent.say('Tere!');
     await visitor.hears('Tere!');
     await clean('chat with the question of consent', visitor.page);
+    await visitor.page.getByLabel(/Record it too/).check();
     await visitor.allow();
     await agent.mirror().locator('h1').first().waitFor({ state: 'attached' });
     await clean('chat with a shared page', visitor.page);
     await clean('desk with a conversation', agent.page);
+    for (const tool of ['Fill in', 'Click']) {
+      await agent.page.getByRole('radio', { name: tool, exact: true }).click();
+      await visitor.page.getByRole('alertdialog').getByRole('button', { name: 'Allow' }).click();
+      await visitor.page.getByRole('alertdialog').waitFor({ state: 'detached' });
+      await clean(`desk with the tool ${tool}`, agent.page);
+    }
+  });
+
+  test('a recording, while it goes on and later', async () => {
+    const slider = agent.page.getByRole('slider', { name: 'Place in the recording' });
+    await agent.page.waitForTimeout(1500); // what was seen is written once a second
+    await agent.page.getByRole('button', { name: 'What happened so far' }).click();
+    await slider.waitFor();
+    await clean('what happened so far', agent.page);
+    await agent.page.getByRole('button', { name: 'Back to now' }).click();
+    await visitor.page.getByRole('button', { name: 'End chat' }).click();
+    await visitor.page.getByRole('group', { name: 'End chat' }).getByRole('button', { name: 'End chat' }).click();
+    await agent.hears('The visitor ended the conversation');
+    await agent.page.goto(`${node.console}#history`);
+    await agent.page.getByRole('link', { name: /Liis/ }).first().click();
+    await slider.waitFor();
+    await clean('a recording beside its transcript', agent.page);
   });
 
   test('history, messages left, and the sign-in', async () => {

@@ -89,6 +89,7 @@ describe('the story in Firefox', { timeout: 120_000 }, () => {
     await fill(visitor, inWidget('form textarea[aria-label="Write a message"]'), 'Tere from Firefox');
     await visitor.keyboard.press('Enter');
     await reads(agent, '[role=log]', 'Tere from Firefox');
+    await press(visitor, inWidget('.ask input[type=checkbox]'));
     await press(visitor, inWidget('.ask .primary'));
     await until(
       'the page',
@@ -112,5 +113,77 @@ describe('the story in Firefox', { timeout: 120_000 }, () => {
         [...f.contentDocument.querySelectorAll('input')].map((i) => i.value).join(),
     );
     assert.ok(!all.includes(secrets.password.slice(0, 7)));
+  });
+
+  test('the agent points and fills in, and goes back in the recording', async () => {
+    const tool = async (name) => {
+      await press(agent, `input[name=page-tool][value=${name}]`);
+      await press(visitor, inWidget('.permit .primary'));
+      await agent.waitForSelector('.glass-asks', { hidden: true });
+    };
+    const spot = async () => {
+      const { x, y } = await (await agent.$('.mirror-stage iframe')).boundingBox();
+      const at = await mirror((f) => {
+        const { left, top, width, height } = f.contentDocument.querySelector('#a-street').getBoundingClientRect();
+        const scale = f.getBoundingClientRect().width / f.offsetWidth;
+        return { x: (left + width / 2) * scale, y: (top + height / 2) * scale };
+      });
+      return [x + at.x, y + at.y];
+    };
+    await visitor.evaluate(() => document.querySelector('#a-street').scrollIntoView({ block: 'center' }));
+    await tool('point');
+    await until(
+      'how far the hand is from the field',
+      async () => {
+        const [x, y] = await spot();
+        await agent.mouse.move(x + Math.random(), y);
+        return visitor.evaluate(() => {
+          const hand = document.querySelector('kohe-widget').shadowRoot.querySelector('.hand')?.getBoundingClientRect();
+          const field = document.querySelector('#a-street').getBoundingClientRect();
+          if (!hand) return null;
+          return Math.hypot(hand.left - field.left - field.width / 2, hand.top - field.top - field.height / 2);
+        });
+      },
+      (off) => off !== null && off < 12,
+    );
+    await tool('fill');
+    await agent.mouse.click(...(await spot()));
+    await agent.waitForSelector('.mirror-editor');
+    await agent.keyboard.press('End');
+    await agent.keyboard.type(', Tartu', { delay: 40 });
+    await until(
+      'the street',
+      () => visitor.$eval('#a-street', (field) => field.value),
+      (value) => value === 'Pikk tee 1, Tartu',
+    );
+    await agent.keyboard.press('Escape');
+    await new Promise((done) => setTimeout(done, 1500)); // what was seen is written once a second
+    await press(agent, 'button[aria-label="What happened so far"]');
+    const slider = await agent.waitForSelector('.replay-slider');
+    const seek = (part) =>
+      slider.evaluate((input, to) => {
+        input.value = String(to * Number(input.max));
+        input.dispatchEvent(new Event('input', { bubbles: true }));
+      }, part);
+    const shown = () =>
+      mirror((f) => {
+        const field = f.contentDocument.querySelector('#a-street');
+        return `${f.contentDocument.querySelector('h1')?.textContent} ${field?.value}`;
+      });
+    await seek(1);
+    await until('the end', shown, (text) => /Pikk tee 1, Tartu/.test(text));
+    let part = 0;
+    await until(
+      'the page that was shown first',
+      async () => {
+        part += 0.01; // it had begun to arrive
+        await seek(part);
+        await new Promise((done) => setTimeout(done, 200));
+        return shown();
+      },
+      (text) => /On the water/.test(text),
+    );
+    await seek(1);
+    await until('the end again', shown, (text) => /Pikk tee 1, Tartu/.test(text));
   });
 });

@@ -1,13 +1,12 @@
 // An agent points, draws and looks around on the visitor's page, in two real
 // Chromium contexts: what they show is where it belongs, and stays there.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { clean } from './lib/axe.mjs';
 import { launchChromium } from './lib/browsers.mjs';
 import { startNode } from './lib/node.mjs';
 import { openAgent, openVisitor, until } from './lib/people.mjs';
 
-const axe = readFileSync(new URL('../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
 const near = 12; // px that what is shown may be off
 
 describe('pointing, drawing and looking around', { timeout: 180_000 }, () => {
@@ -121,20 +120,6 @@ describe('pointing, drawing and looking around', { timeout: 180_000 }, () => {
       },
       (at) => at && Math.abs(at.x) <= near && Math.abs(at.y) <= near,
     );
-  }
-
-  async function clean(where, page) {
-    for (const colorScheme of ['light', 'dark']) {
-      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-      await page.waitForTimeout(200);
-      await page.evaluate(axe);
-      const { violations } = await page.evaluate(() => globalThis.axe.run(document, { iframes: false }));
-      const found = violations.map(
-        ({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`,
-      );
-      assert.deepEqual(found, [], `${where}, ${colorScheme}`);
-    }
-    await page.emulateMedia({ colorScheme: null, reducedMotion: null });
   }
 
   test('the hand is where the agent points at any width, also while they look elsewhere', async () => {

@@ -6,6 +6,7 @@ const SVG = 'http://www.w3.org/2000/svg';
 /** The visitor's pointer, drawn over the page. */
 export class Cursor {
   readonly element = document.createElement('div');
+  readonly #arrow = document.createElementNS(SVG, 'svg');
   readonly #label = document.createElement('span');
   #offset = { left: 0, top: 0, scale: 1 };
   #at = { x: 0, y: 0 };
@@ -16,7 +17,7 @@ export class Cursor {
     element.setAttribute('aria-hidden', 'true');
     element.className = 'kohe-cursor';
     element.style.cssText = 'position:absolute;left:0;top:0;pointer-events:none;display:none;will-change:transform';
-    const svg = document.createElementNS(SVG, 'svg');
+    const svg = this.#arrow;
     svg.setAttribute('width', '18');
     svg.setAttribute('height', '20');
     svg.style.cssText = 'display:block;overflow:visible;filter:drop-shadow(0 1px 2px #0006)';
@@ -55,7 +56,7 @@ export class Cursor {
       const pressed = r.u() !== 0;
       this.#at = { x, y };
       this.element.style.display = 'block';
-      this.element.style.opacity = pressed ? '1' : '.9';
+      this.#arrow.style.opacity = pressed ? '1' : '.9';
       this.#draw();
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
