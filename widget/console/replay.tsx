@@ -106,7 +106,6 @@ function Controls({ player, children }: { player: Player; children: ComponentChi
   const name: IconName = playing.value ? 'pause' : 'play';
   return (
     <div class="replay-bar">
-      <IconButton icon={name} label={t(`replay.${name}`)} onClick={toggle} />
       <div class="replay-track" aria-busy={loading.value}>
         <svg class="replay-active" preserveAspectRatio="none" viewBox="0 0 100 1" aria-hidden="true" focusable="false">
           {active.map(([from, to]) => (
@@ -138,6 +137,7 @@ function Controls({ player, children }: { player: Player; children: ComponentChi
           }}
         />
       </div>
+      <IconButton icon={name} label={t(`replay.${name}`)} onClick={toggle} />
       <span class="replay-time number">{word.value}</span>
       <select
         class="replay-speed"

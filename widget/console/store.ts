@@ -463,7 +463,9 @@ export class Store {
 
   tell(key: Key, values: Record<string, string | number> = {}, bad = false): void {
     const id = ++this.toastCount;
-    this.toasts.value = [...this.toasts.value.slice(-2), { id, bad, text: this.t.value(key, values) }];
+    const text = this.t.value(key, values);
+    const others = this.toasts.value.filter((toast) => toast.text !== text);
+    this.toasts.value = [...others.slice(-2), { id, bad, text }];
     setTimeout(() => this.hush(id), toastFor);
   }
 

@@ -127,8 +127,8 @@ box-shadow:0 2px 10px var(--shadow)}
 .ask{margin:0 12px 12px;padding:14px;border:1px solid var(--line);border-radius:18px 18px 5px 18px;background:var(--accent-soft);display:grid;gap:8px;
 font-size:14px;animation:rise .24s}
 .ask h3{font-size:15px}
-.also{display:flex;gap:10px;align-items:start;min-block-size:24px;cursor:pointer}
-.also input{inline-size:20px;block-size:20px;margin:0;flex:none;accent-color:var(--accent)}
+.also{display:flex;gap:10px;align-items:center;min-block-size:32px;cursor:pointer}
+.also input{inline-size:20px;block-size:20px;min-block-size:0;padding:0;flex:none;accent-color:var(--accent)}
 .row-of-two{display:flex;flex-wrap:wrap;gap:8px;padding-block-start:4px}
 .row-of-two>*{flex:1;min-block-size:40px;padding:6px 14px;border-radius:12px}
 .row-of-two .secondary{background:var(--surface)}
