@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -32,23 +33,21 @@ type drawings struct {
 // draw puts a drawing on the visitor's page, or takes all of them away.
 func (c *client) draw(p wire.DrawPayload, seq uint64) error {
 	l, err := c.edge.sessionOf(c, p.Session)
-	if err != nil {
-		return err
-	}
-	if err := relay.CheckClientID(p.ID); err != nil {
-		return err
-	}
-	if err := checkShape(p); err != nil {
-		return err
-	}
-	l.mu.Lock()
-	err = l.drawNow(c, p)
-	l.mu.Unlock()
 	if err == nil {
-		l.store()
-		c.ok(seq, p.ID)
+		err = cmp.Or(relay.CheckClientID(p.ID), checkShape(p))
 	}
-	return err
+	if err == nil {
+		l.mu.Lock()
+		err = l.drawNow(c, p)
+		l.mu.Unlock()
+	}
+	if err != nil {
+		c.edge.refused(c, p.Session, drawingDeed, p.Node, err)
+		return err
+	}
+	l.store()
+	c.ok(seq, p.ID)
+	return nil
 }
 
 // checkShape reports what is wrong with a drawing in itself.

@@ -316,7 +316,7 @@ func (e *Edge) changed(changes []state.Change) {
 		case !c.Blocked.IsZero():
 			e.blocked(c.Blocked)
 		case c.Site != "":
-			e.desk.touchSite(c.Site)
+			e.siteChanged(c.Site)
 		}
 		for _, d := range c.Queues {
 			e.desk.touchQueue(d)
@@ -355,7 +355,7 @@ func (e *Edge) reloaded(index uint64) {
 		e.desk.touchAgent(id)
 	}
 	for _, site := range e.Store.AllSites() {
-		e.desk.touchSite(site.ID)
+		e.siteChanged(site.ID)
 	}
 }
 

@@ -106,7 +106,7 @@ func (c *client) act(p wire.ActPayload, seq uint64) error {
 		l.mu.Unlock()
 	}
 	if err != nil {
-		c.edge.refused(c, p, err)
+		c.edge.refused(c, p.Session, p.Do, p.Node, err)
 		return err
 	}
 	l.store()
@@ -167,13 +167,13 @@ func (l *live) mayDo(p wire.ActPayload) (label string, err error) {
 
 // refused counts and logs an act that was refused: who tried what where, never
 // what they would have filled in.
-func (e *Edge) refused(c *client, p wire.ActPayload, err error) {
+func (e *Edge) refused(c *client, session relay.ID, do wire.Deed, node uint32, err error) {
 	code := relay.CodeOf(err)
-	if code == relay.CodeUnavailable {
+	if code == relay.CodeUnavailable || code == relay.CodeRate || code == relay.CodeBusy {
 		return // nothing that was not theirs to do
 	}
 	e.Count.ActsRefused.Add(1)
-	e.Log.Warn("act refused", "session", p.Session.String(), "agent", c.who.Agent, "do", clip(string(p.Do)), "node", p.Node, "code", code, "why", err)
+	e.Log.Warn("act refused", "session", session.String(), "agent", c.who.Agent, "do", clip(string(do)), "node", node, "code", code, "why", err)
 }
 
 // target is an element of the page that is held now. mu is held.

@@ -198,6 +198,9 @@ func (e *Edge) sessionFor(r relay.Role, s relay.Session) relay.Session {
 	if s.State == relay.Waiting {
 		s.Place = e.Store.Place(s.ID)
 	}
+	if site, ok := e.Store.Site(s.Site); ok && site.Record == 0 {
+		s.Record = false // whatever the visitor allowed
+	}
 	if side(r) == relay.RoleVisitor {
 		s.Agent, s.Assignment, s.Facts = "", 0, nil
 	}

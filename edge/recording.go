@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"kohe/edge/record"
@@ -26,7 +28,8 @@ type Keeper interface {
 // keepRecording records the session for as long as its visitor lets us and its
 // site wants it. mu is held.
 func (l *live) keepRecording() {
-	want := l.row.State == relay.Active && l.row.Consent && l.row.Record && l.edge.Keeper != nil && !l.closed
+	site, _ := l.edge.Store.Site(l.row.Site)
+	want := l.row.State == relay.Active && l.row.Consent && l.row.Record && site.Record > 0 && l.edge.Keeper != nil && !l.closed
 	switch {
 	case want && l.recorder == nil:
 		rec := record.Start(record.Config{
@@ -39,6 +42,28 @@ func (l *live) keepRecording() {
 	case !want && l.recorder != nil:
 		l.recorder.Close()
 		l.recorder = nil
+	}
+}
+
+// siteChanged tells the site's people, and ends or begins what the site's
+// setting says of its sessions' recordings.
+func (e *Edge) siteChanged(id string) {
+	e.desk.touchSite(id)
+	e.mu.Lock()
+	lives := slices.Collect(maps.Values(e.lives))
+	e.mu.Unlock()
+	for _, l := range lives {
+		if !l.isReady() {
+			continue
+		}
+		l.mu.Lock()
+		if l.row.Site == id && l.row.Record {
+			l.lead()
+			for c := range l.clients {
+				c.push(wire.Session, e.sessionFor(c.who.Role, l.row))
+			}
+		}
+		l.mu.Unlock()
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -23,6 +24,7 @@ const (
 	blobFor     = 5 * time.Second // a request of another node
 	segmentFor  = 2 * time.Second // until the state here knows a segment that another node writes
 	segmentLook = 20 * time.Millisecond
+	fullFor     = 10 * time.Minute
 	sweepEvery  = 10 * time.Minute
 	sweepFirst  = time.Minute
 	sweepAfter  = time.Hour // a file without a segment is nobody's
@@ -40,11 +42,14 @@ type blobs struct {
 
 	stop    context.CancelFunc
 	running errgroup.Group
+
+	mu        sync.Mutex // guards what follows
+	fullUntil map[string]time.Time
 }
 
 // openBlobs opens the files of a core node.
 func (n *node) openBlobs() error {
-	b := &blobs{node: n.config.Node, cell: n.cell, cluster: n.cluster, log: n.log.With("part", "recordings"), now: n.now}
+	b := &blobs{node: n.config.Node, cell: n.cell, cluster: n.cluster, log: n.log.With("part", "recordings"), now: n.now, fullUntil: map[string]time.Time{}}
 	ctx, stop := context.WithCancel(context.Background())
 	b.stop = stop
 	if n.cell != nil {
@@ -87,15 +92,31 @@ func (b *blobs) Holders() []string {
 			}
 		}
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	list = slices.DeleteFunc(list, func(node string) bool { return b.now().Before(b.fullUntil[node]) })
 	return list[:min(len(list), state.MaxHolders)]
 }
 
 // Append implements edge.Keeper.
 func (b *blobs) Append(ctx context.Context, node string, n blob.Name, offset int64, p []byte) error {
 	if node == b.node {
-		return b.store.Append(n, offset, p)
+		if s, ok := b.cell.Read().Segment(n.Of, n.ID); !ok || !slices.Contains(s.Nodes, b.node) {
+			return errNoFile // forgotten meanwhile
+		}
+		return b.full(node, b.store.Append(n, offset, p))
 	}
 	_, err := b.ask(ctx, node, blob.Request{Name: n, Offset: offset, Bytes: p})
+	return b.full(node, err)
+}
+
+// full notes a node whose disk is full, which keeps nothing new for a while.
+func (b *blobs) full(node string, err error) error {
+	if errors.Is(err, blob.ErrFull) {
+		b.mu.Lock()
+		b.fullUntil[node] = b.now().Add(fullFor)
+		b.mu.Unlock()
+	}
 	return err
 }
 
@@ -168,6 +189,7 @@ func (c *cluster) serveBlob(ctx context.Context, conn *peer.Conn, s peer.Stream)
 	if err != nil {
 		c.log.Debug("a request for a file failed", "node", conn.Peer().Node, "err", err)
 	}
+	s.CancelRead(0)    // what was not read is not wanted
 	_ = stream.Close() // the answer is gone with the stream
 }
 

@@ -230,10 +230,14 @@ func TestOldRecordingsAndStrayFilesAreRemoved(t *testing.T) {
 			t.Fatalf("%T: %v", cmd, err)
 		}
 	}
-	for _, name := range []blob.Name{kept, stray} {
-		if err := n.blobs.Append(t.Context(), c.Node, name, 0, []byte("x")); err != nil {
-			t.Fatal(err)
-		}
+	if err := n.blobs.Append(t.Context(), c.Node, kept, 0, []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.blobs.Append(t.Context(), c.Node, stray, 0, []byte("x")); err == nil {
+		t.Error("a file without a segment can be written")
+	}
+	if err := n.blobs.store.Append(stray, 0, []byte("x")); err != nil {
+		t.Fatal(err)
 	}
 	left := func(after time.Duration) (list []blob.Name) {
 		t.Helper()

@@ -39,12 +39,18 @@ func Scan(b []byte) (x Index) {
 	return x
 }
 
+// Bounds of a segment's index: what was written by a recorder has far fewer.
+const (
+	maxGroups = 20_000
+	maxSpans  = 20_000
+)
+
 // Extend goes on where the file was read to: b is what is in it from End on.
 func (x *Index) Extend(b []byte) {
 	offset := x.End()
 	for len(b) > 0 {
 		p, err := readPart(b)
-		if err != nil || len(x.Groups) == 0 && !p.begins {
+		if err != nil || len(x.Groups) == 0 && !p.begins || len(x.Groups) >= maxGroups && p.begins || len(x.Active) >= maxSpans {
 			break
 		}
 		if p.begins {

@@ -228,9 +228,9 @@ func (s *segment) open(ctx context.Context, r *Recorder, at int64) {
 		return
 	}
 	file, err := r.config.Open(ctx, at)
-	s.judge(r, err)
 	if s.file = file; err != nil {
 		s.file = nil
+		s.judge(r, err)
 	}
 }
 
@@ -253,7 +253,8 @@ func (s *segment) flush(ctx context.Context, r *Recorder) {
 	s.size += int64(len(b))
 }
 
-// judge says how long to wait until the next segment is begun.
+// judge says how long to wait until the next segment is begun: longer each time
+// in a row that one was not kept as it should.
 func (s *segment) judge(r *Recorder, err error) {
 	if err == nil {
 		s.failed = 0

@@ -10,13 +10,15 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-// Request is what one node asks of another's files: to append Bytes, or to read
-// Size bytes. One request goes over one stream.
+// Request is what one node asks of another's files: to append what follows it,
+// or to read Size bytes. One request goes over one stream: its length in four
+// bytes, itself in CBOR, and to append, Bytes as they are.
 type Request struct {
 	Name   Name   `cbor:"1,keyasint"`
 	Offset int64  `cbor:"2,keyasint"`
-	Size   int    `cbor:"3,keyasint,omitempty"` // 0: append
-	Bytes  []byte `cbor:"4,keyasint,omitempty"`
+	Size   int    `cbor:"3,keyasint,omitempty"` // bytes to read; 0: append
+	Length int    `cbor:"4,keyasint,omitempty"` // of Bytes; set by Ask
+	Bytes  []byte `cbor:"-"`
 }
 
 type answer struct {
@@ -25,7 +27,11 @@ type answer struct {
 	Have  int64  `cbor:"3,keyasint,omitempty"` // of a gap
 }
 
-const maxAsked = MaxAppend + 1<<10 // bytes of a request or an answer
+const (
+	maxHead   = 1 << 10 // bytes of a request without what is appended
+	maxAnswer = MaxAppend + 1<<10
+	maxServed = 32 // requests with their bytes in memory; others wait
+)
 
 // The errors that travel by name.
 var named = map[string]error{"full": ErrFull, "too large": ErrTooLarge, "conflict": ErrConflict, "absent": fs.ErrNotExist, "gap": nil}
@@ -38,37 +44,51 @@ var decoder = func() cbor.DecMode {
 	return d
 }()
 
-// Serve answers one request, if may does not refuse it. The caller closes the
-// stream.
+// Serve answers one request, if may does not refuse it; nothing is read for one
+// that is refused. The caller closes the stream.
 func (s *Store) Serve(stream io.ReadWriter, may func(Request) error) error {
 	var q Request
-	if err := read(stream, &q); err != nil {
+	if err := read(stream, maxHead, &q); err != nil {
 		return err
 	}
-	var a answer
-	err := may(q)
-	switch {
-	case err != nil:
-	case q.Size > 0:
-		a.Bytes, err = s.Read(q.Name, q.Offset, q.Size)
-	default:
-		err = s.Append(q.Name, q.Offset, q.Bytes)
-	}
+	a, err := s.serve(stream, q, may)
 	if err != nil {
 		a = failed(err)
 	}
 	return errors.Join(err, write(stream, a))
 }
 
+func (s *Store) serve(stream io.Reader, q Request, may func(Request) error) (a answer, err error) {
+	if q.Length < 0 || q.Length > MaxAppend {
+		return a, ErrTooLarge
+	}
+	if err := may(q); err != nil {
+		return a, err
+	}
+	s.serving <- struct{}{}
+	defer func() { <-s.serving }()
+	if q.Size > 0 {
+		a.Bytes, err = s.Read(q.Name, q.Offset, q.Size)
+		return a, err
+	}
+	q.Bytes = make([]byte, q.Length)
+	if _, err := io.ReadFull(stream, q.Bytes); err != nil {
+		return a, err
+	}
+	return a, s.Append(q.Name, q.Offset, q.Bytes)
+}
+
 // Ask asks another node over a stream, which the caller closes, and returns what
 // was read.
 func Ask(stream io.ReadWriter, q Request) ([]byte, error) {
-	if err := write(stream, q); err != nil {
-		return nil, err
+	q.Length = len(q.Bytes)
+	err := write(stream, q)
+	if err == nil && q.Length > 0 {
+		_, err = stream.Write(q.Bytes)
 	}
 	var a answer
-	if err := read(stream, &a); err != nil {
-		return nil, err
+	if answered := read(stream, maxAnswer, &a); answered != nil { // also one that did not read all
+		return nil, errors.Join(err, answered)
 	}
 	if a.Error == "gap" {
 		return nil, Gap{a.Have}
@@ -103,14 +123,14 @@ func write(w io.Writer, v any) error {
 	return err
 }
 
-func read(r io.Reader, v any) error {
+func read(r io.Reader, most uint32, v any) error {
 	var head [4]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return err
 	}
 	n := binary.BigEndian.Uint32(head[:])
-	if n > maxAsked {
-		return fmt.Errorf("a request or answer of %d bytes: at most %d", n, maxAsked)
+	if n > most {
+		return fmt.Errorf("a request or answer of %d bytes: at most %d", n, most)
 	}
 	body := make([]byte, n)
 	if _, err := io.ReadFull(r, body); err != nil {

@@ -19,10 +19,30 @@ func TestAnotherNodeAppendsAndReads(t *testing.T) {
 	n := Name{relay.NewID(), relay.NewID()}
 	errNo := errors.New("not you")
 	ask := func(q Request, may error) ([]byte, error) {
-		here, there := net.Pipe()
-		go func() { _ = s.Serve(there, func(Request) error { return may }); _ = there.Close() }()
-		defer here.Close()
-		return Ask(here, q)
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		served := make(chan error, 1)
+		go func() {
+			there, err := l.Accept()
+			if err == nil {
+				defer there.Close()
+				_ = s.Serve(there, func(Request) error { return may }) // as the answer says
+				_, err = io.Copy(io.Discard, there)
+			}
+			served <- err
+		}()
+		here, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := Ask(here, q)
+		if closed := errors.Join(here.Close(), <-served); closed != nil {
+			t.Error(closed)
+		}
+		return b, err
 	}
 	if _, err := ask(Request{Name: n, Bytes: []byte("tere")}, errNo); err == nil || err.Error() != errNo.Error() {
 		t.Error(err)

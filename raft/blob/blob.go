@@ -58,6 +58,8 @@ type Store struct {
 	log   *slog.Logger
 	locks [stripes]sync.Mutex // of the files whose ID begins with that, while they are written
 
+	serving chan struct{} // of maxServed: requests of other nodes that are served
+
 	stop    context.CancelFunc
 	running errgroup.Group
 
@@ -71,7 +73,7 @@ func Open(dir string, fs vfs.FS, log *slog.Logger) (*Store, error) {
 		return nil, fmt.Errorf("make the folder of files: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s := &Store{dir: dir, fs: fs, log: log, stop: stop, dirty: map[Name]bool{}}
+	s := &Store{dir: dir, fs: fs, log: log, stop: stop, serving: make(chan struct{}, maxServed), dirty: map[Name]bool{}}
 	if err := s.syncFile(fs.PathDir(dir)); err != nil {
 		stop()
 		return nil, fmt.Errorf("make the folder of files: %w", err)

@@ -270,7 +270,7 @@ type (
 		Region string `cbor:"5,keyasint,omitempty"`
 	}
 	// AddSegment says where a piece of a session's recording is kept, before
-	// anything is. The same segment again replaces who keeps it. Refused: a writer
+	// anything is. Refused: a segment that is there and kept otherwise (conflict), a writer
 	// that is not the session's origin (ErrStale), a session that may not be
 	// recorded (forbidden), more than MaxSegments (too_large).
 	AddSegment struct {

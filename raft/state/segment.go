@@ -30,7 +30,11 @@ type Segment struct {
 	Session relay.ID `cbor:"2,keyasint"`
 	Writer  string   `cbor:"3,keyasint"` // node
 	Nodes   []string `cbor:"4,keyasint"` // who keep it
-	At      int64    `cbor:"5,keyasint"` // ms since 1970, of its first record
+	At      int64    `cbor:"5,keyasint"` // ms since 1970 by the state's clock, when it was begun
+}
+
+func (g Segment) same(o Segment) bool {
+	return g.ID == o.ID && g.Session == o.Session && g.Writer == o.Writer && slices.Equal(g.Nodes, o.Nodes)
 }
 
 func (t *txn) segmentKey(s Segment) key {
@@ -61,6 +65,9 @@ func (t *txn) addSegment(g Segment, at int64) error {
 	case !s.Record || t.sites[s.Site].Record == 0:
 		return relay.Errorf(relay.CodeForbidden, "This conversation may not be recorded.")
 	}
+	if len(g.Nodes) > 1 && g.Nodes[0] == g.Nodes[1] {
+		return relay.Errorf(relay.CodeInvalid, "A recording is kept by different nodes.")
+	}
 	for _, node := range g.Nodes {
 		if err := checkKey("node", node); err != nil {
 			return err
@@ -71,10 +78,14 @@ func (t *txn) addSegment(g Segment, at int64) error {
 	if !known && t.segmentsOf(s.ID) >= MaxSegments {
 		return relay.Errorf(relay.CodeTooLarge, "The recording of this conversation is in too many pieces.")
 	}
-	t.now(at)
 	if known {
-		g.At = was.At
+		g.At = was.At // said again
+		if !was.same(g) {
+			return relay.Errorf(relay.CodeConflict, "That part of the recording is kept otherwise.")
+		}
+		return nil
 	}
+	g.At = t.now(at) // by the state's clock, which says when it is to be forgotten
 	t.set(t.segmentKey(g), g)
 	t.setBytes(t.ageKey(s.Site, g), nil)
 	if !s.Recorded {

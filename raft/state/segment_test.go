@@ -14,7 +14,7 @@ func TestARecordingIsMadeWhereTheVisitorAllowsIt(t *testing.T) {
 	w.work("ann")
 	w.talk(1, "ann")
 	segment := func(n int, nodes ...string) AddSegment {
-		return AddSegment{Segment: Segment{ID: vid(n), Session: sid(1), Writer: "n1", Nodes: nodes, At: w.now + int64(n)}, At: w.now}
+		return AddSegment{Segment: Segment{ID: vid(n), Session: sid(1), Writer: "n1", Nodes: nodes, At: 1 << 60}, At: w.now + int64(n)}
 	}
 	w.must(SetConsent{Session: sid(1), On: true, At: w.now})
 	w.refuse(segment(1, "n1"), relay.CodeForbidden)
@@ -24,7 +24,9 @@ func TestARecordingIsMadeWhereTheVisitorAllowsIt(t *testing.T) {
 	}
 	w.must(segment(2, "n1", "n2"))
 	w.must(segment(1, "n1", "n2"))
-	w.must(segment(2, "n2", "n3")) // one that kept it is gone
+	w.must(segment(2, "n1", "n2")) // said again
+	w.refuse(segment(2, "n2", "n3"), relay.CodeConflict)
+	w.refuse(segment(3, "n1", "n1"), relay.CodeInvalid)
 	if s := w.session(1); !s.Recorded {
 		t.Errorf("%+v", s)
 	}
@@ -36,7 +38,7 @@ func TestARecordingIsMadeWhereTheVisitorAllowsIt(t *testing.T) {
 		t.Errorf("a segment of the former origin: %v", err)
 	}
 	list, err := w.state.Read().Segments(sid(1))
-	if err != nil || len(list) != 2 || list[0].ID != vid(1) || !slices.Equal(list[1].Nodes, []string{"n2", "n3"}) {
+	if err != nil || len(list) != 2 || list[0].ID != vid(1) || list[0].At > w.now+9 || !slices.Equal(list[1].Nodes, []string{"n1", "n2"}) {
 		t.Errorf("%+v, %v", list, err)
 	}
 	if g, ok := w.state.Read().Segment(sid(1), vid(2)); !ok || g.Writer != "n1" {
@@ -54,7 +56,7 @@ func TestRecordingsAreForgottenInTime(t *testing.T) {
 	w.talk(1, "ann")
 	w.must(SetConsent{Session: sid(1), On: true, Record: true, At: w.now})
 	for n := range MaxForget + 100 {
-		w.must(AddSegment{Segment: Segment{ID: relay.ID{1, byte(n >> 8), byte(n)}, Session: sid(1), Writer: "n1", Nodes: []string{"n1"}, At: w.now + int64(n)}, At: w.now})
+		w.must(AddSegment{Segment: Segment{ID: relay.ID{1, byte(n >> 8), byte(n)}, Session: sid(1), Writer: "n1", Nodes: []string{"n1"}}, At: w.now + int64(n)})
 	}
 	left := func() int {
 		list, err := w.state.Read().Segments(sid(1))
