@@ -115,6 +115,9 @@ func (l *live) drawnNow() *drawings {
 	if d.pace == nil {
 		d.pace = rate.NewLimiter(rate.Every(drawEvery), drawAtOnce)
 	}
+	if (d.told || len(d.stay) > 0) && (d.on != l.mirror.lead || !slices.Contains(l.row.Granted, relay.LevelDraw)) {
+		l.record(record.Draw, wire.Encode(wire.DrawPayload{Session: l.id, Shape: wire.ShapeClear}))
+	}
 	if d.on != l.mirror.lead || !slices.Contains(l.row.Granted, relay.LevelDraw) {
 		d.on, d.stay, d.told = l.mirror.lead, nil, false
 	}

@@ -512,6 +512,7 @@ func (l *live) changed(row relay.Session) {
 		row.Facts = was.Facts
 	}
 	l.row = row
+	l.drawnNow() // what is not allowed any more goes
 	l.events(was, row)
 	for c := range l.clients {
 		c.push(wire.Session, l.edge.sessionFor(c.who.Role, row))

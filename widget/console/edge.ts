@@ -54,7 +54,7 @@ export interface Mirror {
   overview(): Overview | null;
   viewport(): Viewport;
   /** The element whose box is the visitor's viewport, as wide and high as it is there. */
-  view(): HTMLElement;
+  view(): HTMLIFrameElement;
   close(): void;
 }
 

@@ -8,6 +8,7 @@ import { screenBox } from '../mirror/box.ts';
 import { idOf } from '../mirror/nodes.ts';
 import type { Session } from '../wire/payload.ts';
 import { Coauthor } from './coauthor.ts';
+import type { Mirror } from './edge.ts';
 import type { Store } from './store.ts';
 import { useStore } from './ui.tsx';
 
@@ -48,12 +49,19 @@ export function press(store: Store, session: Session, at: Element): Editing | nu
 
 type Field = HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement;
 
+interface EditorProps {
+  editing: Editing;
+  session: Session;
+  mirror: Mirror;
+  onDone: () => void;
+}
+
 /** A field over the visitor's own. */
-export function Editor({ editing, session, onDone }: { editing: Editing; session: Session; onDone: () => void }) {
+export function Editor({ editing, session, mirror, onDone }: EditorProps) {
   const store = useStore();
   const field = useRef<Field>(null);
   const { element, kind } = editing;
-  const typed = useCoauthor(store, session.id, editing, field, onDone);
+  const typed = useCoauthor(store, session.id, editing, mirror, field, onDone);
   useLayoutEffect(() => {
     const { activeElement } = document;
     field.current?.focus();
@@ -102,6 +110,7 @@ function useCoauthor(
   store: Store,
   session: string,
   { element, node, kind }: Editing,
+  mirror: Mirror,
   field: { current: Field | null },
   onDone: () => void,
 ): () => void {
@@ -120,7 +129,7 @@ function useCoauthor(
         return;
       }
       frame = requestAnimationFrame(step);
-      place(box, screenBox(element));
+      place(box, screenBox(mirror.view(), element));
       coauthor.shown(contentOf(element, kind), now);
       show(box, kind, coauthor.text);
       const next = now > sentAt.current + pause ? coauthor.next(now) : null;

@@ -155,7 +155,7 @@ export function Glass({ tool, session, mirror, stay, onWheel }: GlassProps) {
       )}
       {cross.value && <span class="glass-cross" style={moved(cross.value)} />}
       {tool === 'fill' && editing.value && granted && (
-        <Editor editing={editing.value} session={session} onDone={() => (editing.value = null)} />
+        <Editor editing={editing.value} session={session} mirror={mirror} onDone={() => (editing.value = null)} />
       )}
     </>
   );

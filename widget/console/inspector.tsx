@@ -74,8 +74,10 @@ export function Inspector({ mirror, session, onWheel }: Props) {
         onKeyDown={onKeyDown}
         onWheel={onWheel}
       />
-      {editing.value && <Editor editing={editing.value} session={session} onDone={() => (editing.value = null)} />}
-      {seen.value ? <Said seen={seen.value} /> : <p class="inspect-hint">{t.value('inspect.hint')}</p>}
+      {editing.value && session.granted?.includes('fill') && (
+        <Editor editing={editing.value} session={session} mirror={mirror} onDone={() => (editing.value = null)} />
+      )}
+      {seen.value ? <Said seen={seen.value} mirror={mirror} /> : <p class="inspect-hint">{t.value('inspect.hint')}</p>}
     </>
   );
 }
@@ -83,7 +85,7 @@ export function Inspector({ mirror, session, onWheel }: Props) {
 /** Fills in a field, or clicks what is none; asks the visitor first, if they have not been asked. */
 function act(store: Store, session: Session, element: Element): Editing | null {
   const field = kindOf(element) !== null;
-  if (!allowed(store, session, field ? 'fill' : 'click')) return null;
+  if (!store.isMine(session) || !allowed(store, session, field ? 'fill' : 'click')) return null;
   if (field) return press(store, session, element);
   store.act({ session: session.id, node: idOf(element), do: 'click' });
   return null;
@@ -91,21 +93,21 @@ function act(store: Store, session: Session, element: Element): Editing | null {
 
 /** The control before or after one, in the page's order; the first or last one if there is none. */
 function neighbour(mirror: Mirror, from: Element | null, step: number): HTMLElement | null {
-  const doc = (mirror.view() as HTMLIFrameElement).contentDocument;
+  const doc = mirror.view().contentDocument;
   const all = [...(doc?.querySelectorAll<HTMLElement>(pressable) ?? [])].slice(0, mostControls);
   const shown = all.filter((el) => el.checkVisibility());
   const at = shown.indexOf(from as HTMLElement);
   return shown[at < 0 ? (step > 0 ? 0 : shown.length - 1) : (at + step + shown.length) % shown.length] ?? null;
 }
 
-function Said({ seen }: { seen: Description }) {
+function Said({ seen, mirror }: { seen: Description; mirror: Mirror }) {
   const { t } = useStore();
   const frame = useRef<HTMLDivElement>(null);
   const card = useRef<HTMLDivElement>(null);
   useEffect(() => {
     let step = 0;
     const follow = () => {
-      place(frame.current, card.current, seen.element);
+      place(frame.current, card.current, seen.element, screenBox(mirror.view(), seen.element));
       step = requestAnimationFrame(follow);
     };
     follow();
@@ -138,9 +140,8 @@ function Said({ seen }: { seen: Description }) {
 }
 
 /** The frame around the element, what is said of it below, or above where there is no room. */
-function place(frame: HTMLElement | null, card: HTMLElement | null, element: Element): void {
+function place(frame: HTMLElement | null, card: HTMLElement | null, element: Element, box: DOMRect): void {
   if (!frame || !card) return;
-  const box = screenBox(element);
   frame.hidden = !element.isConnected;
   frame.style.cssText = `left:${box.left}px;top:${box.top}px;width:${box.width}px;height:${box.height}px`;
   const { offsetWidth, offsetHeight } = card;

@@ -9,7 +9,9 @@ export interface Screen {
   apply(message: Uint8Array): Promise<void>;
   pointer(record: Uint8Array): void;
   hand(record: Uint8Array): void;
-  draw(drawing: Uint8Array): void;
+  draw(drawing: Uint8Array, age: number): void; // ms since it was drawn
+  /** Whether the page was live: the JSON of a mirror frame. */
+  state(json: Uint8Array): void;
   /** Takes away hands and drawings: time goes back, or on by a leap. */
   clear(): void;
 }
@@ -129,6 +131,8 @@ export class Player {
     let next = from;
     let drawn: Promise<void> | undefined;
     let pointer: Uint8Array | undefined;
+    let state: Uint8Array | undefined;
+    const draws: Moment[] = [];
     const hands = new Map<number, Uint8Array>(); // the newest, by colour
     if (from === 0) this.#screen.clear();
     for (; next < list.length && (next === 0 || (list[next] as Moment).at <= time); next++) {
@@ -136,10 +140,13 @@ export class Player {
       if (kind === Kind.page) drawn = this.#screen.apply(payload);
       if (kind === Kind.pointer) pointer = payload;
       if (kind === Kind.hand) hands.set(payload[0] ?? 0, payload);
-      if (kind === Kind.draw) this.#screen.draw(payload);
+      if (kind === Kind.draw) draws.push(list[next] as Moment);
+      if (kind === Kind.state) state = payload;
     }
     this.#shown = { group: key, next };
-    await drawn;
+    if (state) this.#screen.state(state);
+    await drawn; // what is drawn belongs to what is on the page then
+    for (const { at, payload } of draws) this.#screen.draw(payload, time - at);
     if (pointer) this.#screen.pointer(pointer);
     for (const hand of hands.values()) this.#screen.hand(hand);
   }

@@ -34,6 +34,11 @@ test('what cannot be read is a RangeError', () => {
   }
 });
 
+test('what would take too much memory is refused', () => {
+  const bomb = deflateSync(new Uint8Array(80 << 20));
+  assert.throws(() => moments(0, bomb), /over the limit/);
+});
+
 test('a time is found in the group that begins before it, whatever segment that is in', () => {
   const timeline = new Timeline({
     segments: [
@@ -104,6 +109,7 @@ function stage(fetched: string[] = []) {
     pointer: () => undefined,
     hand: () => undefined,
     draw: () => undefined,
+    state: () => undefined,
     clear: () => undefined,
   };
   const player = new Player(

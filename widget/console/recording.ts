@@ -1,7 +1,7 @@
 // A recording as the node answers it (edge/record/FORMAT.md): where in it what
 // time is, and what happened then.
 
-import { inflateSync } from 'fflate';
+import { Inflate } from 'fflate';
 
 export interface RecordingIndex {
   segments: {
@@ -31,12 +31,7 @@ export interface Group {
 
 /** Reads the records of a group that began at a time. Throws a RangeError if they cannot be read. */
 export function moments(at: number, body: Uint8Array): Moment[] {
-  let bytes: Uint8Array;
-  try {
-    bytes = inflateSync(body);
-  } catch (error) {
-    throw new RangeError(`recording: ${(error as Error).message}`);
-  }
+  const bytes = inflated(body);
   const list: Moment[] = [];
   let i = 0;
   const number = (): number => {
@@ -58,6 +53,33 @@ export function moments(at: number, body: Uint8Array): Moment[] {
     i += length;
   }
   return list;
+}
+
+const most = 64 << 20; // bytes of a group's records (edge/record, MaxGroup)
+const slice = 16 << 10; // bytes that are inflated at a time: what is too much is noticed soon
+
+function inflated(body: Uint8Array): Uint8Array {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  const stream = new Inflate((part) => {
+    parts.push(part);
+    size += part.length;
+  });
+  try {
+    for (let at = 0; at < body.length && size <= most; at += slice) {
+      stream.push(body.subarray(at, at + slice), at + slice >= body.length);
+    }
+  } catch (error) {
+    throw new RangeError(`recording: ${(error as Error).message}`);
+  }
+  if (size > most) throw new RangeError('recording: a group over the limit');
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 /** When what happened, in all segments. */

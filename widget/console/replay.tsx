@@ -9,7 +9,7 @@ import { Icon, type IconName } from './icons.tsx';
 import { Zoom } from './page-bar.tsx';
 import { Player } from './player.ts';
 import { Timeline } from './recording.ts';
-import { openScreen } from './replay-screen.ts';
+import { openScreen, type Shown } from './replay-screen.ts';
 import { openStage, useStage } from './stage.ts';
 import { Empty, Failed, IconButton, Loading, useLoad, useStore } from './ui.tsx';
 
@@ -47,11 +47,13 @@ function Show({ session, place, onTime, timeline }: Props & { timeline: Timeline
   const over = useRef<HTMLDivElement>(null);
   const player = useSignal<Player | null>(null);
   const to = useStage();
+  const how = useSignal<Shown>('live');
   useEffect(() => {
     if (!box.current || !over.current) return;
     const stage = openStage(store, box.current, session, to);
-    const screen = openScreen(stage.mirror, over.current, () => {
-      to.drawn.value = true;
+    const screen = openScreen(stage.mirror, over.current, (was) => {
+      if (was) how.value = was;
+      else to.drawn.value = true;
     });
     const opened = new Player(timeline, (...where) => api.group(session.id, ...where), screen);
     player.value = opened;
@@ -84,6 +86,12 @@ function Show({ session, place, onTime, timeline }: Props & { timeline: Timeline
         />
         <div class="overlay" ref={over} />
       </div>
+      {how.value !== 'live' && (
+        <p class="page-note">
+          <Icon name="frozen" />
+          {t(how.value === 'frozen' ? 'page.frozenText' : 'page.stopped')}
+        </p>
+      )}
       {timeline.missing > 0 && <p class="page-note">{t('replay.missing')}</p>}
       {player.value && (
         <Controls player={player.value}>

@@ -18,10 +18,10 @@ export function click(el: Element, ours: Element): '' | 'refused' | 'outside' | 
   return '';
 }
 
-/** What a click on an element is for: a label's field. */
+/** What a click on an element is for: the button or field that it is in, or a label's field. */
 function controlOf(el: Element): Element {
-  const label = upFrom(el, (one): one is HTMLLabelElement => one.localName === 'label');
-  return label?.control ?? upFrom(el, (one): one is Element => one.matches('button, input')) ?? el;
+  const first = upFrom(el, (one): one is Element => one.matches('button, input, select, textarea, label'));
+  return (first?.localName === 'label' ? (first as HTMLLabelElement).control : first) ?? el;
 }
 
 /** The first of an element and those around it, through shadow roots, that is wanted. */

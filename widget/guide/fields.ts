@@ -3,6 +3,7 @@
 // events that it listens to. Nobody's focus moves: a field that the visitor is
 // not in only hears that it was entered and left.
 
+import { documentOf, viewOf as viewOfDocument } from '../native.ts';
 import { editText, plainText } from './plain.ts';
 import { difference, moved } from './splice.ts';
 
@@ -17,7 +18,7 @@ const instant = new Set(['range', 'color']);
 type View = Window & typeof globalThis;
 type Box = HTMLInputElement | HTMLTextAreaElement;
 
-const viewOf = (el: Element): View | null => el.ownerDocument.defaultView;
+const viewOf = (el: Element): View | null => viewOfDocument(documentOf(el) as Document) as View | null;
 
 /** What kind of field an element is; null if it is none, or not one that can be filled in now. */
 export function kindOf(el: Element): FieldKind | null {

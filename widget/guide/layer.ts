@@ -68,8 +68,11 @@ export class Layer {
   #place(): void {
     const now = performance.now();
     const { left, top } = this.element.getBoundingClientRect();
+    this.#frame = requestAnimationFrame(() => this.#place()); // also if the page makes one of them fail
     for (const what of this.#drawn) if (!what.place(now, left, top)) this.remove(what);
-    this.#frame = this.#drawn.size > 0 ? requestAnimationFrame(() => this.#place()) : 0;
+    if (this.#drawn.size > 0) return;
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
   }
 }
 

@@ -2,6 +2,7 @@
 // node is on it.
 import { type Anchor, above, boxIn, ElementAnchor } from '../guide/anchor.ts';
 import { boxOf, localNameOf, shadowOf } from '../native.ts';
+import { onScreen } from './box.ts';
 import { idOf } from './nodes.ts';
 
 /** A place on the visitor's page: a node, and where in its box, in ten-thousandths. */
@@ -68,13 +69,6 @@ function inPage(frame: HTMLIFrameElement, clientX: number, clientY: number): [x:
   const outer = boxOf(frame);
   const scale = outer.width / frame.offsetWidth;
   return [(clientX - outer.left) / scale, (clientY - outer.top) / scale];
-}
-
-/** A box of the page as it is on the agent's screen. */
-function onScreen(frame: HTMLIFrameElement, { left, top, width, height }: DOMRect): DOMRect {
-  const outer = boxOf(frame);
-  const scale = outer.width / frame.offsetWidth;
-  return new DOMRect(outer.left + left * scale, outer.top + top * scale, width * scale, height * scale);
 }
 
 /** An element of the mirrored page, where it is on the agent's screen. */

@@ -64,7 +64,7 @@ export function openScriptedMirror(container: HTMLElement, { onMove }: MirrorOpt
     overview: () => ({ height: 2400, shown: 900, visitor: 300, agent: 300 }),
     viewport: () => ({ width: 1280, height: 900, bar: 15, zoom: 100, ratio: 100, answers: 24 }),
     setName: () => undefined,
-    view: () => shop,
+    view: () => shop as HTMLElement as HTMLIFrameElement, // what is asked of it here a box has too
     close: () => {
       fit.disconnect();
       host.remove();
