@@ -113,7 +113,7 @@ describe('a page that means harm', { timeout: 180_000 }, () => {
   });
 
   test('what leads out of the site is not clicked, and the agent is told', async () => {
-    for (const id of ['away', 'script', 'blank', 'file', 'submit'])
+    for (const id of ['away', 'script', 'blank', 'file', 'submit', 'within'])
       await refused(`#${id}`, 'That leads out of the site.');
     assert.notEqual(await visitor.page.title(), 'ran');
     assert.equal(visitor.context.pages().length, 1);
