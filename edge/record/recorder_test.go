@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -115,7 +114,7 @@ type session struct {
 
 func newSession(d *disk) *session {
 	s := &session{disk: d, page: "page"}
-	s.Recorder = Start(Config{Open: d.open, Page: s.begin, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	s.Recorder = Start(Config{Open: d.open, Page: s.begin, Log: slog.New(slog.DiscardHandler)})
 	return s
 }
 
