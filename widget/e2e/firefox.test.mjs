@@ -96,6 +96,7 @@ describe('the story in Firefox', { timeout: 120_000 }, () => {
       () => mirror((f) => f.contentDocument.querySelector('h1')?.textContent ?? ''),
       (h1) => /On the water/.test(h1),
     );
+    await new Promise((done) => setTimeout(done, 1500)); // long enough to be found again in the recording
   });
 
   test('typing is seen, the password is not', async () => {
