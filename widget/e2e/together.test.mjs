@@ -36,7 +36,7 @@ describe('filling in together', { timeout: 180_000 }, () => {
   };
 
   test('both type in one field at once, and both have the same in the end', {
-    todo: 'about once in ten runs the editor keeps a text of its own after both have stopped',
+    todo: 'some runs in ten fail, for a reason not known yet',
   }, async () => {
     await name().fill('-');
     await until(
@@ -61,11 +61,15 @@ describe('filling in together', { timeout: 180_000 }, () => {
       }
     };
     await Promise.all([type(guide.editor, 'a'), type(name(), 'v')]);
-    const value = await guide.same('one value', name(), guide.mirrored('Full name'));
-    await until(
-      'the editor',
-      () => guide.editor.inputValue(),
-      (text) => text === value,
+    // What the agent typed last may still be on its way when the field and the mirror are alike for the first time.
+    const [value] = await until(
+      'the field, the mirror and the editor',
+      async () => [
+        await name().inputValue(),
+        await guide.mirrored('Full name').inputValue(),
+        await guide.editor.inputValue(),
+      ],
+      ([theirs, mirrored, ours]) => theirs === mirrored && mirrored === ours,
     );
     await agent.page.waitForTimeout(700);
     assert.equal(await guide.same('one value still', name(), guide.mirrored('Full name')), value);
