@@ -14,7 +14,13 @@ SEED    ?= 1
 # Of the cluster in network namespaces.
 KILLS   ?= 50
 
-.PHONY: run test check bench build clean browsers fuzz e2e simulate netns
+# Of each death and each drain, with browsers in network namespaces.
+REPEATS ?= 5
+
+# Of an edge that dies, in network namespaces.
+CLIENTS ?= 10000
+
+.PHONY: run test check bench build clean browsers fuzz e2e simulate netns netns-browsers netns-regions netns-storm
 
 run: build ## build, then run the demo: shop, console, agents
 	./bin/kohe demo --data ./data
@@ -60,6 +66,17 @@ simulate: widget/dist/manifest.json ## FAULTS on a cluster in memory: what is st
 netns: widget/dist/manifest.json ## KILLS, and a third as many partitions, of a cluster of processes in network namespaces (Linux, root)
 	@set -o pipefail; go test -count=1 -timeout 2h -run '^TestAClusterInNamespaces' -v ./bench -kills $(KILLS) 2>&1 \
 	  | awk '/^netns: faults/ { counts = $$0; next } { print } END { print counts }'
+
+netns-browsers: build browsers ## REPEATS deaths and drains of the edges of a visitor and an agent in Chromium, in network namespaces (Linux, root)
+	@set -o pipefail; go test -count=1 -timeout 2h -run '^TestBrowsersInNamespaces' -v ./bench -browser-rounds $(REPEATS) 2>&1 \
+	  | awk '/^netns-browsers: faults/ { counts = $$0; next } { print; fflush() } END { print counts }'
+
+netns-regions: build browsers ## the same with three regions, 5, 40 and 150 ms away: the nearest edge, its death, drain and lack of UDP (Linux, root)
+	@set -o pipefail; go test -count=1 -timeout 2h -run '^TestBrowsersInThreeRegions' -v ./bench -browser-rounds $(REPEATS) 2>&1 \
+	  | awk '/^netns-regions: faults/ { counts = $$0; next } { print; fflush() } END { print counts }'
+
+netns-storm: widget/dist/manifest.json ## CLIENTS pages come back to other edges when theirs dies, in three regions (Linux, root)
+	go test -count=1 -timeout 1h -run '^TestAStorm' -v ./bench -storm $(CLIENTS)
 
 bench: build ## the published benchmarks on this machine
 	./bin/kohe bench chat --json bench-chat.json

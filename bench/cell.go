@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"kohe/edge/api"
 	"kohe/edge/link"
 	"kohe/relay"
 	"kohe/relay/wire"
@@ -55,7 +54,7 @@ type node struct {
 	address string
 	args    []string
 	dialer  *link.Dialer // for its certificate
-	reader  *http.Cookie // nil: not signed in yet
+	reader  *console
 }
 
 // membership is what `GET /cluster` of a node's socket says.
@@ -83,6 +82,7 @@ func (g *ground) openCell(ctx context.Context, dir string, seats []seat, args ..
 	}()
 	for _, s := range seats {
 		m := &node{seat: s, ground: g, dir: filepath.Join(dir, s.name), dialer: g.dialer()}
+		m.reader = &console{at: m, name: reader}
 		if m.address, err = g.address(s.name); err != nil {
 			return c, err
 		}
@@ -201,13 +201,6 @@ func (c *cell) learn(ctx context.Context) error {
 // webSocket returns the node's address for WebSockets: http becomes ws, https wss.
 func (m *node) webSocket() string {
 	return "ws" + strings.TrimPrefix(m.ground.scheme, "http") + "://" + m.address + "/kohe/ws"
-}
-
-// ticket returns a ticket for an agent's hello at this node.
-func (m *node) ticket(ctx context.Context, agent string) (string, error) {
-	t := api.LocalTicket{Agent: agent}
-	err := m.call(ctx, http.MethodPost, "/ticket", t, &t)
-	return t.Ticket, err
 }
 
 // close ends every node.

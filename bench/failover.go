@@ -56,7 +56,8 @@ const (
 type failover struct {
 	Failover
 	cell   *cell
-	fronts []*node // where people are
+	fronts []*node  // where people are
+	places [][2]int // of fronts, of each couple: the visitor's, the agent's
 	pairs  []*couple
 	report *Report
 	talks  []*side // the visitors' sides of all sessions that there were
@@ -105,7 +106,7 @@ func (s Failover) faults(ctx context.Context, dir string, report *Report) error 
 		return err
 	}
 	defer c.close()
-	r := &failover{Failover: s, cell: c, fronts: c.nodes, report: report, runs: map[string][]float64{}, chat: map[string][]float64{}}
+	r := &failover{Failover: s, cell: c, fronts: c.nodes, places: ordered, report: report, runs: map[string][]float64{}, chat: map[string][]float64{}}
 	if err := r.seed(ctx); err != nil {
 		return err
 	}
@@ -115,20 +116,21 @@ func (s Failover) faults(ctx context.Context, dir string, report *Report) error 
 	return r.verdict(ctx)
 }
 
-// couples are the ordered pairs of three fronts: the visitor's, the agent's.
-var couples = [...][2]int{{0, 1}, {1, 2}, {2, 0}, {1, 0}, {2, 1}, {0, 2}}
+// ordered are the ordered pairs of three fronts.
+var ordered = [][2]int{{0, 1}, {1, 2}, {2, 0}, {1, 0}, {2, 1}, {0, 2}}
 
 // seed makes the site, a department with one agent for each couple, and a
-// supervisor who may read everything.
-func (r *failover) seed(ctx context.Context) error {
-	site := api.LocalSite{ID: benchSite, Origins: []string{benchOrigin}}
+// supervisor who may read everything. What browsers load has other origins, and
+// can be shown.
+func (r *failover) seed(ctx context.Context, origins ...string) error {
+	site := api.LocalSite{ID: benchSite, Origins: append([]string{benchOrigin}, origins...), CoBrowse: len(origins) > 0}
 	var agents []api.LocalAgent
-	for i := range couples {
+	for i := range r.places {
 		name := fmt.Sprintf("agent%d", i)
 		site.Departments = append(site.Departments, name)
-		agents = append(agents, api.LocalAgent{ID: name, Role: relay.RoleAgent, Capacity: 1, Departments: []string{name}})
+		agents = append(agents, api.LocalAgent{ID: name, Role: relay.RoleAgent, Capacity: 1, Departments: []string{name}, Password: password})
 	}
-	agents = append(agents, api.LocalAgent{ID: reader, Role: relay.RoleSupervisor, Capacity: 1, Password: readerPassword})
+	agents = append(agents, api.LocalAgent{ID: reader, Role: relay.RoleSupervisor, Capacity: 1, Password: password})
 	first := r.cell.nodes[0]
 	if err := first.call(ctx, http.MethodPost, "/sites", site, &site); err != nil {
 		return err
@@ -147,7 +149,7 @@ func (r *failover) meet(ctx context.Context, f func(context.Context) error) erro
 	var people sync.WaitGroup
 	defer people.Wait()
 	defer stop()
-	for i, at := range couples {
+	for i, at := range r.places {
 		c := &couple{of: fmt.Sprintf("agent%d", i)}
 		c.visitor = r.patron(relay.RoleVisitor, "", at[0])
 		c.agent = r.patron(relay.RoleAgent, c.of, at[1])
@@ -176,7 +178,11 @@ func (r *failover) faulty(ctx context.Context) error {
 
 func (r *failover) patron(role relay.Role, agent string, at int) *patron {
 	ring := slices.Concat(r.fronts[at:], r.fronts[:at])
-	return &patron{role: role, agent: agent, ring: ring, transport: r.Over, kick: make(chan struct{}, 1)}
+	p := &patron{role: role, agent: agent, ring: ring, transport: r.Over, kick: make(chan struct{}, 1)}
+	if role == relay.RoleAgent {
+		p.console = &console{at: ring[0], name: agent}
+	}
+	return p
 }
 
 // renew brings everybody home and has each couple talk in a new session, so

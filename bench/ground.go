@@ -23,6 +23,7 @@ type ground struct {
 	scheme  string   // of a server's base: http or https
 	http    *http.Client
 	address func(name string) (string, error)    // where a server listens
+	public  func(name string) string             // its base for browsers; nil: as for this process
 	start   func(name string, c *exec.Cmd) error // a process where that server is
 	dialer  func() *link.Dialer                  // of those clients
 }

@@ -5,9 +5,11 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"math/big"
@@ -26,9 +28,16 @@ import (
 // clients is the host of everybody who is no node.
 const clients = "clients"
 
+// domain holds the nodes' names as browsers have them: a name makes a page a
+// secure context, and the authority that openGround makes covers it.
+const domain = ".kohe.test"
+
+// publicBase is a node's base for browsers.
+func publicBase(name string) string { return "https://" + name + domain + ":8443" }
+
 // openGround makes a network of hosts for the nodes and their clients,
 // and builds the program. It skips the test where there can be none.
-func openGround(t *testing.T) (*ground, *netem.Namespaces) {
+func openGround(t *testing.T) (*ground, *netem.Namespaces, certificate) {
 	t.Helper()
 	hosts := []string{clients}
 	for _, s := range seats(false) {
@@ -46,21 +55,22 @@ func openGround(t *testing.T) (*ground, *netem.Namespaces) {
 	for _, name := range hosts {
 		ips = append(ips, network.Host(name).Addr.AsSlice())
 	}
-	roots := certify(t, dir, ips)
+	paper := certify(t, dir, ips)
 	from := network.Host(clients)
 	dial := func(ctx context.Context, kind, addr string) (c net.Conn, err error) {
 		err = from.Do(func() error { c, err = new(net.Dialer).DialContext(ctx, kind, addr); return err })
 		return c, err
 	}
-	config := &tls.Config{RootCAs: roots}
+	config := &tls.Config{RootCAs: paper.roots}
 	g := &ground{
 		program: build(t), scheme: "https",
-		args: []string{"--cert", filepath.Join(dir, "chain.pem"), "--key", filepath.Join(dir, "key.pem")},
+		args: []string{"--cert", paper.chain, "--key", paper.key},
 		address: func(name string) (string, error) {
 			return net.JoinHostPort(network.Host(name).Addr.String(), "8443"), nil
 		},
-		start: func(name string, c *exec.Cmd) error { return network.Host(name).Start(c) },
-		http:  &http.Client{Transport: &http.Transport{TLSClientConfig: config, DialContext: dial, IdleConnTimeout: 10 * time.Second}, Timeout: 5 * time.Second},
+		public: publicBase,
+		start:  func(name string, c *exec.Cmd) error { return network.Host(name).Start(c) },
+		http:   &http.Client{Transport: &http.Transport{TLSClientConfig: config, DialContext: dial, IdleConnTimeout: 10 * time.Second}, Timeout: 5 * time.Second},
 		dialer: func() *link.Dialer {
 			return &link.Dialer{
 				Origin: benchOrigin, TLS: config, Dial: dial,
@@ -71,7 +81,7 @@ func openGround(t *testing.T) (*ground, *netem.Namespaces) {
 			}
 		},
 	}
-	return g, network
+	return g, network, paper
 }
 
 // program is kohe, once built.
@@ -106,10 +116,18 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// certificate is one for every node.
+type certificate struct {
+	chain, key string // files, PEM
+	keyHash    string // SHA-256 of its SubjectPublicKeyInfo, base64
+	roots      *x509.CertPool
+}
+
 // certify makes a certificate authority and writes one certificate for all
-// addresses, chain.pem and key.pem.
-func certify(t *testing.T, dir string, ips []net.IP) *x509.CertPool {
+// addresses.
+func certify(t *testing.T, dir string, ips []net.IP) certificate {
 	t.Helper()
+	c := certificate{chain: filepath.Join(dir, "chain.pem"), key: filepath.Join(dir, "key.pem"), roots: x509.NewCertPool()}
 	caKey, key := newKey(t), newKey(t)
 	ca := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test CA"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
@@ -117,7 +135,7 @@ func certify(t *testing.T, dir string, ips []net.IP) *x509.CertPool {
 	}
 	leaf := &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "nodes"}, NotBefore: ca.NotBefore, NotAfter: ca.NotAfter,
-		IPAddresses: ips, DNSNames: []string{"*.kohe.test"}, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		IPAddresses: ips, DNSNames: []string{"*" + domain}, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	root, err := x509.CreateCertificate(rand.Reader, ca, ca, &caKey.PublicKey, caKey)
 	if err != nil {
@@ -131,24 +149,29 @@ func certify(t *testing.T, dir string, ips []net.IP) *x509.CertPool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write := func(name string, blocks ...*pem.Block) {
+	write := func(path string, blocks ...*pem.Block) {
 		var text []byte
 		for _, b := range blocks {
 			text = append(text, pem.EncodeToMemory(b)...)
 		}
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	write("chain.pem", &pem.Block{Type: "CERTIFICATE", Bytes: der}, &pem.Block{Type: "CERTIFICATE", Bytes: root})
-	write("key.pem", &pem.Block{Type: "PRIVATE KEY", Bytes: private})
+	write(c.chain, &pem.Block{Type: "CERTIFICATE", Bytes: der}, &pem.Block{Type: "CERTIFICATE", Bytes: root})
+	write(c.key, &pem.Block{Type: "PRIVATE KEY", Bytes: private})
 	parsed, err := x509.ParseCertificate(root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool := x509.NewCertPool()
-	pool.AddCert(parsed)
-	return pool
+	c.roots.AddCert(parsed)
+	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := sha256.Sum256(public)
+	c.keyHash = base64.StdEncoding.EncodeToString(hash[:])
+	return c
 }
 
 func newKey(t *testing.T) *ecdsa.PrivateKey {

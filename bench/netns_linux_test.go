@@ -18,18 +18,30 @@ import (
 
 var killCount = flag.Int("kills", 0, "how often nodes in network namespaces are killed; 0: a minute of faults")
 
-// roles are those of the nodes of a cluster in namespaces. People are at its
-// edges, if it has three of them.
-var roles = [...]string{coreRole, coreRole, coreRole}
-
-// seats are those nodes, in one region or each in its own.
+// seats are the nodes of a cluster in namespaces, in one region or each in its
+// own: three core nodes, and three that are edges only.
 func seats(apart bool) (list []seat) {
-	for i, role := range roles {
-		s := seat{name: fmt.Sprintf("n%d", i+1), role: role, region: "here"}
+	for i := range 3 {
+		list = append(list, seat{name: fmt.Sprintf("n%d", i+1), role: coreRole})
+	}
+	for i := range 3 {
+		list = append(list, seat{name: fmt.Sprintf("e%d", i+1), role: edgeRole})
+	}
+	for i := range list {
+		list[i].region = "here"
 		if apart {
-			s.region = s.name
+			list[i].region = list[i].name
 		}
-		list = append(list, s)
+	}
+	return list
+}
+
+// mixed are couples of whom each is at any of the seats, three of every kind.
+func mixed() (list [][2]int) {
+	for n := range 3 {
+		core, edge := n, 3+n
+		nextCore, nextEdge := (n+1)%3, 3+(n+1)%3
+		list = append(list, [2]int{edge, nextEdge}, [2]int{edge, nextCore}, [2]int{core, nextEdge}, [2]int{core, nextCore})
 	}
 	return list
 }
@@ -49,14 +61,15 @@ var weathers = []weather{
 	{"150 ms", true, netem.Shape{Delay: 75 * time.Millisecond, Jitter: 5 * time.Millisecond}},
 }
 
-// Faults besides those of the benchmark. A partition is one between the leader
-// and all other nodes; clients reach them all.
+// Faults besides those of the benchmark. A partition is one between the leader,
+// or an edge, and all other nodes; clients reach them all.
 const (
 	originKill fault = "origin_kill"      // kill -9 of another node, as its visitors see it
 	agentKill  fault = "agent_kill"       // the same as its agents see it
 	partition  fault = "leader_partition" // both ways
 	deaf       fault = "leader_deaf"      // what the others send does not reach it
 	mute       fault = "leader_mute"      // what it sends does not reach the others
+	lone       fault = "edge_partition"   // both ways, of a node that is an edge only, as its visitors see it
 )
 
 // Spans of a round.
@@ -67,7 +80,8 @@ const (
 
 var (
 	kills      = []fault{leaderKill, originKill, agentKill}
-	partitions = []fault{partition, deaf, mute}
+	partitions = []fault{partition, deaf, mute, lone}
+	ofFronts   = []fault{originKill, agentKill, lone} // those of nodes that do not lead
 )
 
 // plan returns the faults of each weather.
@@ -76,7 +90,7 @@ func plan(count int) map[string][]fault {
 		return map[string][]fault{
 			"LAN":      {leaderKill, partition, originKill},
 			"2 % loss": {leaderKill, mute},
-			"40 ms":    {leaderKill, deaf},
+			"40 ms":    {leaderKill, deaf, lone},
 			"150 ms":   {agentKill},
 		}
 	}
@@ -98,31 +112,40 @@ type storm struct {
 	t       *testing.T
 	net     *netem.Namespaces
 	weather weather
-	killed  int
+	killed  map[string]int       // kills, by who was killed: leader, core or edge
 	took    map[string][]float64 // ms until the next stored message, by fault and weather
 }
 
 // openStorm starts a cluster.
 func openStorm(ctx context.Context, t *testing.T, apart bool) *storm {
-	g, network := openGround(t)
-	s := &storm{t: t, net: network, took: map[string][]float64{}}
+	g, network, _ := openGround(t)
+	s := &storm{t: t, net: network, killed: map[string]int{}, took: map[string][]float64{}}
 	c, err := g.openCell(ctx, filepath.Join(t.TempDir(), "cell"), seats(apart), "--opens-per-minute", "1000000", "--links-per-address", "1000000")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.close)
-	fronts := slices.DeleteFunc(slices.Clone(c.nodes), func(m *node) bool { return m.role == coreRole })
-	if len(fronts) < 3 {
-		fronts = c.nodes
+	if apart {
+		c.again(ctx, t)
 	}
 	s.failover = &failover{
-		Failover: Failover{Over: "wt", Progress: t.Output()}, cell: c, fronts: fronts[:3],
+		Failover: Failover{Over: "wt", Progress: t.Output()}, cell: c, fronts: c.nodes, places: mixed(),
 		report: NewReport("netns", "test"), runs: map[string][]float64{},
 	}
 	if err := s.seed(ctx); err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// again restarts the first node, as its log asks: alone it was in one region,
+// and not as patient as a cell in several has to be.
+func (c *cell) again(ctx context.Context, t *testing.T) {
+	t.Helper()
+	c.nodes[0].Drain(recovery)
+	if err := errors.Join(c.nodes[0].start(ctx), c.settle(ctx)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // round does one harm, undoes it, and checks that everything is as it was.
@@ -151,15 +174,10 @@ func (s *storm) round(ctx context.Context, f fault) error {
 // harm causes a fault and notes how long it took until the next message was
 // stored of those whom it concerns. heal undoes it.
 func (s *storm) harm(ctx context.Context, f fault, leader *node) (heal func(context.Context) error, err error) {
-	victim := leader
-	if f == originKill || f == agentKill {
-		s.turn++
-		others := slices.DeleteFunc(slices.Clone(s.fronts), func(m *node) bool { return m == leader })
-		victim = others[s.turn%len(others)]
-	}
+	victim := s.victim(f, leader)
 	var concerned []*couple
 	switch f {
-	case originKill:
+	case originKill, lone:
 		concerned = s.of(victim, true, false)
 	case agentKill:
 		concerned = s.of(victim, false, true)
@@ -168,7 +186,11 @@ func (s *storm) harm(ctx context.Context, f fault, leader *node) (heal func(cont
 	}
 	asked := time.Now()
 	if slices.Contains(kills, f) {
-		s.killed++
+		if victim == leader {
+			s.killed["leader"]++
+		} else {
+			s.killed[victim.role]++
+		}
 		victim.Kill()
 		heal = victim.start
 	} else {
@@ -183,6 +205,17 @@ func (s *storm) harm(ctx context.Context, f fault, leader *node) (heal func(cont
 		c.setPace(hurried)
 	}
 	return heal, s.stored(ctx, f, concerned, asked, gone)
+}
+
+// victim returns the node that a fault hits: the leader, or each other node in
+// turn.
+func (s *storm) victim(f fault, leader *node) *node {
+	if !slices.Contains(ofFronts, f) {
+		return leader
+	}
+	s.turn++
+	others := slices.DeleteFunc(slices.Clone(s.fronts), func(m *node) bool { return m == leader || f == lone && m.role != edgeRole })
+	return others[s.turn%len(others)]
 }
 
 // cut cuts the victim off from the other nodes, or joins them again.
@@ -205,7 +238,7 @@ func (s *storm) cut(victim *node, f fault, on bool) {
 // leader's concerns, by each couple whom a front's does.
 func (s *storm) stored(ctx context.Context, f fault, concerned []*couple, asked, gone time.Time) error {
 	groups := [][]*couple{concerned}
-	if f == originKill || f == agentKill {
+	if slices.Contains(ofFronts, f) {
 		groups = slices.Collect(slices.Chunk(concerned, 1))
 	}
 	for _, group := range groups {
@@ -310,13 +343,13 @@ func (s *storm) rage(ctx context.Context, faults map[string][]fault, apart bool)
 }
 
 // keepLogs writes what the nodes' last processes logged to a folder that stays.
-func (s *storm) keepLogs() string {
+func (c *cell) keepLogs(t *testing.T) string {
 	dir, err := os.MkdirTemp("", "kohe-netns-logs-")
-	for _, m := range s.cell.nodes {
+	for _, m := range c.nodes {
 		err = errors.Join(err, os.WriteFile(filepath.Join(dir, m.name+".log"), []byte(m.log.String()), 0o600))
 	}
 	if err != nil {
-		s.t.Log(err)
+		t.Log(err)
 	}
 	return dir
 }
@@ -333,14 +366,17 @@ func TestAClusterInNamespacesLosesNothing(t *testing.T) {
 		defer cancel()
 	}
 	began := time.Now()
-	faults, killed, total, took := 0, 0, map[string]float64{}, map[string][]float64{}
+	faults, killed, total, took := 0, map[string]int{}, map[string]float64{}, map[string][]float64{}
 	for _, apart := range []bool{false, true} {
 		s := openStorm(ctx, t, apart)
 		err := s.meet(ctx, func(ctx context.Context) error { return s.rage(ctx, plan(*killCount), apart) })
 		if err != nil {
-			t.Errorf("%v; the nodes' logs are in %s", err, s.keepLogs())
+			t.Errorf("%v; the nodes' logs are in %s", err, s.cell.keepLogs(t))
 		}
-		faults, killed = faults+s.count, killed+s.killed
+		faults += s.count
+		for who, n := range s.killed {
+			killed[who] += n
+		}
 		for _, r := range s.report.Results {
 			total[r.ID] += r.Value
 		}
@@ -353,8 +389,8 @@ func TestAClusterInNamespacesLosesNothing(t *testing.T) {
 	for _, what := range slices.Sorted(maps.Keys(took)) {
 		fmt.Printf("netns: %s: %s\n", what, spread(took[what]))
 	}
-	fmt.Printf("netns: faults %d (kills %d), messages stored %.0f, not stored %.0f, lost %.0f, doubled %.0f, ms until the next stored message (median/p95/max): %s; seconds %.0f, load %s\n",
-		faults, killed, total["failover.stored"], total["failover.not_stored"], total["failover.lost"], total["failover.doubled"], byFault(took), time.Since(began).Seconds(), load())
+	fmt.Printf("netns: faults %d (kills of leaders %d, of other core nodes %d, of edges %d), messages stored %.0f, not stored %.0f, lost %.0f, doubled %.0f, ms until the next stored message (median/p95/max): %s; seconds %.0f, load %s\n",
+		faults, killed["leader"], killed[coreRole], killed[edgeRole], total["failover.stored"], total["failover.not_stored"], total["failover.lost"], total["failover.doubled"], byFault(took), time.Since(began).Seconds(), load())
 }
 
 // spread says how figures in ms are spread.

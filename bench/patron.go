@@ -19,7 +19,7 @@ const (
 	patience      = 300 * time.Millisecond
 	patienceTrips = 4
 	look          = 20 * time.Millisecond // how often it looks
-	attempt       = time.Second           // to connect
+	attempt       = 2 * time.Second       // to connect
 )
 
 // patron is a client that behaves as the browser's does: when its link ends or
@@ -27,9 +27,10 @@ const (
 // stored.
 type patron struct {
 	role      relay.Role
-	agent     string  // an agent's sign-in name
-	ring      []*node // [0] is home, the others in the order in which it tries them
-	transport string  // wt or ws
+	agent     string   // an agent's sign-in name
+	console   *console // theirs, of home; a visitor has none
+	ring      []*node  // [0] is home, the others in the order in which it tries them
+	transport string   // wt or ws
 	pace      atomic.Int64
 	kick      chan struct{} // of one: speak now, at the new pace
 
@@ -38,7 +39,7 @@ type patron struct {
 	at     int  // of ring
 	ashore bool // go home
 	side   *side
-	token  string
+	token  string        // of the last welcome: a visitor's token, an agent's pass
 	trip   time.Duration // smoothed time to an acknowledgement
 	left   time.Time     // when it last gave a link up
 	came   time.Time     // when it was last welcomed
@@ -56,7 +57,7 @@ func (p *patron) run(ctx context.Context) {
 			c.Close()
 		}
 		p.mu.Lock()
-		if p.ashore {
+		if p.ashore || p.token == "" { // who was never welcomed knows of no other node
 			p.ashore, p.at = false, 0
 		} else {
 			p.at = (p.at + 1) % len(p.ring)
@@ -89,25 +90,28 @@ func (p *patron) isHome() bool {
 	return p.at == 0 && p.client != nil && !p.ashore
 }
 
+// connect connects to the node whose turn it is. As the console does, an agent
+// shows a ticket at home and at other nodes the pass of the last welcome.
 func (p *patron) connect(ctx context.Context) (*link.Client, error) {
-	ctx, cancel := context.WithTimeout(ctx, attempt)
-	defer cancel()
 	p.mu.Lock()
 	to := p.ring[p.at]
-	hello := wire.HelloPayload{Version: wire.Version, Role: p.role}
+	hello := wire.HelloPayload{Version: wire.Version, Role: p.role, Token: p.token}
 	if p.role == relay.RoleVisitor {
-		hello.Site, hello.Token, hello.Tab = benchSite, p.token, "t1"
+		hello.Site, hello.Tab = benchSite, "t1"
 	}
 	if p.side != nil {
 		hello.Resume = []wire.Resume{p.side.resume()}
 	}
 	p.mu.Unlock()
 	var err error
-	if p.role == relay.RoleAgent {
-		if hello.Ticket, err = to.ticket(ctx, p.agent); err != nil {
+	if p.role == relay.RoleAgent && to == p.ring[0] {
+		hello.Token = ""
+		if hello.Ticket, err = p.console.ticket(ctx); err != nil {
 			return nil, err
 		}
 	}
+	ctx, cancel := context.WithTimeout(ctx, attempt)
+	defer cancel()
 	if p.transport == "ws" {
 		return to.dialer.WebSocket(ctx, to.webSocket(), hello)
 	}
@@ -184,8 +188,8 @@ func (p *patron) over() error {
 		return errors.New("going home")
 	case !p.leave.IsZero() && now.After(p.leave):
 		return errors.New("the node drains")
-	case p.side != nil && p.side.waiting(now) > max(patience, patienceTrips*p.trip):
-		return errors.New("a message is not acknowledged")
+	case p.side != nil && min(p.side.waiting(now), now.Sub(p.client.Heard())) > max(patience, patienceTrips*p.trip):
+		return errors.New("the node is silent")
 	case !p.repeat.IsZero() && now.After(p.repeat):
 		return p.sayAgain()
 	}
@@ -275,6 +279,7 @@ func (p *patron) say() {
 	say := p.side.say(time.Now())
 	if p.client != nil {
 		_, _ = p.client.Send(wire.Say, say) // said again over the next link
+		_, _ = p.client.Send(wire.Ping, wire.PingPayload{T: time.Now().UnixMilli()})
 	}
 }
 

@@ -74,7 +74,11 @@ func (g *ground) serve(ctx context.Context, name, address, dir string, args ...s
 	p := &Process{Base: g.scheme + "://" + address, Data: filepath.Join(dir, "data"), log: &journal{}, http: g.http}
 	p.cmd = exec.Command(g.program, slices.Concat(args, g.args, []string{"--listen", address})...)
 	p.cmd.Stdout, p.cmd.Stderr = io.Discard, p.log
-	p.cmd.Env = append(os.Environ(), "KOHE_LOG_LEVEL=warn", "KOHE_PUBLIC_URL="+p.Base) // not localhost: a browser would try ::1 first
+	public := p.Base // not localhost: a browser would try ::1 first
+	if g.public != nil {
+		public = g.public(name)
+	}
+	p.cmd.Env = append(os.Environ(), "KOHE_LOG_LEVEL=warn", "KOHE_PUBLIC_URL="+public)
 	if err := g.start(name, p.cmd); err != nil {
 		return nil, err
 	}

@@ -1,23 +1,17 @@
 package bench
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strconv"
 
 	"kohe/relay"
 )
 
-// The supervisor who reads the transcripts in the end.
-const (
-	reader         = "reader"
-	readerPassword = "a password of the benchmark"
-)
+// reader is the supervisor who reads the transcripts in the end.
+const reader = "reader"
 
 // verdict reads every transcript at every node and adds all figures to the
 // report: what was acknowledged as stored and is missing anywhere, and what is
@@ -76,12 +70,8 @@ func (r *failover) judge(ctx context.Context, talks []*side) (all map[*side][]re
 		if m.role != coreRole {
 			continue
 		}
-		session, err := m.signIn(ctx)
-		if err != nil {
-			return nil, 0, 0, err
-		}
 		for _, visitor := range talks {
-			list, err := m.transcript(ctx, session, visitor.session)
+			list, err := m.reader.transcript(ctx, visitor.session, 0)
 			if err != nil {
 				return nil, 0, 0, err
 			}
@@ -142,59 +132,4 @@ func compare(transcript []relay.Message, sides ...*side) (lost, doubled int) {
 		s.mu.Unlock()
 	}
 	return lost, doubled
-}
-
-// signIn signs the supervisor in at the node.
-func (m *node) signIn(ctx context.Context) (*http.Cookie, error) {
-	if m.reader != nil {
-		return m.reader, nil // a restart honours it
-	}
-	body, err := json.Marshal(map[string]string{"name": reader, "password": readerPassword})
-	if err != nil {
-		return nil, err
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, m.Base+"/api/v1/sign-in", bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	request.Header.Set("X-Kohe", "1") // the console says so, other sites cannot
-	answer, err := m.http.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK || len(answer.Cookies()) == 0 {
-		return nil, fmt.Errorf("sign in at %s: %s", m.name, answer.Status)
-	}
-	m.reader = answer.Cookies()[0]
-	return m.reader, nil
-}
-
-// transcript reads a whole transcript at the node.
-func (m *node) transcript(ctx context.Context, as *http.Cookie, id relay.ID) (all []relay.Message, err error) {
-	for after := uint64(0); ; after = all[len(all)-1].Seq {
-		url := fmt.Sprintf("%s/api/v1/sessions/%s/messages?after=%d", m.Base, id, after)
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-		if err != nil {
-			return nil, err
-		}
-		request.AddCookie(as)
-		answer, err := m.http.Do(request)
-		if err != nil {
-			return nil, err
-		}
-		var page struct {
-			Messages []relay.Message `json:"messages"`
-			More     bool            `json:"more"`
-		}
-		err = json.NewDecoder(answer.Body).Decode(&page)
-		answer.Body.Close()
-		if err != nil || answer.StatusCode != http.StatusOK {
-			return nil, fmt.Errorf("read session %s at %s: %s: %w", id, m.name, answer.Status, err)
-		}
-		all = append(all, page.Messages...)
-		if !page.More || len(page.Messages) == 0 {
-			return all, nil
-		}
-	}
 }

@@ -32,8 +32,13 @@ func inflate(msg []byte) ([]byte, error) {
 	if used <= 0 || n > MaxInflated {
 		return nil, fmt.Errorf("%w: its inflated length", ErrMalformed)
 	}
-	buf := bytes.NewBuffer(make([]byte, 0, min(int(n), 64*len(msg))))
-	r := flate.NewReader(bytes.NewReader(msg[1+used:]))
+	return inflated(msg[1+used:], int(n))
+}
+
+// inflated inflates to so many bytes.
+func inflated(b []byte, n int) ([]byte, error) {
+	buf := bytes.NewBuffer(make([]byte, 0, min(n, 64*len(b))))
+	r := flate.NewReader(bytes.NewReader(b))
 	if got, err := io.Copy(buf, io.LimitReader(r, int64(n)+1)); err != nil || got != int64(n) {
 		return nil, fmt.Errorf("%w: it does not inflate to %d bytes", ErrMalformed, n)
 	}

@@ -74,6 +74,17 @@ func (r *reader) word() uint32 {
 	return uint32(r.byte())<<24 | uint32(r.byte())<<16 | uint32(r.byte())<<8 | uint32(r.byte())
 }
 
+// take returns the next n bytes.
+func (r *reader) take(n int) []byte {
+	if n > len(r.b)-r.at {
+		r.fail("%d bytes are cut off", n)
+		return nil
+	}
+	b := r.b[r.at : r.at+n]
+	r.at += n
+	return b
+}
+
 // count reads a number of things that take at least one byte each.
 func (r *reader) count() int {
 	n := int(r.uint())

@@ -25,6 +25,8 @@ var agentFrames = map[wire.Kind]func(*client, wire.Frame) error{
 	wire.Ask:    ask((*client).askLevel),
 	wire.Act:    ask((*client).act),
 	wire.Draw:   ask((*client).draw),
+	wire.View:   ask((*client).view),
+	wire.Invite: ask((*client).invite),
 }
 
 func (e *Edge) acceptAgent(ctx context.Context, peer link.Peer, hello wire.HelloPayload) (link.Handler, error) {
@@ -40,7 +42,7 @@ func (e *Edge) acceptAgent(ctx context.Context, peer link.Peer, hello wire.Hello
 	c := e.newClient(peer, row.Principal(), hello)
 	c.in = in
 	view := api.AgentView(e.Store, row)
-	w := wire.WelcomePayload{Agent: &view, Token: in.Token}
+	w := wire.WelcomePayload{Agent: &view, Token: in.Token, Views: true}
 	for _, s := range e.liveFor(c) {
 		w.Sessions = append(w.Sessions, s.ID)
 	}
@@ -50,7 +52,7 @@ func (e *Edge) acceptAgent(ctx context.Context, peer link.Peer, hello wire.Hello
 		leave(in)
 		return nil, err
 	}
-	c.left = func() { e.agentLeft(c) }
+	c.left = func() { e.views.leave(c); e.agentLeft(c) }
 	if first {
 		if _, err := e.propose(state.SetAgentOnline{Agent: row.ID, Node: e.Node, On: true, At: e.at()}); err != nil {
 			c.leave()

@@ -10,6 +10,7 @@ import (
 
 	"kohe/edge/auth"
 	"kohe/edge/link"
+	"kohe/edge/roster"
 	"kohe/relay"
 	"kohe/relay/hub"
 	"kohe/relay/wire"
@@ -17,6 +18,12 @@ import (
 
 // asksBurst is how many seconds of Config.AsksPerSecond may come at once.
 const asksBurst = 3
+
+// How often a quiet page may tell where it is, a second, and at once.
+const (
+	quietAsks      = 1
+	quietAsksBurst = 10
+)
 
 // client is one authenticated connection: a tab of a visitor or a console of
 // an agent. It handles the link's frames.
@@ -28,8 +35,11 @@ type client struct {
 	tab     string
 	quiet   bool
 	carried bool // by another node
+	looks   bool // of another node: at this one's visitors
 	in      auth.Admission
-	asks    *rate.Limiter // used by the control lane only
+	place   *roster.Tab   // visitors; nil: not on the list
+	expires *time.Timer   // with looks: until a fresh grant
+	asks    *rate.Limiter // used by the control lane only; quiet: nil before the first
 	lang    string
 
 	left  func()        // unregisters; called once by leave
@@ -110,8 +120,11 @@ func (c *client) Frame(lane relay.Lane, f wire.Frame) error {
 		}
 		return c.pointerFrame(f)
 	}
-	if _, ok := c.handlers()[f.Kind]; !ok || c.quiet || c.carried && !aboutSession[f.Kind] && f.Kind != wire.Tab {
+	if _, ok := c.handlers()[f.Kind]; !ok || !c.mayCome(f.Kind) {
 		return relay.Errorf(relay.CodeProtocol, "A %s frame has no place here.", f.Kind)
+	}
+	if c.asks == nil {
+		c.asks = rate.NewLimiter(quietAsks, quietAsksBurst)
 	}
 	if !c.asks.AllowN(c.edge.Now(), 1) {
 		return &relay.Error{Code: relay.CodeRate, Text: "Too fast. Please wait a moment.", Retry: time.Second}
@@ -124,6 +137,19 @@ func (c *client) Frame(lane relay.Lane, f wire.Frame) error {
 		return err
 	}
 	return c.handle(f)
+}
+
+// mayCome reports whether a kind of control frame has a place on this link.
+func (c *client) mayCome(k wire.Kind) bool {
+	switch {
+	case c.quiet:
+		return k == wire.Presence || k == wire.Invitation
+	case c.looks:
+		return k == wire.View || k == wire.Invite
+	case c.carried:
+		return aboutSession[k] || k == wire.Tab
+	}
+	return true
 }
 
 // handlers returns the control frames that the client may send.
@@ -164,7 +190,7 @@ func (c *client) ok(ref uint64, id string) { c.push(wire.OK, wire.OKPayload{Ref:
 
 // welcome fills in what is the same for every client and queues it.
 func (c *client) welcome(w wire.WelcomePayload) {
-	w.Version, w.Link, w.Key, w.Now, w.Node = wire.Version, c.peer.Link, c.peer.Key, c.edge.at(), c.edge.Node
+	w.Version, w.Link, w.Key, w.Now, w.Node = c.peer.Version, c.peer.Link, c.peer.Key, c.edge.at(), c.edge.Node
 	w.PingMS = int(c.edge.Ping.Milliseconds())
 	w.WT, w.Hashes = c.edge.Reach()
 	w.Nodes = c.edge.Others()

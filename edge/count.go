@@ -13,6 +13,7 @@ type Counters struct {
 // Census is what an edge holds now.
 type Census struct {
 	Visitors, Agents, Sessions int
+	Quiet                      int // pages that only show the button
 	Messages, NotSaved         uint64
 	ActsRefused                uint64
 }
@@ -22,7 +23,7 @@ func (e *Edge) Census() Census {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return Census{
-		Visitors: len(e.visitors), Agents: len(e.agents), Sessions: len(e.lives),
+		Visitors: len(e.visitors), Agents: len(e.agents), Sessions: len(e.lives), Quiet: len(e.quiet),
 		Messages: e.Count.Messages.Load(), NotSaved: e.Count.NotSaved.Load(), ActsRefused: e.Count.ActsRefused.Load(),
 	}
 }

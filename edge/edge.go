@@ -24,6 +24,7 @@ import (
 	"kohe/edge/auth"
 	"kohe/edge/link"
 	"kohe/edge/page"
+	"kohe/edge/roster"
 	"kohe/raft/state"
 	"kohe/relay"
 	"kohe/relay/hub"
@@ -67,9 +68,12 @@ type Gate interface {
 	Agent(ctx context.Context, ticket, pass string) (auth.Admission, error)
 	// Guest admits a client of another node to the one session of a carried link.
 	Guest(ctx context.Context, from, carry string) (auth.Admission, error)
+	// Look says for which agent another node looks at this one's visitors.
+	Look(ctx context.Context, from, look string) (auth.Grant, error)
 }
 
-// Config is what an edge needs. All members but Mesh, Keeper, Others, Health and Now are required.
+// Config is what an edge needs. All members but Mesh, Nodes, Desks, Keeper,
+// Others, Health, CutOffAfter and Now are required.
 type Config struct {
 	Node  string // this node's name
 	Cell  Cell
@@ -77,6 +81,10 @@ type Config struct {
 	Gate  Gate
 	Pages *page.Pages
 	Mesh  Mesh // nil: this node is alone
+	// Nodes returns the names of the other nodes that Mesh reaches; nil: none.
+	Nodes func() []string
+	// Desks is read for the supervisors' board; nil: another node has it.
+	Desks Desks
 	// Keeper keeps recordings; nil: none are made.
 	Keeper Keeper
 	Log    *slog.Logger
@@ -90,7 +98,10 @@ type Config struct {
 	// Health returns nil while the cell can settle commands for this node, or
 	// why it cannot; nil: it always can.
 	Health func() error
-	Ping   time.Duration // after how much silence a client pings
+	// CutOffAfter is how long Health may say that the cell is away until clients
+	// are told to go to other nodes; 0: a second.
+	CutOffAfter time.Duration
+	Ping        time.Duration // after how much silence a client pings
 	// OpensPerMinute bounds how many sessions one address may open a minute.
 	OpensPerMinute int
 	// AsksPerSecond bounds the control frames of one connection, besides the
@@ -106,7 +117,7 @@ const (
 	proposeFor   = 5 * time.Second  // how long a person waits for the cell
 	lingerLive   = time.Minute      // a session without clients stays loaded
 	lingerMirror = 30 * time.Second // capture goes on without viewers: a console reloads
-	cutOffAfter  = time.Second      // without the cell until clients are sent away
+	cutOffAfter  = time.Second      // Config.CutOffAfter, where that is 0
 	cutOffSpread = 500 * time.Millisecond
 )
 
@@ -124,19 +135,25 @@ type Edge struct {
 	Config
 	hub     *hub.Hub
 	opens   *auth.Limiter
+	quiets  *admission // quiet sockets
+	chats   *admission // visitors' full connections
 	desk    *desk
+	roster  *roster.Roster // who is on the sites' pages here
+	views   *views
 	stop    context.CancelFunc
 	closing <-chan struct{} // closed by Close
 	running sync.WaitGroup
 	unwatch func()
 
-	mu       sync.Mutex // guards what follows
-	visitors map[relay.ID]map[*client]bool
-	agents   map[string]map[*client]bool
-	lives    map[relay.ID]*live
-	copies   map[relay.ID]*copied
-	draining bool
-	Count    Counters
+	mu         sync.Mutex // guards what follows
+	visitors   map[relay.ID]map[*client]bool
+	agents     map[string]map[*client]bool
+	lives      map[relay.ID]*live
+	copies     map[relay.ID]*copied
+	quiet      map[*client]bool // pages that only show the button
+	draining   bool
+	evacuation context.CancelFunc // of a drain that Undrain ends; nil: none
+	Count      Counters
 }
 
 // Open starts an edge: it tells the cell that whoever was connected through
@@ -145,22 +162,32 @@ func Open(ctx context.Context, c Config) (*Edge, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.CutOffAfter == 0 {
+		c.CutOffAfter = cutOffAfter
+	}
 	if c.Others == nil {
 		c.Others = func() []string { return nil }
+	}
+	if c.Nodes == nil || c.Mesh == nil {
+		c.Nodes = func() []string { return nil }
 	}
 	if c.Health == nil {
 		c.Health = func() error { return nil }
 	}
 	e := &Edge{
-		Config: c, hub: hub.New(),
+		Config: c, hub: hub.New(), roster: roster.New(),
+		quiets:   newAdmission(quietPerSecond, quietAtOnce),
+		chats:    newAdmission(chatsPerSecond, chatsAtOnce),
 		opens:    auth.NewLimiter(time.Minute/time.Duration(c.OpensPerMinute), c.OpensPerMinute),
 		visitors: make(map[relay.ID]map[*client]bool),
 		agents:   make(map[string]map[*client]bool),
 		lives:    make(map[relay.ID]*live),
 		copies:   make(map[relay.ID]*copied),
+		quiet:    make(map[*client]bool),
 	}
 	e.hub.Limits.Chat = chatBytes
-	if _, err := c.Cell.Propose(ctx, state.StartEdge{Node: c.Node, At: e.at()}); err != nil {
+	e.views = newViews(e)
+	if _, err := c.Cell.Propose(ctx, state.StartEdge{Node: c.Node, At: e.at(), Version: state.Version}); err != nil {
 		return nil, err
 	}
 	run, stop := context.WithCancel(context.Background())
@@ -171,9 +198,14 @@ func Open(ctx context.Context, c Config) (*Edge, error) {
 	return e, nil
 }
 
-// Drain tells every client to connect elsewhere, spread over the given time.
+// Drain tells every client to connect elsewhere, spread over the given time. The
+// process is ending: nothing undoes it.
 func (e *Edge) Drain(over time.Duration) {
 	e.mu.Lock()
+	if e.evacuation != nil {
+		e.evacuation()
+		e.evacuation = nil
+	}
 	e.draining = true
 	e.mu.Unlock()
 	e.sendAway(over, "This server is being restarted.")
@@ -199,7 +231,7 @@ func (e *Edge) sendAway(over time.Duration, why string) {
 // watchCell sends the clients of an edge that is cut off from the cell away,
 // once each time: what they say here is relayed and cannot be stored.
 func (e *Edge) watchCell(ctx context.Context) {
-	tick := time.NewTicker(cutOffAfter / 4)
+	tick := time.NewTicker(e.CutOffAfter / 4)
 	defer tick.Stop()
 	var since time.Time
 	told := false
@@ -215,7 +247,7 @@ func (e *Edge) watchCell(ctx context.Context) {
 			since, told = time.Time{}, false
 		case since.IsZero():
 			since = time.Now()
-		case time.Since(since) > cutOffAfter && !told && len(e.Others()) > 0:
+		case time.Since(since) > e.CutOffAfter && !told && len(e.Others()) > 0:
 			told = true
 			e.Log.Warn("nothing can be stored here; clients are sent to other nodes", "err", err)
 			e.sendAway(cutOffSpread, "This server is cut off.")
@@ -223,7 +255,7 @@ func (e *Edge) watchCell(ctx context.Context) {
 	}
 }
 
-// Draining reports whether Drain was called.
+// Draining reports whether the node lets nobody in.
 func (e *Edge) Draining() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -258,6 +290,7 @@ func (e *Edge) Close() {
 	for _, l := range lives {
 		l.close()
 	}
+	e.views.close()
 	e.running.Wait()
 }
 
@@ -280,9 +313,6 @@ func (e *Edge) propose(cmd state.Command) (any, error) {
 
 // Accept authenticates a new connection and returns who handles its frames.
 func (e *Edge) Accept(ctx context.Context, peer link.Peer, hello wire.HelloPayload) (link.Handler, error) {
-	if hello.Version != wire.Version {
-		return nil, relay.Errorf(relay.CodeVersion, "This page speaks version %d of the protocol, the server speaks %d. Please load the page again.", hello.Version, wire.Version)
-	}
 	if e.Draining() {
 		return nil, &relay.Error{Code: relay.CodeDraining, Text: "This server is being restarted.", Retry: time.Second}
 	}

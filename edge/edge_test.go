@@ -38,8 +38,25 @@ type world struct {
 	links   *link.Server
 	tickets *auth.Tickets
 	guest   bool         // the cell is another world's
+	others  []string     // names of the other edges
 	log     *slog.Logger // nil: testLog
 	sick    atomic.Bool  // the cell cannot be reached
+	mute    atomic.Bool  // the cell does not answer who reads a transcript
+	unheard atomic.Int32 // how often it did not
+}
+
+// Messages reads the world's cell for its edge.
+func (s muted) Messages(session relay.ID, after uint64, limit int) ([]relay.Message, error) {
+	for s.w.mute.Load() {
+		s.w.unheard.Add(1)
+		time.Sleep(time.Millisecond)
+	}
+	return s.Store.Messages(session, after, limit)
+}
+
+type muted struct {
+	Store
+	w *world
 }
 
 func newWorld(t *testing.T) *world {
@@ -86,7 +103,8 @@ func (w *world) startEdge(node string, mesh Mesh) {
 	}
 	w.tickets = &auth.Tickets{}
 	if w.edge, err = Open(context.Background(), Config{
-		Node: node, Cell: w.cell, Store: w.cell.Read(), Gate: &auth.Gate{Key: key, Tickets: w.tickets, Node: node, Now: time.Now}, Log: cmp.Or(w.log, testLog), Pages: page.New(0, nil), Mesh: mesh,
+		Node: node, Cell: w.cell, Store: muted{w.cell.Read(), w}, Gate: &auth.Gate{Key: key, Tickets: w.tickets, Node: node, Now: time.Now}, Log: cmp.Or(w.log, testLog), Pages: page.New(0, nil), Mesh: mesh, Desks: w.cell.Read(),
+		Nodes: func() []string { return w.others },
 		Others: func() []string {
 			if mesh == nil {
 				return nil
@@ -232,6 +250,23 @@ func TestAMessageIsHeardStoredAndReadByTheOtherSide(t *testing.T) {
 	back := await(visitor, wire.Message, text("welcome"))
 	if back.Author.ID != "" || back.Author.Name != "ANN" {
 		t.Fatalf("a visitor sees the alias only, not %+v", back.Author)
+	}
+}
+
+func TestAPageOfTheNextVersionIsServedInThisOne(t *testing.T) {
+	w := newWorld(t)
+	d := &link.Dialer{Origin: testOrigin}
+	for v, ok := range map[int]bool{wire.Version: true, wire.Version + 1: true, wire.Version + 2: false, wire.Version - 2: false} {
+		c, err := d.Memory(t.Context(), w.links, link.Path{}, wire.HelloPayload{Version: v, Role: relay.RoleVisitor, Site: "shop"})
+		if ok != (err == nil) {
+			t.Errorf("version %d: %v", v, err)
+		}
+		if err == nil {
+			if said := c.Welcome().Version; said != wire.Version {
+				t.Errorf("version %d: %d is spoken", v, said)
+			}
+			c.Close()
+		}
 	}
 }
 

@@ -274,7 +274,7 @@ func (g *guest) stay(ctx context.Context, origin string) error {
 	tab, _ := c.tabState()
 	g.mu.Lock()
 	hello := wire.HelloPayload{
-		Version: wire.Version, Role: c.who.Role, Tab: c.tab, Lang: c.lang, Resume: []wire.Resume{g.resume},
+		Version: c.peer.Version, Role: c.who.Role, Tab: c.tab, Lang: c.lang, Resume: []wire.Resume{g.resume},
 	}
 	g.mu.Unlock()
 	if c.who.Role == relay.RoleVisitor {
@@ -356,6 +356,9 @@ func (g *guest) end() {
 // Carried authenticates a link that another node carries for a client of its
 // own. The grant in the place of the token says who that is, not the node.
 func (e *Edge) Carried(ctx context.Context, peer link.Peer, hello wire.HelloPayload) (_ link.Handler, err error) {
+	if hello.Role == relay.RoleAgent && len(hello.Resume) == 0 {
+		return e.acceptLook(ctx, peer, hello)
+	}
 	if len(hello.Resume) != 1 {
 		return nil, relay.Errorf(relay.CodeProtocol, "A carried link is a guest's, in one session.")
 	}
@@ -380,7 +383,7 @@ func (e *Edge) Carried(ctx context.Context, peer link.Peer, hello wire.HelloPayl
 	if origin, _, _ := e.Store.Origin(r.Session); origin != e.Node {
 		return nil, state.ErrStale // one of the two has not heard the news yet
 	}
-	if e.Draining() {
+	if e.Draining() && !e.evacuating() {
 		return nil, &relay.Error{Code: relay.CodeDraining, Text: "This server is being restarted."}
 	}
 	c := e.newClient(peer, who, hello)

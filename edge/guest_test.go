@@ -59,6 +59,11 @@ func newTowns(t *testing.T, n int, path link.Path) *towns {
 		} else {
 			w.closeEdge()
 		}
+		for j := range n {
+			if j != i {
+				e.others = append(e.others, fmt.Sprint("n", j+1))
+			}
+		}
 		e.startEdge(name, from{ws, name})
 		all.edges[name] = e
 	}
@@ -323,6 +328,49 @@ func TestWhatWasMissedBecauseTheCellWasSentWholeIsMadeUpFor(t *testing.T) {
 	}
 }
 
+func TestTheChatDoesNotWaitForATranscriptThatIsRead(t *testing.T) {
+	w := newWorld(t)
+	ann := w.agent("ann")
+	visitor, id := w.talk(ann)
+	visitor.say(id, "m1", "before")
+	stored := await(visitor, wire.Stored, func(s wire.StoredPayload) bool { return s.Seq >= 2 && s.Index > 0 })
+	w.edge.unwatch()
+	w.edge.unwatch = func() {}
+	ctx := context.Background()
+	claimed, err := w.cell.Propose(ctx, state.Claim{Session: id, Node: "n1", Nonce: relay.NewID(), At: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := claimed.(state.Claimed).Session
+	epoch := row.Epoch
+	if _, err := w.cell.Propose(ctx, state.Append{Session: id, Epoch: epoch, At: 1, Messages: []relay.Message{{
+		Session: id, ID: "elsewhere", Seq: stored.Seq + 1, Epoch: epoch, Kind: relay.KindText, Text: "unheard of", At: 1,
+		Author: relay.Author{Role: relay.RoleVisitor, ID: row.Visitor.String()},
+	}}}); err != nil {
+		t.Fatal(err)
+	}
+	w.mute.Store(true)
+	defer w.mute.Store(false)
+	visitor.say(id, "m2", "needs a new epoch") // the edge reads what it missed
+	await(ann, wire.Message, text("needs a new epoch"))
+	for w.unheard.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	ann.say(id, "a1", "and this is heard at once")
+	await(visitor, wire.Message, text("and this is heard at once"))
+	w.mute.Store(false)
+	await(ann, wire.Message, text("unheard of"))
+	for until := time.Now().Add(wait); ; time.Sleep(time.Millisecond) {
+		list, err := w.cell.Read().Messages(id, stored.Seq+1, 10)
+		if err == nil && slices.ContainsFunc(list, text("needs a new epoch")) {
+			return
+		}
+		if time.Now().After(until) {
+			t.Fatalf("not stored after all: %+v, %v", list, err)
+		}
+	}
+}
+
 // sent waits until a message has its place in the transcript.
 func (w *world) sent(p *person, msg string) {
 	w.t.Helper()
@@ -510,4 +558,37 @@ func TestWhatIsNotStoredGoesAlongEvenIfTheClientIsAGuestAlready(t *testing.T) {
 	await(agent, wire.Message, text("said to the old origin"))
 	visitor.say(id, "v", "and on")
 	await(agent, wire.Message, text("and on"))
+}
+
+func TestAGuestForgetsWhatItSaidOnlyWhenThatIsStored(t *testing.T) {
+	g := &guest{client: &client{who: relay.Principal{Role: relay.RoleAgent}}}
+	frame := func(k wire.Kind, payload any) wire.Frame { return wire.Frame{Kind: k, Payload: wire.Encode(payload)} }
+	waits := func(when string, want ...string) {
+		t.Helper()
+		var have []string
+		for _, u := range g.unsaid {
+			have = append(have, u.say.ID)
+		}
+		if !slices.Equal(have, want) {
+			t.Errorf("%s: %q wait, want %q", when, have, want)
+		}
+	}
+	message := func(id string, epoch uint32, seq uint64, stored bool) wire.Frame {
+		return frame(wire.Message, relay.Message{ID: id, Epoch: epoch, Seq: seq, Author: relay.Author{Role: relay.RoleAgent}, Stored: stored})
+	}
+	for i, id := range []string{"a", "b", "c", "d"} {
+		if err := g.keep(wire.SayPayload{ID: id}); err != nil {
+			t.Fatal(err)
+		}
+		g.placed(frame(wire.Sent, wire.SentPayload{ID: id, Epoch: 1, Seq: uint64(5 + i)}))
+	}
+	g.stored(frame(wire.Stored, wire.StoredPayload{Epoch: 1, Seq: 5}))
+	waits("one is stored", "b", "c", "d")
+	g.stored(frame(wire.Stored, wire.StoredPayload{Epoch: 2, Seq: 9}))
+	waits("others stand at their places now", "b", "c", "d")
+	g.placed(message("b", 2, 10, false))
+	g.placed(message("c", 1, 6, true))
+	waits("one was stored in the old epoch after all", "b", "d")
+	g.stored(frame(wire.Stored, wire.StoredPayload{Epoch: 2, Seq: 10}))
+	waits("one has a new place", "d")
 }

@@ -13,8 +13,9 @@ import (
 
 // unsaid is a message that may have to be said again.
 type unsaid struct {
-	say wire.SayPayload
-	seq uint64 // its place at the origin that the link leads to; 0: not known yet
+	say   wire.SayPayload
+	epoch uint32 // its place, as the origin said that the link leads to
+	seq   uint64 // 0: not known, or void since a later epoch
 }
 
 // ref is a request of the client's: its own sequence and the one on the link.
@@ -215,14 +216,19 @@ func (g *guest) placed(f wire.Frame) {
 	if wire.Decode(f, &m) != nil || f.Kind == wire.Message && side(m.Author.Role) != side(g.client.who.Role) {
 		return
 	}
-	for i := range g.unsaid {
-		if u := &g.unsaid[i]; u.say.ID == m.ID {
-			u.seq = m.Seq
-		}
+	i := slices.IndexFunc(g.unsaid, func(u unsaid) bool { return u.say.ID == m.ID })
+	switch {
+	case i < 0:
+	case m.Stored:
+		g.unsaid = slices.Delete(g.unsaid, i, i+1)
+	default:
+		g.unsaid[i].epoch, g.unsaid[i].seq = m.Epoch, m.Seq
 	}
 }
 
-// stored forgets what is safe.
+// stored forgets what is safe: what has its place in that epoch. A place of an
+// older one may be another message's by now, so that is said again; the origin
+// knows it, or gives it a new place.
 func (g *guest) stored(f wire.Frame) {
 	var p wire.StoredPayload
 	if wire.Decode(f, &p) != nil {
@@ -231,5 +237,13 @@ func (g *guest) stored(f wire.Frame) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.resume.Epoch, g.resume.Seq = p.Epoch, p.Seq
-	g.unsaid = slices.DeleteFunc(g.unsaid, func(u unsaid) bool { return u.seq != 0 && u.seq <= p.Seq })
+	g.unsaid = slices.DeleteFunc(g.unsaid, func(u unsaid) bool { return u.seq != 0 && u.epoch == p.Epoch && u.seq <= p.Seq })
+	for i := range g.unsaid {
+		if u := &g.unsaid[i]; u.seq != 0 && u.epoch < p.Epoch {
+			u.seq = 0
+			if g.link != nil {
+				_, _ = g.link.Send(wire.Say, u.say) // a link that ends is followed by another
+			}
+		}
+	}
 }

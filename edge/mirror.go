@@ -19,9 +19,17 @@ type mirror struct {
 	page     *page.Page // nil before the first frame
 	watchers map[*client]bool
 	lead     *client   // the tab that is captured
-	told     string    // what the tabs and watchers were last told
+	told     said      // what the tabs and watchers were last told
 	asked    time.Time // when the tab was last asked for a whole snapshot
 	linger   *time.Timer
+}
+
+// said is what tabs and watchers are told: of a tab that comes back over another
+// link before the first one has ended, that one is to hear it too.
+type said struct {
+	lead       *client
+	tab        string
+	on, frozen bool
 }
 
 // snapshotAgain is how often a tab is asked for a whole snapshot at most.
@@ -90,7 +98,7 @@ func (l *live) dropPage() {
 		l.mirror.page.Close()
 		l.mirror.page = nil
 	}
-	l.mirror.lead, l.mirror.told = nil, ""
+	l.mirror.lead, l.mirror.told = nil, said{}
 }
 
 // lead chooses the tab that is captured, the visible one that last had the
@@ -129,17 +137,11 @@ func (l *live) bestTab() *client {
 // watchers whether the page is live, where that changed. mu is held.
 func (l *live) tellTabs() {
 	p := l.mirrorState()
-	said := p.Tab
-	if p.On {
-		said += " on"
-	}
-	if p.Frozen {
-		said += " frozen"
-	}
-	if said == l.mirror.told {
+	now := said{l.mirror.lead, p.Tab, p.On, p.Frozen}
+	if now == l.mirror.told {
 		return
 	}
-	l.mirror.told = said
+	l.mirror.told = now
 	l.recordState(p)
 	for c := range l.clients {
 		if c.who.Role != relay.RoleVisitor {

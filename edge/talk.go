@@ -179,18 +179,22 @@ func (l *live) reclaim() error {
 		l.mu.Unlock()
 	}
 	result, err := l.edge.propose(claim)
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if err != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		l.core.Unclaimed(err)
 		l.notSaved()
 		return err
 	}
+	l.mu.Lock()
 	_, have := l.core.Stored()
+	l.mu.Unlock() // the chat does not wait for what is read from the cell
 	claimed, err := l.claimed(result.(state.Claimed), have)
 	if err != nil {
 		return err
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for _, m := range l.core.Reclaim(claimed) {
 		l.relay(m, nil)
 	}

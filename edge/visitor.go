@@ -28,6 +28,9 @@ var visitorFrames = map[wire.Kind]func(*client, wire.Frame) error{
 	wire.Faults:  ask((*client).faults),
 	wire.Tab:     ask((*client).tabChanged),
 	wire.Card:    ask((*client).card),
+
+	wire.Presence:   ask((*client).presence),
+	wire.Invitation: ask((*client).invitation),
 }
 
 func (e *Edge) acceptVisitor(ctx context.Context, peer link.Peer, hello wire.HelloPayload) (link.Handler, error) {
@@ -37,6 +40,13 @@ func (e *Edge) acceptVisitor(ctx context.Context, peer link.Peer, hello wire.Hel
 	}
 	if !slices.Contains(site.Origins, peer.Origin) {
 		return nil, relay.Errorf(relay.CodeForbidden, "Site %q does not list the origin %q. Add it to the site's origins.", site.ID, clip(peer.Origin))
+	}
+	line := e.chats
+	if hello.Quiet {
+		line = e.quiets
+	}
+	if err := line.enter(e.Now()); err != nil {
+		return nil, err
 	}
 	who := relay.Principal{Role: relay.RoleVisitor, Customer: site.Customer, Site: site.ID}
 	in, err := e.admitVisitor(ctx, site.ID, hello)
@@ -75,7 +85,9 @@ func (e *Edge) acceptVisitor(ctx context.Context, peer link.Peer, hello wire.Hel
 		topic := e.desk.buttonTopic(site.ID)
 		c.welcome(w)
 		topic.Subscribe(c.queue)
-		c.left = func() { topic.Unsubscribe(c.queue) }
+		e.quietCame(c)
+		c.present()
+		c.left = func() { topic.Unsubscribe(c.queue); e.quietLeft(c); c.absent() }
 		return c, nil
 	}
 	if err := e.joinVisitor(ctx, c, hello, w); err != nil {
@@ -127,7 +139,8 @@ func (e *Edge) joinVisitor(ctx context.Context, c *client, hello wire.HelloPaylo
 	}
 	topic := e.desk.buttonTopic(c.who.Site)
 	topic.Subscribe(c.queue)
-	c.left = func() { topic.Unsubscribe(c.queue); e.visitorLeft(c) }
+	c.present()
+	c.left = func() { topic.Unsubscribe(c.queue); c.absent(); e.visitorLeft(c) }
 	if !ok {
 		e.lastSession(c, hello.Resume)
 		return nil

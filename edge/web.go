@@ -19,6 +19,8 @@ type Web struct {
 	Site   func(id string) (state.Site, bool)
 	Public string // this node's own address, "http://localhost:8080"
 	Shop   bool   // serve the demo shop
+	// Leaving reports whether clients are to go elsewhere; nil: they stay.
+	Leaving func() bool
 }
 
 // Register adds the web's addresses to mux.
@@ -26,6 +28,7 @@ func (w *Web) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /kohe.js", w.loader)
 	mux.Handle("GET /kohe/a/", http.StripPrefix("/kohe/a/", http.HandlerFunc(w.asset)))
 	mux.HandleFunc("GET /kohe/mirror/{site}", w.mirror)
+	mux.HandleFunc("GET /kohe/near", w.near)
 	mux.HandleFunc("GET /console/", w.console)
 	mux.HandleFunc("GET /{$}", func(rw http.ResponseWriter, r *http.Request) { http.Redirect(rw, r, "/console/", http.StatusFound) })
 	if w.Shop {
@@ -49,6 +52,17 @@ func (w *Web) loader(rw http.ResponseWriter, r *http.Request) {
 	http.ServeContent(rw, r, "kohe.js", time.Time{}, bytes.NewReader(w.Bundle.Loader))
 }
 
+// near answers at once, so that a browser can tell how far this node is.
+func (w *Web) near(rw http.ResponseWriter, _ *http.Request) {
+	public(rw.Header())
+	rw.Header().Set("Cache-Control", "no-store")
+	if w.Leaving != nil && w.Leaving() {
+		rw.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	rw.WriteHeader(http.StatusNoContent)
+}
+
 func (w *Web) asset(rw http.ResponseWriter, r *http.Request) {
 	name := r.URL.Path
 	body, err := fs.ReadFile(w.Bundle.Assets, name)
@@ -64,7 +78,7 @@ func (w *Web) asset(rw http.ResponseWriter, r *http.Request) {
 // consoleCSP: nothing but our own scripts runs in the console. The edges that
 // it connects to are https and wss anywhere; on a development node also http.
 const consoleCSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
-	"connect-src 'self' https: wss: ws://localhost:* ws://127.0.0.1:*; frame-src 'self'; font-src 'self'; manifest-src 'self'; " +
+	"connect-src 'self' https: wss: http://localhost:* http://127.0.0.1:* ws://localhost:* ws://127.0.0.1:*; frame-src 'self'; font-src 'self'; manifest-src 'self'; " +
 	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 func (w *Web) console(rw http.ResponseWriter, r *http.Request) {

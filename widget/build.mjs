@@ -50,9 +50,14 @@ const [chat] = await bundle('visitor/chat.ts', 'chat', {
     FAULTS_MODULE: JSON.stringify(faults),
   },
 });
+const [presence] = await bundle('visitor/presence.ts', 'presence', hashed);
+const [near] = await bundle('visitor/near.ts', 'near', {
+  ...hashed,
+  define: { PRESENCE_MODULE: JSON.stringify(presence) },
+});
 const [loader] = await bundle('visitor/loader.ts', 'kohe', {
   format: 'iife',
-  define: { CHAT_MODULE: JSON.stringify(chat) },
+  define: { CHAT_MODULE: JSON.stringify(chat), NEAR_MODULE: JSON.stringify(near) },
 });
 const consoleFiles = await bundle('console/main.tsx', 'console', hashed);
 const harness = [
@@ -60,7 +65,7 @@ const harness = [
   ...(await bundle('mirror/index.ts', 'mirror', { format: 'iife', globalName: 'kohe.mirror' })),
   ...(await bundle('visitor/shorten.ts', 'shorten', { format: 'iife', globalName: 'kohe.shorten' })),
 ];
-for (const file of [loader, chat, capture, guide, faults, 'capture.js']) await smaller(file);
+for (const file of [loader, chat, near, presence, capture, guide, faults, 'capture.js']) await smaller(file);
 
 writeFileSync(
   `${dist}/manifest.json`,
@@ -68,6 +73,8 @@ writeFileSync(
     {
       loader,
       chat,
+      near,
+      presence,
       capture,
       guide,
       faults,
@@ -81,7 +88,7 @@ writeFileSync(
   )}\n`,
 );
 
-for (const file of [loader, chat, capture, guide, faults, ...consoleFiles, ...harness]) {
+for (const file of [loader, chat, near, presence, capture, guide, faults, ...consoleFiles, ...harness]) {
   const bytes = readFileSync(dist + file);
   console.log(
     `${file.padEnd(28)} ${String(bytes.length).padStart(8)} B ${String(gzipSync(bytes, { level: 9 }).length).padStart(8)} B gzip`,

@@ -48,6 +48,8 @@ export const nextOf = /* @__PURE__ */ getter(Node, 'nextSibling');
 export const documentOf = /* @__PURE__ */ getter(Node, 'ownerDocument');
 export const isConnected = /* @__PURE__ */ getter(Node, 'isConnected');
 export const rootNodeOf = /* @__PURE__ */ method(Node, 'getRootNode');
+export const textOf = /* @__PURE__ */ getter(Node, 'textContent');
+export const dispatch = /* @__PURE__ */ method(EventTarget, 'dispatchEvent');
 export const contains = /* @__PURE__ */ method(Node, 'contains');
 export const append = /* @__PURE__ */ method(Node, 'appendChild');
 export const insert = /* @__PURE__ */ method(Node, 'insertBefore');
@@ -78,6 +80,8 @@ export const animate = /* @__PURE__ */ method(Element, 'animate');
 export const togglePopover = /* @__PURE__ */ method(HTMLElement, 'togglePopover');
 export const leftOf = /* @__PURE__ */ getter(Element, 'scrollLeft');
 export const topOf = /* @__PURE__ */ getter(Element, 'scrollTop');
+export const isVisible = /* @__PURE__ */ method(Element, 'checkVisibility');
+export const bringIntoView = /* @__PURE__ */ method(Element, 'scrollIntoView');
 export const boxOf = /* @__PURE__ */ method(Element, 'getBoundingClientRect');
 export const shownHeightOf = /* @__PURE__ */ getter(Element, 'clientHeight');
 export const wholeWidthOf = /* @__PURE__ */ getter(Element, 'scrollWidth');
@@ -101,6 +105,22 @@ export const newElementNS = /* @__PURE__ */ method(Document, 'createElementNS');
 export const newText = /* @__PURE__ */ method(Document, 'createTextNode');
 export const newFragment = /* @__PURE__ */ method(Document, 'createDocumentFragment');
 export const newRange = /* @__PURE__ */ method(Document, 'createRange');
+
+const atPoint = /* @__PURE__ */ method(Document, 'elementFromPoint');
+const allAtPoint = /* @__PURE__ */ method(Document, 'elementsFromPoint');
+const byId = /* @__PURE__ */ method(Document, 'getElementById');
+
+export const elementAt = (root: Document | ShadowRoot, x: number, y: number): Element | null =>
+  isDocument(root) ? atPoint(root, x, y) : root.elementFromPoint(x, y);
+export const elementsAt = (root: Document | ShadowRoot, x: number, y: number): Element[] =>
+  isDocument(root) ? allAtPoint(root, x, y) : root.elementsFromPoint(x, y);
+const activeInPage = /* @__PURE__ */ getter(Document, 'activeElement');
+
+/** The element that has the focus in a document or shadow root. */
+export const activeIn = (root: Node): Element | null =>
+  isDocument(root) ? activeInPage(root) : ((root as Partial<ShadowRoot>).activeElement ?? null);
+export const elementById = (root: Document | ShadowRoot, id: string): Element | null =>
+  isDocument(root) ? byId(root, id) : root.getElementById(id);
 
 /** Parses a document anew. */
 export function rewrite(doc: Document, html: string): void {

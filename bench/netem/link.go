@@ -52,6 +52,10 @@ func (l *link) send(body []byte) {
 		l.stats.Overflowed++
 		return
 	}
+	if l.path.shape.NoUDP && isUDP(body) {
+		l.stats.Cut++
+		return
+	}
 	at, fate := l.path.pass(time.Now(), len(body), l.random)
 	switch fate {
 	case lost:
@@ -72,6 +76,9 @@ func (l *link) send(body []byte) {
 		}
 	}
 }
+
+// isUDP reports whether an IPv4 packet is one of UDP (RFC 791 §3.1).
+func isUDP(b []byte) bool { return len(b) >= 20 && b[0]>>4 == 4 && b[9] == 17 }
 
 // set changes the shape. What is under way arrives as it was to, but a cut
 // drops it.

@@ -297,3 +297,28 @@ func TestEchoProcess(t *testing.T) {
 	_ = c.SetDeadline(time.Now().Add(bound))
 	echoUDP(c)
 }
+
+func TestWhereUDPIsCutTCPPasses(t *testing.T) {
+	n := openHosts(t, "a", "b")
+	a, b := udp(t, n.Host("a")), udp(t, n.Host("b"))
+	go echoUDP(b)
+	c, far := tcp(t, n.Host("a"), n.Host("b"))
+	go echo(far)
+	n.SetBoth("a", "b", Shape{NoUDP: true})
+	_ = a.SetDeadline(time.Now().Add(300 * time.Millisecond))
+	if _, err := a.WriteToUDPAddrPort([]byte("lost"), n.Host("b").at(t)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Read(make([]byte, 10)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("UDP: %v", err)
+	}
+	if _, err := c.Write([]byte("there")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(c, make([]byte, 5)); err != nil {
+		t.Errorf("TCP: %v", err)
+	}
+	if n.Stats("a", "b").Cut != 1 {
+		t.Errorf("%+v", n.Stats("a", "b"))
+	}
+}

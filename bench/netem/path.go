@@ -17,6 +17,7 @@ type Shape struct {
 	Rate   int           // bytes a second; 0: unlimited
 	Queue  int           // bytes that may wait for the transmitter; 0: DefaultQueue
 	Cut    bool          // nothing passes
+	NoUDP  bool          // of IPv4 packets only those pass that are not UDP, as in some offices; for Namespaces
 }
 
 // fate is what becomes of a packet.

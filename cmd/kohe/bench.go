@@ -17,7 +17,7 @@ import (
 
 func benchCommand() *cobra.Command {
 	c := &cobra.Command{Use: "bench", Short: "Measure this build on this machine"}
-	c.AddCommand(benchChat(), benchDOM(), benchSnapshot(), benchPage(), benchGuide(), benchFailover(), benchRaft(), baselineCommand())
+	c.AddCommand(benchChat(), benchDOM(), benchSnapshot(), benchPage(), benchGuide(), benchFailover(), benchRaft(), benchCells(), benchPresence(), baselineCommand())
 	return c
 }
 

@@ -13,6 +13,7 @@ import (
 	hashiraft "github.com/hashicorp/raft"
 	"golang.org/x/sync/errgroup"
 
+	"kohe/edge/api"
 	"kohe/edge/auth"
 	"kohe/edge/link"
 	"kohe/edge/listen"
@@ -33,6 +34,7 @@ const (
 	kindRemote                          // an edge's stream to its core node
 	kindAPI                             // an HTTP request of a console, from an edge
 	kindBlob                            // a request for a file
+	kindOperate                         // what operators see and change (operate.go)
 )
 
 // firstCell is the Raft group of the first cell.
@@ -71,6 +73,7 @@ type cluster struct {
 	blobs   atomic.Pointer[blobs]
 	links   atomic.Pointer[link.Server]
 	reach   func() string // this node's public address
+	operate atomic.Pointer[func(context.Context, operateAsk) (api.Report, error)]
 
 	stop    context.CancelFunc
 	running errgroup.Group
@@ -79,9 +82,10 @@ type cluster struct {
 	mu       sync.Mutex // guards what follows
 	carriers map[*peer.Conn]*link.Carrier
 	nodes    []state.Node
-	dead     map[string]bool // nodes whose process has ended
-	asked    string          // core: the node that was asked last
-	known    known           // nil before begin
+	dead     map[string]bool      // nodes whose process has ended
+	lostAt   map[string]time.Time // when the connection to a node was lost; while there is none
+	asked    string               // core: the node that was asked last
+	known    known                // nil before begin
 }
 
 // known is where a node reads who the members are: its cell, or what a core
@@ -106,7 +110,7 @@ func openCluster(data string, reach func() string, log *slog.Logger) (*cluster, 
 	} else if err != nil {
 		return nil, err
 	}
-	c := &cluster{data: data, log: log.With("part", "cluster"), own: own, reach: reach, apis: newStreamListener(), carriers: map[*peer.Conn]*link.Carrier{}, dead: map[string]bool{}}
+	c := &cluster{data: data, log: log.With("part", "cluster"), own: own, reach: reach, apis: newStreamListener(), carriers: map[*peer.Conn]*link.Carrier{}, dead: map[string]bool{}, lostAt: map[string]time.Time{}}
 	if c.creds, err = peer.LoadCredentials(clusterDir(data), time.Now()); err != nil {
 		return nil, err
 	}
@@ -117,6 +121,7 @@ func openCluster(data string, reach func() string, log *slog.Logger) (*cluster, 
 	}
 	c.peers = peer.New(peer.Config{Credentials: c.creds, CA: c.ca, Log: c.log, Dial: c.dial})
 	c.peers.Handle(kindLink, c.serveLink)
+	c.peers.Handle(kindOperate, c.serveOperate)
 	c.peers.HandleDatagrams(kindLink, func(conn *peer.Conn, b []byte) {
 		if carrier := c.carrier(conn); carrier != nil {
 			carrier.Datagram(b)
@@ -211,6 +216,14 @@ func (c *cluster) begin(k known) {
 	c.running.Go(func() error { c.enrol(ctx); return nil })
 	c.running.Go(func() error { c.lookAround(ctx); return nil })
 	c.running.Go(func() error { c.keepCertificate(ctx); return nil })
+}
+
+// closeEdges ends what other nodes read of the cell through this one, before it
+// is closed.
+func (c *cluster) closeEdges() {
+	if server := c.edges.Load(); server != nil {
+		server.Close()
+	}
 }
 
 // close ends what begin and openCluster started. The cell is closed before.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -51,6 +52,9 @@ type process struct {
 	edge bool // and nothing else
 	cmd  *exec.Cmd
 	log  *syncBuffer
+
+	program string // "": this one
+	drain   string // "": 0s
 }
 
 // syncBuffer is a log that is written and read at the same time.
@@ -111,13 +115,13 @@ func (p *process) address() string { return "127.0.0.1:" + p.port }
 
 func (p *process) start() {
 	p.t.Helper()
-	p.cmd = exec.Command(os.Args[0], "serve", "--data", p.data, "--listen", p.address(), "--drain", "0s", "--log-level", "debug")
+	p.cmd = exec.Command(cmp.Or(p.program, os.Args[0]), "serve", "--data", p.data, "--listen", p.address(), "--drain", cmp.Or(p.drain, "0s"), "--log-level", "debug")
 	p.cmd.Env = append(os.Environ(), asKohe+"=1")
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
-	p.await("is ready", func() bool { return p.call(http.MethodGet, "/cluster", nil, &clusterStatus{}) == nil })
+	p.await("is ready", func() bool { return p.call(http.MethodGet, "/cluster", nil, &api.ClusterStatus{}) == nil })
 }
 
 // kill ends the process without a word to it.
@@ -146,7 +150,7 @@ func (p *process) call(method, path string, in, out any) error {
 	return api.CallLocal(ctx, socketPath(p.data), method, path, in, out)
 }
 
-func (p *process) status() (s clusterStatus) {
+func (p *process) status() (s api.ClusterStatus) {
 	p.t.Helper()
 	if err := p.call(http.MethodGet, "/cluster", nil, &s); err != nil {
 		p.t.Fatal(err)
@@ -157,17 +161,23 @@ func (p *process) status() (s clusterStatus) {
 // settled reports whether the node sees all of n nodes up, voting, and led.
 func (p *process) settled(n int) bool {
 	s := p.status()
-	ok := func(n nodeStatus) bool { return n.Up && (n.Voter || n.Role == state.EdgeNode) }
-	return (s.Leader != "" || s.Asked != "") && len(s.Nodes) == n && !slices.ContainsFunc(s.Nodes, func(n nodeStatus) bool { return !ok(n) })
+	ok := func(n api.NodeStatus) bool { return n.Up && (n.Voter || n.Role == state.EdgeNode) }
+	return (s.Leader != "" || s.Asked != "") && len(s.Nodes) == n && !slices.ContainsFunc(s.Nodes, func(n api.NodeStatus) bool { return !ok(n) })
 }
 
 // newCluster starts core nodes, and others that are edges only, which know a
 // shop and an agent.
 func newCluster(t *testing.T, cores, edges int) (nodes []*process) {
 	t.Helper()
+	return newClusterOf(t, "", cores, edges)
+}
+
+// newClusterOf is newCluster with nodes that are another program.
+func newClusterOf(t *testing.T, program string, cores, edges int) (nodes []*process) {
+	t.Helper()
 	n := cores + edges
 	for i := range n {
-		p := &process{t: t, name: fmt.Sprint("n", i+1), port: freePort(t), edge: i >= cores, log: &syncBuffer{}}
+		p := &process{t: t, name: fmt.Sprint("n", i+1), port: freePort(t), edge: i >= cores, log: &syncBuffer{}, program: program}
 		p.data = filepath.Join(t.TempDir(), p.name)
 		t.Cleanup(func() {
 			p.kill()

@@ -6,36 +6,12 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
-	"time"
 
 	"kohe/edge/api"
 	raftnode "kohe/raft/node"
 	"kohe/raft/state"
 	"kohe/relay"
 )
-
-// nodeStatus is one line of `kohe cluster status`.
-type nodeStatus struct {
-	Node    string  `json:"node"`
-	Role    string  `json:"role"`
-	Region  string  `json:"region"`
-	Address string  `json:"address"`
-	Public  string  `json:"public"`
-	Self    bool    `json:"self"`
-	Leader  bool    `json:"leader"`
-	Voter   bool    `json:"voter"`  // an edge takes every core node for one
-	Up      bool    `json:"up"`     // connected to the node that answers, or that node
-	RTT     float64 `json:"rtt_ms"` // between the two
-}
-
-// clusterStatus is what a node knows of its cluster.
-type clusterStatus struct {
-	Leader  string       `json:"leader"` // "": none, or an edge answers
-	Asked   string       `json:"asked"`  // by an edge: its core node
-	Applied uint64       `json:"applied"`
-	Problem string       `json:"problem"` // why this node settles nothing now
-	Nodes   []nodeStatus `json:"nodes"`
-}
 
 // clusterAsk is what the commands that change a cluster send.
 type clusterAsk struct {
@@ -46,7 +22,7 @@ type clusterAsk struct {
 
 // registerCluster adds the cluster's commands to the node's socket.
 func (n *node) registerCluster(mux *http.ServeMux) {
-	mux.HandleFunc("GET /cluster", n.inCluster(func(r *http.Request, _ clusterAsk) (any, error) { return n.clusterStatus(), nil }))
+	mux.HandleFunc("GET /cluster", n.inCluster(func(r *http.Request, _ clusterAsk) (any, error) { return n.Status(r.Context()), nil }))
 	mux.HandleFunc("POST /cluster/token", n.atCore(func(r *http.Request, in clusterAsk) (any, error) {
 		text, err := n.cluster.token(r.Context(), in.Role)
 		return clusterAsk{Text: text}, err
@@ -59,11 +35,13 @@ func (n *node) registerCluster(mux *http.ServeMux) {
 	}))
 }
 
+var errAlone = relay.Errorf(relay.CodeInvalid, "This node is alone. Stop it, make it the first of a cluster with `kohe cluster init`, and start it again.")
+
 // inCluster answers a command, unless the node is alone.
 func (n *node) inCluster(h func(*http.Request, clusterAsk) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if n.cluster == nil {
-			api.AnswerLocal(w, nil, relay.Errorf(relay.CodeInvalid, "This node is alone. Stop it, make it the first of a cluster with `kohe cluster init`, and start it again."))
+			api.AnswerLocal(w, nil, errAlone)
 			return
 		}
 		var in clusterAsk
@@ -88,45 +66,26 @@ func (n *node) atCore(h func(*http.Request, clusterAsk) (any, error)) http.Handl
 	})
 }
 
-func (n *node) clusterStatus() clusterStatus {
-	var s clusterStatus
-	if err := n.cellErr(); err != nil {
-		s.Problem = err.Error()
-	}
-	voters := map[string]bool{}
-	if n.cell != nil {
-		s.Leader, _ = n.cell.Node().Leader()
-		s.Applied = n.cell.Applied()
-		for _, m := range n.cell.Node().Members() {
-			voters[m.ID] = m.Voter
-		}
-	} else {
-		s.Asked = n.remote.Core()
-	}
-	c, isEdge := n.cluster, n.remote != nil
-	rtt := map[string]time.Duration{}
-	for _, l := range c.peers.Links() {
-		if l.Conn != nil {
-			rtt[l.Node] = l.Conn.RTT()
-		}
-	}
-	for _, n := range c.view().Nodes() {
-		self := n.ID == c.name()
-		d, up := rtt[n.ID]
-		s.Nodes = append(s.Nodes, nodeStatus{
-			Node: n.ID, Role: n.Role, Region: n.Region, Address: n.Addr, Public: n.Public, Self: self,
-			Leader: n.ID == s.Leader, Voter: voters[n.ID] || isEdge && n.Role == state.CoreNode, Up: up || self, RTT: float64(d.Microseconds()) / 1000,
-		})
-	}
-	return s
-}
-
 // transfer hands leadership to another core node.
 func (c *cluster) transfer(ctx context.Context) error {
 	return c.cell.Load().Node().Transfer(ctx)
 }
 
-// remove takes a node out of the cell and of the cluster. The leader does it.
+// removeGone is remove for a node that this one is not connected to. That another
+// node hears nothing of it is no proof that it is gone.
+func (c *cluster) removeGone(ctx context.Context, id string) error {
+	if c.isConnected(id) {
+		return errThere(id)
+	}
+	return c.remove(ctx, id)
+}
+
+func errThere(node string) error {
+	return relay.Errorf(relay.CodeConflict, "%s is connected. Stop it first; then it can be removed.", node)
+}
+
+// remove takes a node out of the cell and of the cluster, whether it is there or
+// not. The leader does it.
 func (c *cluster) remove(ctx context.Context, id string) error {
 	cell := c.cell.Load()
 	members := cell.Node().Members()

@@ -1,13 +1,14 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"kohe/edge/api"
 	"kohe/raft/state"
 )
 
@@ -92,39 +93,24 @@ func clusterJoin(l *local) *cobra.Command {
 }
 
 func clusterStatusCommand(l *local) *cobra.Command {
-	return &cobra.Command{
-		Use: "status", Short: "Who is there, who leads, and how far away they are", Args: cobra.NoArgs,
+	var asJSON bool
+	c := &cobra.Command{
+		Use: "status", Short: "What is wrong, who is there, who leads, and how the nodes reach each other", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var s clusterStatus
+			var s api.ClusterStatus
 			if err := l.call(cmd.Context(), http.MethodGet, "/cluster", nil, &s); err != nil {
 				return err
 			}
-			if s.Problem != "" {
-				fmt.Fprintf(cmd.OutOrStdout(), "Nothing can be saved at this node now: %s\n\n", s.Problem)
+			if asJSON {
+				e := json.NewEncoder(cmd.OutOrStdout())
+				e.SetIndent("", "  ")
+				return e.Encode(s)
 			}
-			return table(cmd, "NODE\tROLE\tREGION\tADDRESS\tSTATE\tROUND TRIP", s.Nodes, statusCells)
+			return writeStatus(cmd.OutOrStdout(), s)
 		},
 	}
-}
-
-func statusCells(n nodeStatus) []string {
-	state := "cannot be reached"
-	switch {
-	case n.Leader:
-		state = "leads"
-	case n.Up && n.Role == "core" && !n.Voter:
-		state = "catching up"
-	case n.Up:
-		state = "up"
-	}
-	rtt := ""
-	switch {
-	case n.Self:
-		rtt = "this node"
-	case n.Up:
-		rtt = time.Duration(n.RTT * float64(time.Millisecond)).Round(10 * time.Microsecond).String()
-	}
-	return []string{n.Node, n.Role, n.Region, n.Address, state, rtt}
+	c.Flags().BoolVar(&asJSON, "json", false, "print the data, for machines")
+	return c
 }
 
 func clusterLeave(l *local) *cobra.Command {

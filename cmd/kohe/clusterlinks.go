@@ -7,6 +7,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
+	"time"
 
 	hashiraft "github.com/hashicorp/raft"
 	"github.com/quic-go/quic-go"
@@ -111,6 +113,13 @@ func (c *cluster) isDead(id string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.dead[id]
+}
+
+// isConnected reports whether there is a connection to another node whose process
+// is not known to have ended.
+func (c *cluster) isConnected(id string) bool {
+	connected := slices.ContainsFunc(c.peers.Links(), func(l peer.LinkState) bool { return l.Node == id && l.Conn != nil })
+	return connected && !c.isDead(id)
 }
 
 // open opens a stream to another node.
@@ -230,9 +239,13 @@ func (c *cluster) connected(e peer.Event) {
 	if e.Up {
 		c.mu.Lock()
 		delete(c.dead, e.Peer.Node) // the canary looks a second later at most
+		delete(c.lostAt, e.Peer.Node)
 		c.mu.Unlock()
 		c.log.Info("connected", "node", e.Peer.Node)
 	} else {
+		c.mu.Lock()
+		c.lostAt[e.Peer.Node] = time.Now()
+		c.mu.Unlock()
 		c.log.Warn("connection lost", "node", e.Peer.Node, "err", e.Err)
 	}
 }

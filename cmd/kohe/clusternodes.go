@@ -26,21 +26,50 @@ func (c *cluster) members() []state.Node {
 	return c.nodes
 }
 
-// others returns where else clients find an edge: in this region first, and in
-// no order within one, so that those of a dead node are spread.
+// nearFirst is how many edges of this region come first in others.
+const nearFirst = 2
+
+// others returns where else clients find an edge: some of this region, then one
+// of each other region, because a browser looks for the nearest among the first
+// few, then the rest. They are in no order otherwise, so that the clients of a
+// dead node are spread.
 func (c *cluster) others() (public []string) {
 	nodes := slices.DeleteFunc(slices.Clone(c.members()), func(n state.Node) bool {
 		return n.ID == c.name() || n.Public == "" || c.isDead(n.ID)
 	})
 	rand.Shuffle(len(nodes), func(i, j int) { nodes[i], nodes[j] = nodes[j], nodes[i] })
-	for _, here := range []bool{true, false} {
-		for _, n := range nodes {
-			if (n.Region == c.own.Region) == here {
-				public = append(public, n.Public)
-			}
+	return inOrder(nodes, c.own.Region)
+}
+
+// otherNames returns the names of the other nodes, each of which faces people; but
+// for those that are known to be dead.
+func (c *cluster) otherNames() (names []string) {
+	for _, n := range c.members() {
+		if n.ID != c.name() && !c.isDead(n.ID) {
+			names = append(names, n.ID)
 		}
 	}
-	return public
+	return names
+}
+
+func inOrder(nodes []state.Node, region string) (public []string) {
+	seen := map[string]int{}
+	rank := func(n state.Node) int {
+		seen[n.Region]++
+		switch {
+		case n.Region == region && seen[n.Region] <= nearFirst:
+			return 0
+		case n.Region != region && seen[n.Region] == 1:
+			return 1
+		}
+		return 2
+	}
+	var ranks [3][]string
+	for _, n := range nodes {
+		r := rank(n)
+		ranks[r] = append(ranks[r], n.Public)
+	}
+	return slices.Concat(ranks[:]...)
 }
 
 func (c *cluster) nodeAt(addr string) string {

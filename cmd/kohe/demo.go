@@ -35,7 +35,7 @@ func seedDemo(ctx context.Context, n *node) error {
 		{Department: &state.Department{ID: "demo-bookings", Customer: "demo", Name: "Bookings"}},
 		{Site: &state.Site{
 			ID: "demo", Customer: "demo", Name: "Pood", Origins: []string{n.shop(), n.public},
-			Departments: []string{"demo-sales", "demo-bookings"}, CoBrowse: true, Record: 7, Pages: demoPages(n.shop()),
+			Departments: []string{"demo-sales", "demo-bookings"}, CoBrowse: true, Record: 7, Visitors: true, Pages: demoPages(n.shop()),
 		}},
 		{Agent: demoRow(demoAgent, "Mari Tamm", "Mari", relay.RoleAgent)},
 		{Agent: demoRow(demoSupervisor, "Juhan Kask", "Juhan", relay.RoleSupervisor)},

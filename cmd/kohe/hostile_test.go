@@ -150,6 +150,26 @@ func TestAnEdgesCertificateOpensNoOtherDoor(t *testing.T) {
 	if err := i.visit(core.name, hello); err != nil {
 		t.Errorf("with a core node's grant: %v", err) // else nothing of the above means anything
 	}
+	// Nor does it see who is on a site: no agent at it has asked for that.
+	look := wire.HelloPayload{Version: wire.Version, Role: relay.RoleAgent}
+	pass := agent.Welcome().Token
+	own := auth.Grant{From: "n3", Role: relay.RoleAgent, Agent: "ann", Generation: 1, Site: "shop", Issued: time.Now().UnixMilli()}
+	forger, err := auth.OpenKey(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, node := range []string{core.name, edge.name} {
+		own.Node = node
+		for _, look.Token = range []string{"", pass, forger.SignLook(own)} {
+			if err := i.visit(node, look); err == nil {
+				t.Errorf("%s shows its visitors for the token %q", node, look.Token)
+			}
+		}
+		look.Token = key.SignLook(own)
+		if err := i.visit(node, look); err != nil {
+			t.Errorf("%s: with a core node's grant: %v", node, err)
+		}
+	}
 	// A core node makes it no new certificate for somebody else: its name and
 	// role come from the one it has.
 	if err := i.peers.Renew(ctx, core.name); err == nil && i.creds.Identity() != (peer.Identity{Cluster: i.creds.Identity().Cluster, Node: "n3", Role: peer.RoleEdge, Region: "n3"}) {

@@ -43,9 +43,12 @@ func agentCommand() *cobra.Command {
 	var a api.LocalAgent
 	add := &cobra.Command{
 		Use: "add SIGN-IN-NAME", Short: "Add an agent, or change one", Args: cobra.ExactArgs(1),
-		Long: "Add an agent, or change one. The password is asked for, or read from standard input.",
+		Long: "Add an agent, or change one: what no flag names stays as it is. The password is asked for, or read from standard input.",
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			a.ID = args[0]
+			if err := l.keepAgent(cmd, &a); err != nil {
+				return err
+			}
 			if a.Password, err = askPassword(cmd); err != nil {
 				return err
 			}
@@ -60,6 +63,7 @@ func agentCommand() *cobra.Command {
 	add.Flags().StringVar(&a.Name, "name", "", "full name, which colleagues see (default: the sign-in name)")
 	add.Flags().StringVar(&a.Alias, "alias", "", "what visitors see (default: the first name)")
 	add.Flags().StringVar((*string)(&a.Role), "role", string(relay.RoleAgent), "agent or supervisor")
+	add.Flags().BoolVar(&a.Operator, "operator", false, "may see the cluster's nodes in the console, drain and remove them, and let new ones join")
 	add.Flags().StringSliceVar(&a.Sites, "site", nil, "sites that they see (default: all)")
 	add.Flags().StringSliceVar(&a.Departments, "department", nil, "departments that they see (default: all of those sites)")
 	add.Flags().IntVar(&a.Capacity, "capacity", relay.DefaultCapacity, "sessions at once")
@@ -86,12 +90,19 @@ func agentCommand() *cobra.Command {
 				return err
 			}
 			return table(cmd, "SIGN-IN\tNAME\tALIAS\tROLE\tSITES\tDEPARTMENTS", agents, func(a api.LocalAgent) []string {
-				return []string{a.ID, a.Name, a.Alias, string(a.Role), strings.Join(a.Sites, ","), strings.Join(a.Departments, ",")}
+				return []string{a.ID, a.Name, a.Alias, roleCell(a), strings.Join(a.Sites, ","), strings.Join(a.Departments, ",")}
 			})
 		},
 	}
 	c.AddCommand(add, passwd, list)
 	return c
+}
+
+func roleCell(a api.LocalAgent) string {
+	if a.Operator {
+		return string(a.Role) + ", operator"
+	}
+	return string(a.Role)
 }
 
 func siteCommand() *cobra.Command {
@@ -101,9 +112,13 @@ func siteCommand() *cobra.Command {
 	var s api.LocalSite
 	add := &cobra.Command{
 		Use: "add ID", Short: "Add a site, or change one", Args: cobra.ExactArgs(1),
+		Long:    "Add a site, or change one: what no flag names stays as it is.",
 		Example: "  kohe site add shop --name 'The shop' --origin https://shop.example --department sales --department help",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s.ID = args[0]
+			if err := l.keepSite(cmd, &s); err != nil {
+				return err
+			}
 			var done api.LocalSite
 			if err := l.call(cmd.Context(), http.MethodPost, "/sites", s, &done); err != nil {
 				return err
@@ -119,6 +134,7 @@ func siteCommand() *cobra.Command {
 	add.Flags().BoolVar(&s.MaskAll, "mask-all", false, "mask everything that does not carry data-kohe-unmask")
 	add.Flags().StringSliceVar(&s.Unmask, "unmask", nil, "selectors of what agents may see even so, besides data-kohe-unmask")
 	add.Flags().BoolVar(&s.Canvas, "canvas", false, "agents see what canvases show, two pictures a second")
+	add.Flags().BoolVar(&s.Visitors, "visitors", false, "agents see who is on the site's pages, before anybody asks for help")
 	add.Flags().StringSliceVar(&s.Links, "link-origin", nil, "origins that agents may send links to, besides the site's own")
 	var without, pages []string
 	add.Flags().StringArrayVar(&pages, "page", nil, "a page that agents send visitors to, TITLE=URL")
@@ -147,13 +163,27 @@ func siteCommand() *cobra.Command {
 			if err := l.call(cmd.Context(), http.MethodGet, "/sites", nil, &sites); err != nil {
 				return err
 			}
-			return table(cmd, "ID\tNAME\tORIGINS\tDEPARTMENTS", sites, func(s api.LocalSite) []string {
-				return []string{s.ID, s.Name, strings.Join(s.Origins, ","), strings.Join(s.Departments, ",")}
+			return table(cmd, "ID\tNAME\tORIGINS\tDEPARTMENTS\tSEE PAGE\tRECORD\tVISITORS", sites, func(s api.LocalSite) []string {
+				return []string{s.ID, s.Name, strings.Join(s.Origins, ","), strings.Join(s.Departments, ","), yes(s.CoBrowse), days(s.Record), yes(s.Visitors)}
 			})
 		},
 	}
 	c.AddCommand(add, list)
 	return c
+}
+
+func yes(on bool) string {
+	if on {
+		return "yes"
+	}
+	return "no"
+}
+
+func days(n int) string {
+	if n == 0 {
+		return "no"
+	}
+	return fmt.Sprintf("%d days", n)
 }
 
 func table[T any](cmd *cobra.Command, head string, rows []T, cells func(T) []string) error {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -66,7 +67,9 @@ type node struct {
 	port     port
 	local    *http.Server
 	localErr errgroup.Group
+	backing  sync.Mutex // held while a backup is written
 	public   string
+	started  time.Time // set by newNode
 	ready    atomic.Bool
 	metrics  link.Metrics
 	registry *prometheus.Registry
@@ -75,7 +78,7 @@ type node struct {
 func newNode(c config, log *slog.Logger) *node {
 	return &node{
 		config: c, log: log, fs: vfs.Default, fatal: func(error) { os.Exit(2) }, now: time.Now,
-		tickets: &auth.Tickets{}, registry: prometheus.NewRegistry(),
+		started: time.Now(), tickets: &auth.Tickets{}, registry: prometheus.NewRegistry(),
 	}
 }
 
@@ -89,6 +92,9 @@ func openNode(ctx context.Context, c config, demo bool, logTo io.Writer) (_ *nod
 	}()
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	if err := checkRestored(c.Data); err != nil {
+		return nil, err
 	}
 	bundle, err := widget.Open()
 	if err != nil {
@@ -112,13 +118,14 @@ func openNode(ctx context.Context, c config, demo bool, logTo io.Writer) (_ *nod
 	}
 	mux.Handle("/kohe/ws", n.links)
 	mux.Handle("/api/", n.consoleAPI())
-	(&edge.Web{Bundle: bundle, Site: n.edge.Store.Site, Public: n.public, Shop: demo}).Register(mux)
+	(&edge.Web{Bundle: bundle, Site: n.edge.Store.Site, Public: n.public, Shop: demo, Leaving: func() bool { return n.edge.Draining() || n.cellErr() != nil }}).Register(mux)
 	n.operations(mux)
 	commands := http.NewServeMux()
 	commands.Handle("/", n.commands())
 	n.registerCluster(commands)
+	stopBackups := n.registerBackup(commands)
 	n.ready.Store(true) // before a command can ask
-	if err := n.openLocal(commands); err != nil {
+	if err := n.openLocal(commands, stopBackups); err != nil {
 		return nil, err
 	}
 	return n, nil
@@ -132,6 +139,7 @@ func (n *node) consoleAPI() http.Handler {
 	h := api.New(api.Config{
 		Key: n.key, Tickets: n.tickets, Passwords: auth.NewPasswords(2), Store: n.cell.Read(), Cell: n.cell,
 		Recordings: n.blobs, Log: n.log, Secure: strings.HasPrefix(n.public, "https:"), Node: n.config.Node, Reach: n.reach,
+		Cluster: n,
 	})
 	if n.cluster != nil {
 		n.cluster.serveAPI(h)
@@ -238,6 +246,11 @@ func (n *node) openMember() (err error) {
 	return nil
 }
 
+// edgeCutOffAfter is how long an edge may be without any core node until its
+// clients are told to go. Before that it takes relay/peer up to 1.6 s to give a
+// silent core node up; after two seconds together the clients are to know.
+const edgeCutOffAfter = 300 * time.Millisecond
+
 // openEdge starts what faces people.
 func (n *node) openEdge(ctx context.Context) (err error) {
 	config := edge.Config{
@@ -247,12 +260,13 @@ func (n *node) openEdge(ctx context.Context) (err error) {
 	}
 	if n.remote != nil {
 		config.Cell, config.Store, config.Gate = n.remote, n.remote, n.remote.Gate()
+		config.CutOffAfter = edgeCutOffAfter // and another node has the desks
 	} else {
-		config.Cell, config.Store = n.cell, n.cell.Read()
+		config.Cell, config.Store, config.Desks = n.cell, n.cell.Read(), n.cell.Read()
 		config.Gate = &auth.Gate{Key: n.key, Tickets: n.tickets, Node: n.config.Node, Now: n.now}
 	}
 	if n.cluster != nil {
-		config.Mesh, config.Others = n.cluster, n.cluster.others
+		config.Mesh, config.Nodes, config.Others = n.cluster, n.cluster.otherNames, n.cluster.others
 	}
 	if n.edge, err = edge.Open(ctx, config); err != nil {
 		return err
@@ -260,6 +274,7 @@ func (n *node) openEdge(ctx context.Context) (err error) {
 	n.links = link.NewServer(link.Config{Accept: n.edge.Accept, Carried: n.edge.Carried, Ping: ping, Metrics: &n.metrics})
 	if n.cluster != nil {
 		n.cluster.links.Store(n.links)
+		n.cluster.operate.Store(new(n.do))
 	}
 	return nil
 }
@@ -310,8 +325,8 @@ func (n *node) reach() (string, []string) {
 }
 
 // openLocal serves the commands of this machine on a socket that only the
-// node's user can open.
-func (n *node) openLocal(h http.Handler) error {
+// node's user can open. closing is called when the node closes it.
+func (n *node) openLocal(h http.Handler, closing func()) error {
 	path := socketPath(n.config.Data)
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove the former socket: %w", err) // the database's lock proves that no other node runs here
@@ -324,6 +339,7 @@ func (n *node) openLocal(h http.Handler) error {
 		return errors.Join(err, l.Close())
 	}
 	n.local = &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
+	n.local.RegisterOnShutdown(closing)
 	n.localErr.Go(func() error {
 		if err := n.local.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			return err
@@ -354,6 +370,9 @@ func (n *node) close(ctx context.Context) error {
 	}
 	if n.remote != nil {
 		errs = append(errs, n.remote.Close())
+	}
+	if n.cluster != nil {
+		n.cluster.closeEdges()
 	}
 	if n.cell != nil {
 		errs = append(errs, n.closeCell(ctx))

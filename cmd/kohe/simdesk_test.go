@@ -143,7 +143,8 @@ func (p *someone) answer(c *link.Client, a wire.AnswerPayload) {
 				d.to = now
 				l.deeds = append(l.deeds, d)
 			}
-			if code == "" && !a.Accept || code == relay.CodeStale || code == relay.CodeGone {
+			// Who declines what they have accepted hears "gone" too, and it is not over.
+			if code == "" && !a.Accept || code == relay.CodeStale || code == relay.CodeGone && a.Accept {
 				first(l.over, d.assignment, now)
 			}
 		})

@@ -25,7 +25,8 @@ func rerun(t *testing.T, seed int, command []string, env ...string) (string, err
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	args := append(command[1:], "-faults", strconv.Itoa(enoughFaults), "-seed", strconv.Itoa(seed))
+	args := append(command[1:], "-test.timeout", "4m", // which says where it hangs
+		"-faults", strconv.Itoa(enoughFaults), "-seed", strconv.Itoa(seed))
 	c := exec.CommandContext(ctx, command[0], args...)
 	c.Env = append(os.Environ(), env...)
 	out, err := c.CombinedOutput()

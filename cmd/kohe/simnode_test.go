@@ -208,6 +208,9 @@ func (v *server) startLocked() {
 	l.fs = disk{v.mem, l}
 	l.now = v.clock(s.seeds)
 	l.trailing = keptEntries
+	if s.public {
+		l.public = "https://" + v.name + ".kohe.test"
+	}
 	l.fatal = func(err error) { s.running.Go(func() { l.exit(err) }) }
 	v.life = l
 	s.running.Go(l.run)

@@ -45,6 +45,7 @@ type simulation struct {
 	net     *memNet
 	rng     *rand.Rand // of who makes the faults
 	lies    bool       // disks do not sync
+	public  bool       // nodes have addresses to send people to
 	running sync.WaitGroup
 	people  []*someone
 	crowd   sync.WaitGroup

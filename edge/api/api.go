@@ -1,5 +1,5 @@
 // Package api is the console's HTTP side: signing in and out, tickets, history,
-// transcripts, search and cards. What is live travels over the link instead.
+// transcripts, search, cards and the operators' nodes. What is live travels over the link instead.
 // It keeps no goroutines.
 package api
 
@@ -60,9 +60,11 @@ type Config struct {
 	Cell      Proposer
 	// Recordings reads what was recorded.
 	Recordings Recordings
-	Log        *slog.Logger
-	Secure     bool   // cookies over HTTPS only
-	Node       string // this node's name
+	// Cluster is what operators see and change.
+	Cluster Cluster
+	Log     *slog.Logger
+	Secure  bool   // cookies over HTTPS only
+	Node    string // this node's name
 	// Reach returns this node's WebTransport address and the certificate hashes
 	// to accept, if it made its certificate itself.
 	Reach func() (wt string, hashes []string)
@@ -107,6 +109,7 @@ func New(c Config) *API {
 	a.mux.HandleFunc("GET /api/v1/search", a.handle(a.signedIn(a.search)))
 	a.mux.HandleFunc("GET /api/v1/cards", a.handle(a.signedIn(a.cards)))
 	a.mux.HandleFunc("POST /api/v1/cards/{id}", a.handle(a.signedIn(a.setCard)))
+	a.operate()
 	a.mux.HandleFunc("/api/", a.handle(func(*http.Request, http.ResponseWriter) (any, error) {
 		return nil, relay.Errorf(relay.CodeNotFound, "There is no such address in this API.")
 	}))

@@ -19,34 +19,49 @@ const maxAnswer = 16 << 20
 // CallLocal asks the node behind a unix socket: in is sent as JSON, the answer
 // is read into out. The node's refusal is an error with its own text.
 func CallLocal(ctx context.Context, socket, method, path string, in, out any) error {
-	body, err := json.Marshal(in)
+	answer, err := StreamLocal(ctx, socket, method, path, in)
 	if err != nil {
 		return err
 	}
-	r, err := http.NewRequestWithContext(ctx, method, "http://node"+path, bytes.NewReader(body))
+	defer answer.Close()
+	text, err := io.ReadAll(io.LimitReader(answer, maxAnswer))
 	if err != nil {
 		return err
+	}
+	return json.Unmarshal(text, out)
+}
+
+// StreamLocal asks like CallLocal, and returns an answer of any length as it
+// comes. The caller closes it.
+func StreamLocal(ctx context.Context, socket, method, path string, in any) (io.ReadCloser, error) {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return nil, err
+	}
+	r, err := http.NewRequestWithContext(ctx, method, "http://node"+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
 	}
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}}
 	answer, err := (&http.Client{Transport: transport}).Do(r)
 	if _, ok := errors.AsType[*net.OpError](err); ok {
-		return fmt.Errorf("no node answers at %s; start one with `kohe serve`, or say where its data is with --data: %w", socket, err)
+		return nil, fmt.Errorf("no node answers at %s; start one with `kohe serve`, or say where its data is with --data: %w", socket, err)
 	} else if err != nil {
-		return err
+		return nil, err
+	}
+	if answer.StatusCode == http.StatusOK {
+		return answer.Body, nil
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if answer.StatusCode != http.StatusOK {
-		var e wire.ErrorPayload
-		if json.Unmarshal(text, &e) == nil && e.Text != "" {
-			return errors.New(e.Text)
-		}
-		return fmt.Errorf("the node answered %s", answer.Status)
+	var e wire.ErrorPayload
+	if json.Unmarshal(text, &e) == nil && e.Text != "" {
+		return nil, errors.New(e.Text)
 	}
-	return json.Unmarshal(text, out)
+	return nil, fmt.Errorf("the node answered %s", answer.Status)
 }

@@ -49,6 +49,7 @@ type LocalAgent struct {
 	Name        string     `json:"name"`
 	Alias       string     `json:"alias"`
 	Role        relay.Role `json:"role"`
+	Operator    bool       `json:"operator"`
 	Sites       []string   `json:"sites"`
 	Departments []string   `json:"departments"`
 	Capacity    int        `json:"capacity"`
@@ -68,7 +69,8 @@ type LocalSite struct {
 	Assets      []string `json:"assets"`
 	Color       string   `json:"color"`
 	CoBrowse    bool     `json:"cobrowse"`
-	Record      int      `json:"record"` // days that recordings are kept; 0: none
+	Record      int      `json:"record"`   // days that recordings are kept; 0: none
+	Visitors    bool     `json:"visitors"` // agents see who is on its pages
 
 	Without []relay.Level `json:"without"`        // what no agent may do on its pages
 	Pages   []state.Page  `json:"pages"`          // that agents send visitors to
@@ -128,7 +130,7 @@ func operatorText(err error) string {
 func (l *Local) agents(*http.Request, *struct{}) (any, error) {
 	list := []LocalAgent{}
 	for _, a := range l.store.AllAgents() {
-		list = append(list, LocalAgent{ID: a.ID, Name: a.Name, Alias: a.Alias, Role: a.Role, Sites: a.Sites, Departments: a.Departments, Capacity: a.Capacity})
+		list = append(list, LocalAgent{ID: a.ID, Name: a.Name, Alias: a.Alias, Role: a.Role, Operator: a.Operator, Sites: a.Sites, Departments: a.Departments, Capacity: a.Capacity})
 	}
 	return list, nil
 }
@@ -163,7 +165,7 @@ func (l *Local) addAgent(r *http.Request, in LocalAgent) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	row := state.Agent{ID: in.ID, Customer: customer, Name: in.Name, Alias: in.Alias, Role: in.Role, Sites: in.Sites,
+	row := state.Agent{ID: in.ID, Customer: customer, Name: in.Name, Alias: in.Alias, Role: in.Role, Operator: in.Operator, Sites: in.Sites,
 		Departments: in.Departments, Capacity: in.Capacity, Password: hash, Generation: 1}
 	if was, ok := l.store.Agent(in.ID); ok {
 		row.Generation = was.Generation + 1
@@ -271,7 +273,7 @@ func (l *Local) sites(*http.Request, *struct{}) (any, error) {
 	for _, s := range l.store.AllSites() {
 		list = append(list, LocalSite{ID: s.ID, Name: s.Name, Origins: s.Origins, Departments: s.Departments,
 			Mask: s.Mask, MaskAll: s.MaskAll, Unmask: s.Unmask, Canvas: s.Canvas, Without: s.Without,
-			Pages: s.Pages, Links: s.Links, Assets: s.Assets, Color: s.Color, CoBrowse: s.CoBrowse, Record: s.Record})
+			Pages: s.Pages, Links: s.Links, Assets: s.Assets, Color: s.Color, CoBrowse: s.CoBrowse, Record: s.Record, Visitors: s.Visitors})
 	}
 	return list, nil
 }
@@ -309,7 +311,7 @@ func (l *Local) addSite(r *http.Request, in LocalSite) (any, error) {
 	}
 	rows = append(rows, state.Put{Site: &state.Site{ID: in.ID, Customer: customer, Name: in.Name, Origins: in.Origins,
 		Departments: in.Departments, Mask: in.Mask, MaskAll: in.MaskAll, Unmask: in.Unmask, Canvas: in.Canvas, Without: in.Without,
-		Pages: in.Pages, Links: in.Links, Assets: in.Assets, Color: in.Color, CoBrowse: in.CoBrowse, Record: in.Record}})
+		Pages: in.Pages, Links: in.Links, Assets: in.Assets, Color: in.Color, CoBrowse: in.CoBrowse, Record: in.Record, Visitors: in.Visitors}})
 	for _, put := range rows {
 		put.At = at
 		if _, err := l.cell.Propose(r.Context(), put); err != nil {

@@ -13,7 +13,7 @@ type Names interface {
 
 // AgentView returns what an agent's console may know of its agent.
 func AgentView(store Names, agent state.Agent) wire.AgentView {
-	v := wire.AgentView{ID: agent.ID, Name: agent.Name, Alias: agent.Alias, Role: agent.Role,
+	v := wire.AgentView{ID: agent.ID, Name: agent.Name, Alias: agent.Alias, Role: agent.Role, Operator: agent.Operator,
 		Departments: departments(store, agent.Departments), Sites: []wire.SiteView{}}
 	for _, id := range agent.Sites {
 		if site, ok := store.Site(id); ok {
@@ -26,7 +26,7 @@ func AgentView(store Names, agent state.Agent) wire.AgentView {
 // SiteView returns what a visitor may know of a site.
 func SiteView(store Names, site state.Site) wire.SiteView {
 	return wire.SiteView{ID: site.ID, Name: site.Name, Color: site.Color, CoBrowse: site.CoBrowse, Record: site.Record,
-		Mask: site.Mask, MaskAll: site.MaskAll, Unmask: site.Unmask, Canvas: site.Canvas, Without: site.Without,
+		Mask: site.Mask, MaskAll: site.MaskAll, Unmask: site.Unmask, Canvas: site.Canvas, Without: site.Without, Visitors: site.Visitors,
 		Departments: departments(store, site.Departments)}
 }
 

@@ -23,6 +23,9 @@ type Admission struct {
 	// Carry returns the grant with which this node opens a link at another one
 	// for the client, in one session.
 	Carry func(ctx context.Context, session relay.ID, to string) (string, error)
+	// Look returns the grant with which this node looks at the visitors of a site
+	// at another one for an agent, whom visitors know by the given name.
+	Look func(ctx context.Context, site, name, to string) (string, error)
 	// Leave says that the client is gone; nil: nobody needs to know.
 	Leave func()
 }
@@ -69,11 +72,29 @@ func (g *Gate) Guest(_ context.Context, from, carry string) (Admission, error) {
 	return g.admit(grant, ""), nil
 }
 
+// Look says for which agent, and at which site, another node looks at this one's
+// visitors, by a grant of its Admission.Look.
+func (g *Gate) Look(_ context.Context, from, look string) (Grant, error) {
+	return g.Key.Looked(look, from, g.Node, g.Now())
+}
+
 func (g *Gate) admit(grant Grant, token string) Admission {
 	grant.Node, grant.Issued = g.Node, g.Now().UnixMilli()
 	return Admission{Grant: grant, Token: token, Carry: func(_ context.Context, session relay.ID, to string) (string, error) {
 		return g.Carry(grant, session, to), nil
+	}, Look: func(_ context.Context, site, name, to string) (string, error) {
+		return g.LookAt(grant, site, name, to), nil
 	}}
+}
+
+// LookAt returns a grant with which the node of another one may look at the
+// visitors of a site at a third, for its agent. That the site is one of theirs
+// is for the caller to see.
+func (g *Gate) LookAt(held Grant, site, name, to string) string {
+	return g.Key.SignLook(Grant{
+		Role: held.Role, Agent: held.Agent, Generation: held.Generation, Name: name,
+		From: held.Node, Node: to, Site: site, Issued: g.Now().UnixMilli(),
+	})
 }
 
 // Carry returns a grant with which the node of another one may carry its

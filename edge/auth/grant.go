@@ -18,6 +18,7 @@ type Grant struct {
 	Agent      string     `json:"a,omitempty"`
 	Generation uint64     `json:"g,omitempty"` // of the agent's sign-in
 	Session    relay.ID   `json:"i,omitzero"`  // zero: in all of theirs
+	Name       string     `json:"m,omitempty"` // of a look: what visitors know the agent as
 	Issued     int64      `json:"t"`           // ms since 1970
 }
 
@@ -59,6 +60,24 @@ func (k *Key) SignCarry(g Grant) string { return k.sign(forCarry, g) }
 func (k *Key) Carried(text, from, node string, now time.Time) (Grant, error) {
 	g, err := k.grant(forCarry, text, node, now, func(Grant) time.Duration { return CarryFor })
 	if err != nil || g.From != from || g.Session.IsZero() {
+		return Grant{}, errToken
+	}
+	return g, nil
+}
+
+// LookFor is how long a node may show an agent the visitors of another one with
+// one grant; it shows a fresh one in time.
+const LookFor = 30 * time.Second
+
+// SignLook returns the grant with which one node looks at the visitors of one
+// site that another has, on behalf of an agent.
+func (k *Key) SignLook(g Grant) string { return k.sign(forLook, g) }
+
+// Looked checks a grant of SignLook at the node that is looked at. It lets
+// nobody speak for the agent.
+func (k *Key) Looked(text, from, node string, now time.Time) (Grant, error) {
+	g, err := k.grant(forLook, text, node, now, func(Grant) time.Duration { return LookFor })
+	if err != nil || g.From != from || g.Agent == "" || g.Site == "" {
 		return Grant{}, errToken
 	}
 	return g, nil

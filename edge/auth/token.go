@@ -54,6 +54,7 @@ const (
 	forPass    = "kohe pass 1"
 	forGrant   = "kohe grant 1"
 	forCarry   = "kohe carry 1"
+	forLook    = "kohe look 1"
 )
 
 var errToken = relay.Errorf(relay.CodeAuth, "This sign-in is not valid here any more. Please load the page again.")

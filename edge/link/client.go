@@ -32,6 +32,7 @@ type Client struct {
 	control  *sender
 	pulse    *time.Timer
 	sent     atomic.Int64 // when something was last sent or heard, ns since 1970
+	heard    atomic.Int64 // when the last control frame came, likewise
 	readers  sync.WaitGroup
 	welcomed atomic.Bool // before it, any Error is the end
 	metrics  Metrics
@@ -67,6 +68,9 @@ func dialedTo(ctx context.Context, t transport, hello wire.HelloPayload, taker f
 	}
 	if err == nil {
 		err = wire.Decode(first, &c.welcome)
+	}
+	if _, ok := wire.Common(c.welcome.Version); err == nil && !ok {
+		err = relay.Errorf(relay.CodeVersion, "This node speaks version %d of the protocol, this client %d.", c.welcome.Version, hello.Version)
 	}
 	if err != nil {
 		c.Close()
@@ -160,6 +164,9 @@ func (c *Client) Err() error {
 	defer c.mu.Unlock()
 	return c.err
 }
+
+// Heard returns when the last control frame came, Pongs included.
+func (c *Client) Heard() time.Time { return time.Unix(0, c.heard.Load()) }
 
 // Done is closed when the connection has ended.
 func (c *Client) Done() <-chan struct{} { return c.ctx.Done() }
@@ -290,6 +297,7 @@ func (c *Client) readPage(in lane) {
 
 // take delivers the first copy of a control frame. It returns a fatal Error.
 func (c *Client) take(f wire.Frame, state freshness) error {
+	c.heard.Store(time.Now().UnixNano())
 	switch {
 	case state != fresh:
 		c.metrics.Duplicates.Add(1)

@@ -118,6 +118,7 @@ func (l *link) accept(first wire.Frame) error {
 	if err != nil {
 		return err
 	}
+	l.peer.Version = hello.Version
 	ctx, cancel := context.WithTimeout(l.ctx, acceptTimeout)
 	defer cancel()
 	accept := l.server.config.Accept

@@ -72,9 +72,10 @@ type Peer struct {
 	Remote    netip.Addr
 	Origin    string // of the page, as its browser says; "" from other clients
 	Node      string // that carries the link; "" if the client is connected here
+	Version   int    // of the protocol, that is spoken
 }
 
-// Accept authenticates a client. An error is told to the client, whatever its
+// Accept authenticates a client; hello.Version is the one that is spoken. An error is told to the client, whatever its
 // code, and the connection closes. ctx ends with the connection.
 type Accept func(ctx context.Context, peer Peer, hello wire.HelloPayload) (Handler, error)
 

@@ -452,7 +452,7 @@ func TestANotifiersFramesAreAllWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const frames, pushers = 200, 5
 		source := &notifying{queue: newQueue()}
-		source.push(wire.Outgoing{Kind: wire.Welcome, Payload: wire.Encode(wire.WelcomePayload{})})
+		source.push(wire.Outgoing{Kind: wire.Welcome, Payload: wire.Encode(wire.WelcomePayload{Version: wire.Version})})
 		s := NewServer(Config{Accept: func(context.Context, Peer, wire.HelloPayload) (Handler, error) {
 			return notifyingHandler{source}, nil
 		}})

@@ -159,7 +159,8 @@ func newPeer(transport string, r *http.Request) Peer {
 	}
 }
 
-// decodeHello reads the first frame of a control lane.
+// decodeHello reads the first frame of a control lane. Its Version becomes the
+// one that is spoken.
 func decodeHello(f wire.Frame) (wire.HelloPayload, error) {
 	var hello wire.HelloPayload
 	if f.Kind != wire.Hello {
@@ -168,9 +169,11 @@ func decodeHello(f wire.Frame) (wire.HelloPayload, error) {
 	if err := wire.Decode(f, &hello); err != nil {
 		return hello, err
 	}
-	if hello.Version != wire.Version {
-		return hello, relay.Errorf(relay.CodeVersion, "This node speaks version %d of the protocol, not %d.", wire.Version, hello.Version)
+	spoken, ok := wire.Common(hello.Version)
+	if !ok {
+		return hello, relay.Errorf(relay.CodeVersion, "This page speaks version %d of the protocol, the server speaks %d. Please load the page again.", hello.Version, wire.Version)
 	}
+	hello.Version = spoken
 	return hello, nil
 }
 

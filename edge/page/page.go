@@ -27,6 +27,7 @@ const (
 	maxBurst          = 600
 	maxOpsPerSecond   = 500_000
 	maxOpsBurst       = 2_000_000
+	countedPerOp      = 32 // bytes whose words are counted in the time of an operation
 )
 
 // DefaultBudget is how many bytes the trees of a node may hold together.
@@ -133,7 +134,7 @@ func (p *Page) Apply(msg []byte) (forward []byte, version uint64, err error) {
 	}
 	before := p.tree.Version()
 	whole, applied, err := p.apply(msg)
-	p.charge(applied.Ops)
+	p.charge(applied.Ops + p.seen.Counted()/countedPerOp)
 	if err == nil {
 		p.seen.Take(whole, applied)
 		err = p.settle()

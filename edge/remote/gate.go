@@ -29,6 +29,19 @@ func (g Gate) Guest(ctx context.Context, from, carry string) (auth.Admission, er
 	return g.admit(ctx, show{From: from, Token: carry})
 }
 
+// Look says for which agent, and at which site, another node looks at this one's
+// visitors. This node may not speak for that agent.
+func (g Gate) Look(ctx context.Context, from, token string) (auth.Grant, error) {
+	p, _, err := g.ask(ctx, request{Look: &look{From: from, Token: token}})
+	if err == nil && p.Admitted == nil {
+		err = relay.Errorf(relay.CodeMalformed, "The answer of another node cannot be read.")
+	}
+	if err != nil {
+		return auth.Grant{}, err
+	}
+	return p.Admitted.Grant, nil
+}
+
 // admit shows a core node what somebody showed this one.
 func (r *Remote) admit(ctx context.Context, s show) (auth.Admission, error) {
 	p, c, err := r.ask(ctx, request{Show: &s})
@@ -42,6 +55,10 @@ func (r *Remote) admit(ctx context.Context, s show) (auth.Admission, error) {
 	in.Leave = func() { r.leave(showing) }
 	in.Carry = func(ctx context.Context, session relay.ID, to string) (string, error) {
 		p, _, err := r.ask(ctx, request{Carry: &carry{Showing: showing, Session: session, To: to}})
+		return p.Carry, err
+	}
+	in.Look = func(ctx context.Context, site, _, to string) (string, error) {
+		p, _, err := r.ask(ctx, request{Carry: &carry{Showing: showing, Site: site, To: to}})
 		return p.Carry, err
 	}
 	for !r.keep(c, showing, p.Admitted) {

@@ -329,6 +329,9 @@ func unavailable(err error) *relay.Error {
 // Propose has a command committed, as raft/client does. An error of code
 // unavailable does not mean that it was not.
 func (r *Remote) Propose(ctx context.Context, cmd state.Command) (any, error) {
+	if err := state.Known(cmd, r.Nodes); err != nil {
+		return nil, err
+	}
 	p, _, err := r.ask(ctx, request{Propose: state.Encode(cmd)})
 	if err != nil {
 		return nil, err

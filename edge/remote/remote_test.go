@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"testing"
 	"time"
@@ -167,4 +168,48 @@ func TestAnEdgeLeavesACoreNodeThatIsCutOff(t *testing.T) {
 	w.sick = nil
 	w.mu.Unlock()
 	w.await("it is back", func() bool { return r.Err() == nil })
+}
+
+// slowCell takes its time over proposals that nobody waits for any more.
+type slowCell struct {
+	Cell
+	asked, over chan struct{}
+}
+
+func (c slowCell) Propose(ctx context.Context, _ state.Command) (any, error) {
+	close(c.asked)
+	<-ctx.Done()
+	time.Sleep(50 * time.Millisecond) // as long as a row may take to be read
+	close(c.over)
+	return nil, ctx.Err()
+}
+
+func TestACoreNodeThatGoesAwayReadsNothingForItsEdgesAfterwards(t *testing.T) {
+	w := newWorld(t)
+	cell := slowCell{w.cell, make(chan struct{}), make(chan struct{})}
+	w.server.Cell = cell
+	r := w.edge("e1")
+	ctx, cancel := context.WithTimeout(t.Context(), soon)
+	defer cancel()
+	asking := make(chan error, 1)
+	go func() {
+		_, err := r.Propose(ctx, state.StartEdge{Node: "e1", At: now()})
+		asking <- err
+	}()
+	<-cell.asked
+	w.server.Close()
+	select {
+	case <-cell.over:
+	default:
+		t.Error("closed while a proposal is under way")
+	}
+	here, there := net.Pipe()
+	defer here.Close()
+	if err := w.server.Serve(t.Context(), "e2", pipe{there}); relay.CodeOf(err) != relay.CodeDraining {
+		t.Errorf("an edge that comes later is told %v", err)
+	}
+	cancel()
+	if err := <-asking; relay.CodeOf(err) != relay.CodeUnavailable {
+		t.Errorf("the edge is told %v", err)
+	}
 }

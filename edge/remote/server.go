@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,21 +32,42 @@ type ServerConfig struct {
 	Health  func() error // nil while this node can have commands settled
 }
 
-// Server serves nodes that are edges only.
+// Server serves nodes that are edges only, until Close.
 type Server struct {
 	ServerConfig
 
-	mu    sync.Mutex // guards lines
-	lines map[string]*line
+	serving sync.WaitGroup // lines; added to under mu
+
+	mu     sync.Mutex // guards what follows
+	lines  map[string]*line
+	closed bool
 }
 
-// errReplaced ends the stream of an edge that has opened another.
-var errReplaced = relay.Errorf(relay.CodeStale, "The edge has opened another stream.")
+// What ends the stream of an edge that has opened another, or of all.
+var (
+	errReplaced = relay.Errorf(relay.CodeStale, "The edge has opened another stream.")
+	errClosed   = relay.Errorf(relay.CodeDraining, "This core node is going away.")
+)
+
+// Close ends the edges' streams, so that they ask another core node, and waits
+// until nothing more is read of the cell for them.
+func (s *Server) Close() {
+	s.mu.Lock()
+	s.closed = true
+	for _, l := range s.lines {
+		l.stop(errClosed)
+	}
+	s.mu.Unlock()
+	s.serving.Wait()
+}
 
 // take makes a line the one of its edge: each has one stream at a core node.
-func (s *Server) take(l *line) {
+func (s *Server) take(l *line) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return errClosed
+	}
 	if s.lines == nil {
 		s.lines = map[string]*line{}
 	}
@@ -53,9 +75,12 @@ func (s *Server) take(l *line) {
 		old.stop(errReplaced)
 	}
 	s.lines[l.node] = l
+	s.serving.Add(1)
+	return nil
 }
 
 func (s *Server) drop(l *line) {
+	defer s.serving.Done()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.lines[l.node] == l {
@@ -84,7 +109,9 @@ func (s *Server) Serve(ctx context.Context, node string, stream Stream) error {
 		gate:     &auth.Gate{Key: s.Key, Tickets: s.Tickets, Node: node, Now: s.Now},
 		interest: newInterest(node), has: map[relay.ID]bool{},
 	}
-	s.take(l)
+	if err := s.take(l); err != nil {
+		return err
+	}
 	defer s.drop(l)
 	var first request
 	if err := readFrame(stream, maxReply, &first); err != nil {
@@ -172,8 +199,12 @@ func (l *line) serve(ctx context.Context, r request, running *sync.WaitGroup) er
 		l.mu.Lock()
 		l.interest.remove(r.Leave)
 		l.mu.Unlock()
+	case r.Carry != nil && r.Carry.Site != "":
+		l.look(r.ID, *r.Carry)
 	case r.Carry != nil:
 		l.carry(r.ID, *r.Carry)
+	case r.Look != nil:
+		l.looked(ctx, r.ID, *r.Look)
 	case r.Propose != nil, r.Messages != nil:
 		select {
 		case l.asking <- struct{}{}:
@@ -252,6 +283,35 @@ func (l *line) carry(id uint64, c carry) {
 		return
 	}
 	l.send(reply{ID: id, Carry: l.gate.Carry(held, c.Session, c.To), Result: state.EncodeResult(state.Result{})})
+}
+
+// look signs the grant to look at the visitors of a site at another node, on
+// behalf of an agent whom the edge speaks for and whose site it is.
+func (l *line) look(id uint64, c carry) {
+	l.mu.Lock()
+	held, ok := l.interest.showings[c.Showing]
+	l.mu.Unlock()
+	row, known := l.Store.Agent(held.Agent)
+	if !ok || !known || held.From != "" || held.Role != relay.RoleAgent || row.Disabled || row.Generation != held.Generation ||
+		!slices.Contains(row.Sites, c.Site) {
+		l.answer(id, errForbidden)
+		return
+	}
+	l.send(reply{ID: id, Carry: l.gate.LookAt(held, c.Site, row.Alias, c.To), Result: state.EncodeResult(state.Result{})})
+}
+
+// looked says for whom another node looks at the edge's visitors. The edge
+// holds nothing by that: it does not speak for the agent.
+func (l *line) looked(ctx context.Context, id uint64, q look) {
+	g, err := l.gate.Look(ctx, q.From, q.Token)
+	if row, ok := l.Store.Agent(g.Agent); err == nil && (!ok || row.Disabled || row.Generation != g.Generation || !slices.Contains(row.Sites, g.Site)) {
+		err = errForbidden
+	}
+	if err != nil {
+		l.answer(id, err)
+		return
+	}
+	l.send(reply{ID: id, Admitted: &admitted{Grant: g}, Result: state.EncodeResult(state.Result{})})
 }
 
 // show admits somebody and tells what concerns them.

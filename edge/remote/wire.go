@@ -33,6 +33,7 @@ type request struct {
 	Carry    *carry    `cbor:"5,keyasint,omitempty"`
 	Propose  []byte    `cbor:"6,keyasint,omitempty"`
 	Messages *messages `cbor:"7,keyasint,omitempty"`
+	Look     *look     `cbor:"8,keyasint,omitempty"`
 }
 
 type (
@@ -60,6 +61,12 @@ type (
 		Showing uint64   `cbor:"1,keyasint"`
 		Session relay.ID `cbor:"2,keyasint"`
 		To      string   `cbor:"3,keyasint"`
+		Site    string   `cbor:"4,keyasint,omitempty"` // in place of a session: to look at that site's visitors there
+	}
+	// look asks whether another node may look at the visitors of this one.
+	look struct {
+		From  string `cbor:"1,keyasint"`
+		Token string `cbor:"2,keyasint"`
 	}
 	// messages asks for a piece of a transcript.
 	messages struct {

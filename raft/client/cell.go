@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,12 +15,14 @@ import (
 	"kohe/raft/state"
 )
 
-// The spans of the first cell in the database. A node that is a member of more
-// cells gives each a number of its own.
-const (
-	raftPrefix  = "c1/r/"
-	statePrefix = "c1/s/"
-)
+// firstCell is the number of a cell that names none.
+const firstCell = 1
+
+// spans returns the prefixes of a cell's log and state in a database that it may
+// share with others.
+func spans(number uint64) (log, state []byte) {
+	return fmt.Appendf(nil, "c%d/r/", number), fmt.Appendf(nil, "c%d/s/", number)
+}
 
 // Config says what the member of a cell in this process is made of.
 type Config struct {
@@ -34,6 +37,12 @@ type Config struct {
 	Trailing  uint64           // see node.Config
 	Now       func() time.Time // see node.Config
 
+	// Disk is the database of a node that is a member of several cells, in
+	// place of Dir, Fatal and FS; the caller closes it after the cells. nil: one
+	// of this cell's own.
+	Disk   *logstore.Disk
+	Number uint64 // of the cell among those on the Disk; 0: firstCell
+
 	// Forward reaches the leader where this member is none; nil for a cell of one.
 	Forward Forward
 
@@ -45,25 +54,31 @@ type Config struct {
 // Cell is a client whose member runs in this process, with its database.
 type Cell struct {
 	*Client
-	disk  *logstore.Disk
-	state *state.State
-	node  *node.Node
+	disk   *logstore.Disk
+	shared bool // the disk is others' too
+	state  *state.State
+	node   *node.Node
 }
 
 // Open opens the database, the state and the member in c.Dir. An empty folder
 // becomes a cell of one, unless it is to join another.
 func Open(c Config) (*Cell, error) {
-	disk, err := logstore.Open(logstore.Config{Dir: c.Dir, FS: c.FS, Fatal: c.Fatal, Logger: c.Logger})
-	if err != nil {
-		return nil, fmt.Errorf("open cell: %w", err)
+	disk, shared := c.Disk, c.Disk != nil
+	if !shared {
+		var err error
+		if disk, err = logstore.Open(logstore.Config{Dir: c.Dir, FS: c.FS, Fatal: c.Fatal, Logger: c.Logger}); err != nil {
+			return nil, fmt.Errorf("open cell: %w", err)
+		}
 	}
-	s, err := state.Open(disk.DB, []byte(statePrefix))
+	cell := &Cell{disk: disk, shared: shared}
+	logSpan, stateSpan := spans(cmp.Or(c.Number, firstCell))
+	s, err := state.Open(disk.DB, stateSpan)
 	if err != nil {
-		return nil, fmt.Errorf("open cell: %w", errors.Join(err, disk.Close()))
+		return nil, fmt.Errorf("open cell: %w", errors.Join(err, cell.closeDisk()))
 	}
 	f, k, reign := feed.Open(), newMark(s.Applied), newReign()
 	n, err := node.Open(node.Config{
-		ID: c.NodeID, Disk: disk, Prefix: []byte(raftPrefix), Machine: machine{s, disk, f, k},
+		ID: c.NodeID, Disk: disk, Prefix: logSpan, Machine: machine{s, disk, f, k},
 		Transport: c.Transport, Join: c.Join, Timing: c.Timing, Trailing: c.Trailing, Now: c.Now, Logger: c.Logger,
 		LeaderChanged: func(id, address string) {
 			reign.change()
@@ -75,11 +90,19 @@ func Open(c Config) (*Cell, error) {
 	})
 	if err != nil {
 		f.Close()
-		return nil, fmt.Errorf("open cell: %w", errors.Join(err, disk.Close()))
+		return nil, fmt.Errorf("open cell: %w", errors.Join(err, cell.closeDisk()))
 	}
 	client := newClient(n, disk.Err, s.Read(), f, k)
 	client.forward, client.reign = c.Forward, reign
-	return &Cell{Client: client, disk: disk, state: s, node: n}, nil
+	cell.Client, cell.state, cell.node = client, s, n
+	return cell, nil
+}
+
+func (c *Cell) closeDisk() error {
+	if c.shared {
+		return nil
+	}
+	return c.disk.Close()
 }
 
 // Node is the cell's member in this process: who leads, who belongs to it, and
@@ -99,10 +122,11 @@ func (c *Cell) Err() error { return c.node.Err() }
 func (c *Cell) Applied() uint64 { return c.state.Applied() }
 
 // Close turns proposals away, waits for those under way, stops the member and
-// closes the database. Readers must not be used after it.
+// closes the database, if that is the cell's own. Readers must not be used
+// after it.
 func (c *Cell) Close() error {
 	c.refuse()
-	return errors.Join(c.node.Close(), c.disk.Close())
+	return errors.Join(c.node.Close(), c.closeDisk())
 }
 
 // machine is the state as a node drives it.

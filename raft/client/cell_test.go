@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"kohe/raft/logstore"
 	"kohe/raft/node"
 	"kohe/raft/state"
 	"kohe/relay"
@@ -197,4 +199,54 @@ func cpuTime(b *testing.B) time.Duration {
 		b.Fatal(err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func TestTwoCellsShareADiskAndNothingElse(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	disk, err := logstore.Open(logstore.Config{Dir: "db", FS: fs, Fatal: func(err error) { t.Error(err) }, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func(number uint64) *Cell {
+		c, err := Open(Config{NodeID: "n1", Disk: disk, Number: number, Timing: quick, Logger: quiet})
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-c.Ready()
+		return c
+	}
+	one, eleven := open(1), open(11)
+	session := openSession(t, one)
+	mustPropose(t, one, say(session, 1))
+	if _, ok := eleven.Read().Session(session); ok || len(eleven.Read().AllSites()) != 0 {
+		t.Error("a cell has the other's rows")
+	}
+	closeCell(t, one)
+	mustPropose(t, eleven, state.Put{Customer: &state.Customer{ID: "other", Name: "Other"}, At: 1}) // the disk is open
+	one = open(1)
+	if have := transcript(t, one, session); !slices.Equal(have, []uint64{1}) {
+		t.Errorf("stored after it was opened again: %d", have)
+	}
+	closeCell(t, one)
+	closeCell(t, eleven)
+	if err := disk.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// later is a command of the version after this one.
+type later struct{ state.Tick }
+
+func (later) Since() int { return state.Version + 1 }
+
+func TestACommandThatACoreNodeDoesNotKnowIsNotProposed(t *testing.T) {
+	c, _ := openCell(t, vfs.NewMem(), quick)
+	defer closeCell(t, c)
+	mustPropose(t, c, state.PutNode{Node: state.Node{ID: "n2", Addr: "n2:1", Role: state.CoreNode}, At: 1})
+	before := c.Applied()
+	if _, err := c.Propose(t.Context(), later{}); relay.CodeOf(err) != relay.CodeUnavailable || c.Applied() != before {
+		t.Errorf("proposed before n2 knows it: %v", err)
+	}
+	mustPropose(t, c, state.StartEdge{Node: "n2", At: 2, Version: state.Version + 1})
+	mustPropose(t, c, later{})
 }

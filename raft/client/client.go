@@ -82,10 +82,14 @@ func newClient(m member, health func() error, r *state.Reader, f *feed.Feed, k *
 // Propose has a command committed and returns what the state machine answered:
 // its value or its own error (*relay.Error, *state.Gap, *state.Refused) as it
 // is. While there is no leader, no quorum, no space on the disk or no room for
-// one more proposal, and when ctx ends first, the error is CodeUnavailable;
+// one more proposal, for a command that not every core node knows yet
+// (state.Known), and when ctx ends first, the error is CodeUnavailable;
 // then the command may or may not be committed, and proposing it again is
 // harmless.
 func (c *Client) Propose(ctx context.Context, cmd state.Command) (any, error) {
+	if err := state.Known(cmd, c.reader.Nodes); err != nil {
+		return nil, err
+	}
 	data := state.Encode(cmd)
 	if len(data) > state.MaxCommand {
 		return nil, relay.Errorf(relay.CodeInvalid, "That is too much to be stored at once: %d bytes, at most %d.", len(data), state.MaxCommand)

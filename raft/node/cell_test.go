@@ -198,6 +198,28 @@ func TestALeaderHandsOverBeforeItStops(t *testing.T) {
 	})
 }
 
+func TestALeaderHandsOverToTheNodeThatIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, real, "a", "b", "c")
+		for _, to := range []string{"b", "c", "a", "c"} {
+			leader := w.leader()
+			if leader.id == to {
+				continue
+			}
+			if err := leader.TransferTo(t.Context(), to); err != nil {
+				t.Error(err)
+			}
+			if now := w.leader().id; now != to {
+				t.Errorf("%s leads, not %s", now, to)
+			}
+		}
+		if err := w.leader().TransferTo(t.Context(), "nobody"); err == nil {
+			t.Error("leadership was handed to nobody")
+		}
+		w.close()
+	})
+}
+
 func TestASilentLeaderThatIsSuspectedIsReplacedAfterTheLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1, real, "a", "b", "c")

@@ -68,6 +68,9 @@ func (n *Node) Leader() (id, address string) {
 	return string(i), string(a)
 }
 
+// Term returns the term that this node is in.
+func (n *Node) Term() uint64 { return n.raft.CurrentTerm() }
+
 func (n *Node) notLeader() *NotLeader {
 	id, address := n.Leader()
 	return &NotLeader{id, address}
@@ -117,6 +120,22 @@ func (n *Node) Transfer(ctx context.Context) error {
 		}
 		return n.handOver(ctx)
 	}, "hand over leadership of", string(n.id))
+}
+
+// TransferTo is Transfer to one voter, so that a node does not lead more of the
+// cells that it shares with others than its part.
+func (n *Node) TransferTo(ctx context.Context, id string) error {
+	return n.change(ctx, func() error {
+		if n.raft.State() != raft.Leader {
+			return raft.ErrNotLeader
+		}
+		for _, m := range n.successors() {
+			if string(m.ID) == id {
+				return n.await(ctx, n.raft.LeadershipTransferToServer(m.ID, m.Address))
+			}
+		}
+		return fmt.Errorf("%q is no other voter of this cell", id)
+	}, "hand leadership to", id)
 }
 
 func (n *Node) handOver(ctx context.Context) error {

@@ -82,6 +82,12 @@ var (
 		MaxMapPairs:      maxElements,
 		MaxNestedLevels:  maxNesting,
 	}.DecMode())
+	// commandDecoder refuses members that it does not know: see Version.
+	commandDecoder = must(func() (cbor.DecMode, error) {
+		o := decoder.DecOptions()
+		o.ExtraReturnErrors = cbor.ExtraDecErrorUnknownField
+		return o.DecMode()
+	}())
 )
 
 func must[T any](v T, err error) T {
@@ -109,7 +115,8 @@ func Encode(c Command) []byte {
 	return b.Bytes()
 }
 
-// Decode reads what Encode made. Unknown members are ignored.
+// Decode reads what Encode made. The error is of CodeMalformed, also for what a
+// later version may have made (Version).
 func Decode(data []byte) (Command, error) {
 	if len(data) == 0 || len(data) > MaxCommand {
 		return nil, relay.Errorf(relay.CodeMalformed, "A command of %d bytes; it has 1 to %d.", len(data), MaxCommand)
@@ -167,14 +174,14 @@ func Decode(data []byte) (Command, error) {
 	case kindForget:
 		return decode[Forget](body)
 	default:
-		return nil, relay.Errorf(relay.CodeMalformed, "A command of unknown kind %d.", kind)
+		return nil, &relay.Error{Code: relay.CodeMalformed, Text: fmt.Sprintf("A command of unknown kind %d.", kind), Err: errNewer}
 	}
 }
 
 func decode[C Command](body []byte) (Command, error) {
 	var c C
-	if err := decoder.Unmarshal(body, &c); err != nil {
-		return nil, &relay.Error{Code: relay.CodeMalformed, Text: fmt.Sprintf("A %T command that cannot be read.", c), Err: err}
+	if err := commandDecoder.Unmarshal(body, &c); err != nil {
+		return nil, decodeError(c, err)
 	}
 	return c, nil
 }

@@ -27,7 +27,7 @@ func commands() []Command {
 			Card:       &Card{ID: "c", Site: "shop", Department: "sales", Visitor: vid(1), Name: "Mari", Contact: "m", Text: "t", At: 1, Solved: true},
 			At:         noon,
 		},
-		StartEdge{Node: "n1", At: noon},
+		StartEdge{Node: "n1", At: noon, Version: 2},
 		OpenSession{Session: id, Site: "shop", Department: "sales", Visitor: vid(1), Name: "Mari", Lang: "et", URL: "u", Title: "t", Facts: relay.Facts{Visits: 1, FirstSeen: 2, Referrer: "r", UserAgent: "a", Screen: "1x2", TimeZone: "z", Pages: []relay.PageView{{URL: "u", Title: "t", At: 3}}}, Node: "n1", At: noon},
 		Claim{Session: id, Node: "n1", Nonce: relay.ID{1}, At: noon},
 		Append{Session: id, Epoch: 1, Messages: []relay.Message{m}, At: noon},
@@ -116,7 +116,7 @@ func TestAMalformedEntryStopsNothing(t *testing.T) {
 	w := newWorld(t)
 	w.index += 3
 	results, _ := w.state.ApplyBatch([]Entry{
-		{w.index - 2, []byte("nonsense")},
+		{w.index - 2, []byte{byte(kindTick), 'x'}},
 		{w.index - 1, nil},
 		{w.index, Encode(Tick{At: noon + 1})},
 	})

@@ -38,6 +38,8 @@ type (
 		Record  int           `cbor:"16,keyasint,omitempty"` // days that recordings are kept; 0: none are made, and none kept
 		Pages   []Page        `cbor:"20,keyasint,omitempty"` // that agents send visitors to
 		Links   []string      `cbor:"21,keyasint,omitempty"` // origins that links may lead to, besides Origins
+
+		Visitors bool `cbor:"22,keyasint,omitempty"` // agents see who is on the site's pages
 	}
 	// Page is a page of use to visitors.
 	Page struct {
@@ -63,6 +65,7 @@ type (
 		Capacity    int        `cbor:"9,keyasint"`  // 0: relay.DefaultCapacity
 		Generation  uint64     `cbor:"10,keyasint"` // raised by SetPassword and sign-out everywhere; older sign-ins are void
 		Disabled    bool       `cbor:"11,keyasint,omitempty"`
+		Operator    bool       `cbor:"12,keyasint,omitempty"` // may see and change the cluster's nodes
 	}
 	// Visitor is a browser that came back.
 	Visitor struct {
@@ -101,10 +104,11 @@ type (
 		At         int64       `cbor:"6,keyasint"`
 	}
 	// StartEdge says that an edge process has started: whoever was connected
-	// through its former self is no longer.
+	// through its former self is no longer. Version is the node's.
 	StartEdge struct {
-		Node string `cbor:"1,keyasint"`
-		At   int64  `cbor:"2,keyasint"`
+		Node    string `cbor:"1,keyasint"`
+		At      int64  `cbor:"2,keyasint"`
+		Version int    `cbor:"3,keyasint,omitempty"`
 	}
 	// OpenSession opens a session and puts it in its department's queue. The
 	// visitor row is made or updated. Node becomes origin with epoch 1.
@@ -235,7 +239,7 @@ type (
 		At       int64  `cbor:"3,keyasint"`
 	}
 	// PutNode makes a node a member of the cluster, or changes its address,
-	// role, region or public address. Its times are the state's own.
+	// role, region or public address. Its times and Version are the state's own.
 	PutNode struct {
 		Node Node  `cbor:"1,keyasint"`
 		At   int64 `cbor:"2,keyasint"`

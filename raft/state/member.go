@@ -30,6 +30,7 @@ type Node struct {
 	Region    string `cbor:"5,keyasint,omitempty"`
 	JoinedAt  int64  `cbor:"6,keyasint,omitempty"`
 	Public    string `cbor:"7,keyasint,omitempty"` // how browsers reach it, "https://edge1.example:8443"
+	Version   int    `cbor:"8,keyasint,omitempty"` // of the state (Version), which it said when it started
 }
 
 // Member reports whether the node belongs to a cluster; one that runs alone
@@ -60,7 +61,7 @@ func (t *txn) putNode(c PutNode) error {
 	if !known && len(t.nodes) >= MaxNodes {
 		return relay.Errorf(relay.CodeInvalid, "A cluster has at most %d nodes.", MaxNodes)
 	}
-	n.StartedAt, n.JoinedAt = old.StartedAt, old.JoinedAt
+	n.StartedAt, n.JoinedAt, n.Version = old.StartedAt, old.JoinedAt, old.Version
 	t.now(c.At)
 	if n.JoinedAt == 0 {
 		n.JoinedAt = t.clock
@@ -124,7 +125,8 @@ func (t *txn) saveToken(j joinToken) {
 	t.set(t.tokenKey(j.Hash), j)
 }
 
-// redeemToken spends a token for one node; again for the same node is harmless.
+// redeemToken spends a token for one node; again for the same node is harmless
+// until that has started: then it is another one that calls itself so.
 func (t *txn) redeemToken(c RedeemToken) error {
 	if err := checkKey("node", c.Node); err != nil {
 		return err
@@ -136,6 +138,9 @@ func (t *txn) redeemToken(c RedeemToken) error {
 	}
 	if n, taken := t.nodes[c.Node]; taken && n.Member() && j.Node != c.Node {
 		return relay.Errorf(relay.CodeConflict, "There is a node %q in the cluster already. Give the new one another name with --node, or let the old one leave first.", c.Node)
+	}
+	if n := t.nodes[c.Node]; j.Node == c.Node && n.StartedAt != 0 {
+		return relay.Errorf(relay.CodeConflict, "The node %q has joined with this token and has started since. Make another token for another node, with another --node.", c.Node)
 	}
 	j.Node = c.Node
 	t.saveToken(j)

@@ -78,6 +78,8 @@ func TestAJoinTokenAdmitsOneNodeWithinItsTime(t *testing.T) {
 		t.Errorf("%+v", n)
 	}
 	w.refuse(RedeemToken{Hash: hash(1), Role: EdgeNode, Node: "n3", At: w.now}, relay.CodeAuth)
+	w.must(StartEdge{Node: "n2", At: w.now})
+	w.refuse(RedeemToken{Hash: hash(1), Role: EdgeNode, Node: "n2", At: w.now}, relay.CodeConflict) // a second n2
 	w.must(PutNode{Node: member("n4"), At: w.now})
 	w.must(PutToken{Hash: hash(3), Role: CoreNode, ExpiresAt: w.now + 10, At: w.now})
 	w.refuse(RedeemToken{Hash: hash(3), Role: CoreNode, Node: "n4", At: w.now}, relay.CodeConflict)

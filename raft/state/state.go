@@ -25,9 +25,6 @@ const (
 	keptClaims = 8 // claims of a session that are remembered, so that a repeated one raises no epoch
 )
 
-// version is the form of the rows. Open refuses another.
-const version = 2
-
 // State is the replicated state of a cell. The rows are in Pebble; in memory
 // are the settings (customers, sites, departments, agents) and what is live
 // (the desk, the sessions that have not ended), never transcripts.
@@ -42,6 +39,7 @@ type State struct {
 	failure  atomic.Pointer[error]
 
 	mu          sync.RWMutex // held by ApplyBatch until its batch is committed, and by readers
+	form        int          // the version of the rows
 	clock       int64        // ms
 	customers   map[string]Customer
 	sites       map[string]Site
@@ -118,8 +116,11 @@ func (s *State) load() error {
 	var m meta
 	if ok, err := get(s.db, s.key(tableMeta), &m); err != nil {
 		return err
-	} else if ok && m.Version != version {
-		return fmt.Errorf("rows of version %d; this program reads %d", m.Version, version)
+	} else if !ok {
+		m.Version = first
+	}
+	if err := Readable(m.Version); err != nil {
+		return err
 	}
 	var agents []desk.Agent
 	var sessions []desk.Session
@@ -147,7 +148,7 @@ func (s *State) load() error {
 		}
 	}
 	s.work = desk.Restore(m.Clock, agents, sessions)
-	s.clock = m.Clock
+	s.form, s.clock = m.Version, m.Clock
 	if err := s.loadPending(); err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ func TestEntriesThatAreAppliedAreAnsweredAgain(t *testing.T) {
 	for i, c := range []Command{open, say, claim, Tick{At: w.now}} {
 		entries = append(entries, Entry{w.index + uint64(i) + 1, Encode(c)})
 	}
-	entries = append(entries, Entry{w.index + 5, []byte("nonsense")})
+	entries = append(entries, Entry{w.index + 5, []byte{byte(kindTick), 'x'}})
 	w.state.ApplyBatch(entries)
 	before := dump(t, w.db, w.state)
 	results, changes := w.state.ApplyBatch(entries)
@@ -138,7 +138,7 @@ func TestARowThatCannotBeReadStopsTheState(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := w.db.Set(w.state.key(tableMeta), marshal(meta{Version: version + 1}), pebble.NoSync); err != nil {
+	if err := w.db.Set(w.state.key(tableMeta), marshal(meta{Version: Version + 1}), pebble.NoSync); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Open(w.db, w.state.prefix); err == nil {

@@ -65,6 +65,9 @@ func (t *txn) apply(e Entry) Result {
 
 func (t *txn) applyOne(data []byte, repeated bool) Result {
 	cmd, err := Decode(data)
+	if errors.Is(err, errNewer) {
+		err = t.stop(err)
+	}
 	if err != nil {
 		return Result{Err: err}
 	}
@@ -72,6 +75,9 @@ func (t *txn) applyOne(data []byte, repeated bool) Result {
 		return t.again(cmd)
 	}
 	value, err := t.do(cmd)
+	if _, partly := errors.AsType[*Refused](err); partly || err == nil {
+		t.form = max(t.form, Since(cmd))
+	}
 	t.flush()
 	return Result{Value: value, Err: err}
 }
@@ -298,7 +304,7 @@ func (t *txn) commit() {
 		row, _ := t.work.Agent(id)
 		t.set(t.key(tableWork).name(id), row)
 	}
-	t.set(t.key(tableMeta), meta{Version: version, Applied: t.index, Clock: t.clock})
+	t.set(t.key(tableMeta), meta{Version: t.form, Applied: t.index, Clock: t.clock})
 	defer func() { _ = errors.Join(t.rows.Close(), t.words.Close()) }()
 	if t.Err() != nil {
 		return

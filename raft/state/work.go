@@ -16,7 +16,7 @@ func (t *txn) startEdge(c StartEdge) error {
 	if n.StartedAt == c.At {
 		return nil
 	}
-	n.ID, n.StartedAt = c.Node, c.At
+	n.ID, n.StartedAt, n.Version = c.Node, c.At, c.Version
 	t.saveNode(n)
 	t.did(t.work.NodeStarted(t.now(c.At), c.Node))
 	return nil

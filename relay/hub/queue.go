@@ -81,6 +81,13 @@ func NewQueue(limits Limits, drops *Drops) *Queue {
 	return &Queue{limits: limits.withDefaults(), drops: drops}
 }
 
+// Holds reports whether a frame of a kind of class chat waits to be taken.
+func (q *Queue) Holds(k wire.Kind) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return slices.ContainsFunc(q.chat.frames[q.chat.head:], func(f wire.Outgoing) bool { return f.Kind == k })
+}
+
 // Push queues a frame. A page frame pushed so belongs to no topic.
 func (q *Queue) Push(f wire.Outgoing) { q.push(f, nil, 0) }
 

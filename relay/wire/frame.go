@@ -10,8 +10,18 @@ import (
 	"kohe/relay"
 )
 
-// Version is the protocol version that this code speaks.
+// Version is the newest version of the protocol that this code speaks; it
+// speaks the one before, too.
 const Version = 1
+
+// Common returns the version that is spoken with a peer whose newest is theirs:
+// the lower of both. There is none if they are further apart than one.
+func Common(theirs int) (version int, ok bool) { return common(Version, theirs) }
+
+func common(a, b int) (version int, ok bool) {
+	version = min(a, b)
+	return version, version >= 1 && max(a, b)-version <= 1
+}
 
 // Limits of a frame's payload, in bytes.
 const (

@@ -211,3 +211,16 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func TestTheLowerVersionIsSpokenIfTheyAreNotMoreThanOneApart(t *testing.T) {
+	for _, c := range []struct {
+		a, b, spoken int
+	}{
+		{1, 1, 1}, {1, 2, 1}, {2, 1, 1}, {5, 5, 5}, {5, 4, 4}, {5, 6, 5},
+		{1, 0, 0}, {0, 1, 0}, {1, -1, 0}, {1, 3, 0}, {5, 3, 0}, {5, 7, 0},
+	} {
+		if spoken, ok := common(c.a, c.b); ok != (c.spoken > 0) || ok && spoken != c.spoken {
+			t.Errorf("%d and %d speak %d, %v", c.a, c.b, spoken, ok)
+		}
+	}
+}

@@ -41,6 +41,9 @@ const (
 	Grant   Kind = 0x26 // C→E what the agent may do on the page
 	Acted   Kind = 0x27 // both: what became of an Act
 
+	Presence   Kind = 0x28 // C→E this tab: where it is, for the list of visitors
+	Invitation Kind = 0x29 // both: an agent invites to a chat, and the answer
+
 	// Agent.
 	State    Kind = 0x30 // C→E my state and departments
 	Desk     Kind = 0x31 // E→C my state, capacity and queues
@@ -53,6 +56,9 @@ const (
 	Act      Kind = 0x38 // both: an agent does something on the visitor's page
 	Draw     Kind = 0x39 // both: a drawing on the visitor's page, or none any more
 	Faults   Kind = 0x3a // both: what went wrong on the visitor's page
+	View     Kind = 0x3b // C→E a site's visitors on or off
+	Visits   Kind = 0x3c // E→C what changed among them
+	Invite   Kind = 0x3d // C→E invite one of them
 
 	// Page lane.
 	PageDiff Kind = 0x80 // both: session id, one page message (dom/FORMAT.md)
@@ -70,6 +76,7 @@ var kinds = map[Kind]string{
 	Open: "open", Consent: "consent", Tab: "tab", Mirror: "mirror", Button: "button", Card: "card", Grant: "grant", Acted: "acted",
 	State: "state", Desk: "desk", Offer: "offer", OfferEnd: "offer_end", Answer: "answer", Watch: "watch", Block: "block",
 	Ask: "ask", Act: "act", Draw: "draw", Faults: "faults",
+	Presence: "presence", Invitation: "invitation", View: "view", Visits: "visits", Invite: "invite",
 	PageDiff: "page_diff", Pointer: "pointer", Hand: "hand",
 }
 
@@ -101,7 +108,7 @@ func (k Kind) Class() relay.Class {
 		return relay.ClassPage
 	case Pointer, Hand, Typing:
 		return relay.ClassCursor
-	case Session, Message, Sent, Stored, Mark, Offer, OfferEnd, Desk, Mirror, Draw, OK:
+	case Session, Message, Sent, Stored, Mark, Offer, OfferEnd, Desk, Mirror, Draw, Visits, OK:
 		return relay.ClassChat
 	}
 	return relay.ClassControl

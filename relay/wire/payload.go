@@ -14,7 +14,7 @@ type (
 	// HelloPayload is the first frame of a connection. A visitor sends Site and,
 	// if they have one, Token; an agent sends Ticket.
 	HelloPayload struct {
-		Version int          `json:"v"`
+		Version int          `json:"v"` // the newest that the client speaks
 		Role    relay.Role   `json:"role"`
 		Quiet   bool         `json:"quiet,omitempty"` // before the click: button state only
 		Site    string       `json:"site,omitempty"`
@@ -34,7 +34,7 @@ type (
 	}
 	// WelcomePayload answers Hello.
 	WelcomePayload struct {
-		Version  int            `json:"v"`
+		Version  int            `json:"v"`             // that is spoken (Common)
 		Link     relay.ID       `json:"link"`          // names this connection
 		Key      string         `json:"key,omitempty"` // proves it, for Attach on a second socket
 		Now      int64          `json:"now"`
@@ -49,6 +49,7 @@ type (
 		Agent    *AgentView     `json:"agent,omitempty"`    // agents
 		Button   *ButtonPayload `json:"button,omitempty"`   // visitors
 		Sessions []relay.ID     `json:"sessions,omitempty"` // the live sessions that follow as Session frames
+		Views    bool           `json:"views,omitempty"`    // agents: view and invite may be sent
 	}
 	// SiteView is what a visitor may know of a site.
 	SiteView struct {
@@ -65,6 +66,7 @@ type (
 		Without     []relay.Level    `json:"without,omitempty"`  // what no agent may do on its pages
 		Origins     []string         `json:"origins,omitempty"`  // visitors: where its pages are
 		Links       []string         `json:"links,omitempty"`    // visitors: where else links may lead to
+		Visitors    bool             `json:"visitors,omitempty"` // agents see who is on its pages
 	}
 	// DepartmentView names a department.
 	DepartmentView struct {
@@ -77,6 +79,7 @@ type (
 		Name        string           `json:"name"`
 		Alias       string           `json:"alias"`
 		Role        relay.Role       `json:"role"`
+		Operator    bool             `json:"operator,omitempty"` // may see and change the cluster's nodes
 		Departments []DepartmentView `json:"departments"`
 		Sites       []SiteView       `json:"sites"`
 	}

@@ -3,7 +3,7 @@ import { idOf, isMasked, signal } from './core.ts';
 import { Op } from './format.ts';
 import type { Part } from './part.ts';
 import { patch } from './patches.ts';
-import type { Realm } from './roots.ts';
+import { type Realm, viewIn } from './roots.ts';
 import { roots } from './watch.ts';
 import { op, ref, str, u } from './writer.ts';
 
@@ -38,7 +38,7 @@ export const ranges: Part = {
     const now = new Map<string, AbstractRange[]>();
     for (const name of ['', ...said.keys()]) now.set(name, []);
     for (const root of roots) {
-      const view = (root as Document).defaultView as Realm | null | undefined;
+      const view = viewIn(root) as Realm | null;
       const chosen = view?.getSelection();
       if (chosen?.rangeCount && !chosen.isCollapsed) now.get('')?.push(chosen.getRangeAt(0));
       for (const [name, highlight] of view?.CSS.highlights ?? [])

@@ -1,6 +1,6 @@
 // What can be inside an element beside its children: a shadow root, or the
 // document of a frame of the same origin.
-import { localNameOf, parentOf, shadowOf, typeOf } from '../native.ts';
+import { localNameOf, parentOf, shadowOf, typeOf, viewOf } from '../native.ts';
 import { closedRoots } from './early.ts';
 
 export type Realm = Window & typeof globalThis;
@@ -22,9 +22,12 @@ export function isDocument(node: Node): node is Document {
   return typeOf(node) === 9;
 }
 
+/** The window of a document; none of a shadow root. */
+export const viewIn = (root: Node): Window | null => (isDocument(root) ? viewOf(root) : null);
+
 /** The parent of a node, the element that a root is in; nothing for the page's own document. */
 export function above(node: Node): Node | null | undefined {
-  const frame = isDocument(node) && node !== document ? node.defaultView?.frameElement : null;
+  const frame = isDocument(node) && node !== document ? viewOf(node)?.frameElement : null;
   return frame ?? parentOf(node) ?? (node as Partial<ShadowRoot>).host;
 }
 

@@ -1,6 +1,6 @@
 // What the visitor does that is not in the document: scrolling, focus, hover,
 // the size of the window, and the pointer.
-import { leftOf, matches, rootOf, topOf, widthOf } from '../native.ts';
+import { documentOf, leftOf, matches, rootOf, topOf, viewOf, widthOf } from '../native.ts';
 import { idOf, signal } from './core.ts';
 import { Op, QUIRKS } from './format.ts';
 import { masks } from './masks.ts';
@@ -29,7 +29,7 @@ pointer:coarse any-hover any-pointer:fine any-pointer:coarse`
 export function pointerRecord(event: PointerEvent): Uint8Array {
   const target = event.composedPath()[0] as Node;
   let { clientX: x, clientY: y } = event;
-  for (let frame = event.view?.frameElement; frame; frame = frame.ownerDocument.defaultView?.frameElement) {
+  for (let frame = event.view?.frameElement; frame; frame = viewOf(documentOf(frame) as Document)?.frameElement) {
     if (!idOf(frame)) break; // of the page that this page itself is framed by
     const box = frame.getBoundingClientRect();
     x += box.left + frame.clientLeft;

@@ -1,6 +1,6 @@
 // What an element shows beyond its attributes: a field's value, ticks, the
 // chosen options, open dialogs and popovers, disabled sheets.
-import { fieldsOf, hasAttribute, localNameOf, matches } from '../native.ts';
+import { documentOf, fieldsOf, hasAttribute, localNameOf, matches, viewOf } from '../native.ts';
 import { idOf, isMasked, parts, signal } from './core.ts';
 import { internalsOf, stateHosts } from './early.ts';
 import { Op, State } from './format.ts';
@@ -73,10 +73,12 @@ export const states: Part = {
     dirty.add(el);
     const { localName } = el;
     if (!localName.includes('-') || el.matches(':defined')) return;
-    el.ownerDocument.defaultView?.customElements.whenDefined(localName).then(
-      () => touch(el),
-      () => {}, // not a name that can be defined
-    );
+    viewOf(documentOf(el) as Document)
+      ?.customElements.whenDefined(localName)
+      .then(
+        () => touch(el),
+        () => {}, // not a name that can be defined
+      );
   },
 
   handle(type, target) {

@@ -3,7 +3,7 @@
 import { parts } from './core.ts';
 import { remember } from './early.ts';
 import { patch } from './patches.ts';
-import { isDocument, type Realm, type Root } from './roots.ts';
+import { isDocument, type Realm, type Root, viewIn } from './roots.ts';
 
 const observed: MutationObserverInit = {
   subtree: true,
@@ -46,7 +46,7 @@ export function watchRoot(root: Root): void {
   observer.observe(root, observed);
   listen(root, true);
   for (const part of parts) part.rooted?.(root);
-  const view = (root as Document).defaultView as Realm | null | undefined;
+  const view = viewIn(root) as Realm | null;
   if (view) for (const step of patchesOf(view)) step();
 }
 

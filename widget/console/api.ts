@@ -2,6 +2,7 @@
 // ApiError; a network that fails is one with code "offline".
 
 import type { AgentView, Message, Session } from '../wire/payload.ts';
+import type { ClusterStatus, Invitation } from './nodes.ts';
 import type { RecordingIndex } from './recording.ts';
 
 export interface Card {
@@ -101,6 +102,28 @@ export class Api {
   }
   solve(card: string, solved: boolean) {
     return this.post<unknown>(`/cards/${encodeURIComponent(card)}`, { solved });
+  }
+
+  // For operators.
+
+  async nodes(): Promise<ClusterStatus> {
+    const { problems, nodes, links, ...rest } = await this.get<ClusterStatus>('/nodes');
+    return { ...rest, problems: problems ?? [], nodes: nodes ?? [], links: links ?? [] };
+  }
+  drain(node: string, seconds: number) {
+    return this.post<unknown>(`/nodes/${encodeURIComponent(node)}/drain`, { seconds });
+  }
+  undrain(node: string) {
+    return this.post<unknown>(`/nodes/${encodeURIComponent(node)}/undrain`, {});
+  }
+  removeNode(node: string) {
+    return this.post<unknown>(`/nodes/${encodeURIComponent(node)}/remove`, {});
+  }
+  handOver() {
+    return this.post<unknown>('/cell/hand-over', {});
+  }
+  invite(role: 'core' | 'edge') {
+    return this.post<Invitation>('/join-tokens', { role });
   }
 
   private get<T>(path: string, query: Record<string, string | number | undefined> = {}): Promise<T> {

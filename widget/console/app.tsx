@@ -5,11 +5,13 @@ import { Desk } from './desk-screen.tsx';
 import { Dialogs } from './dialogs.tsx';
 import { History } from './history.tsx';
 import { Nav } from './nav.tsx';
+import { Nodes } from './nodes.tsx';
 import { Offers } from './offers.tsx';
 import { SignIn } from './sign-in.tsx';
 import { Toasts } from './toasts.tsx';
 import { TopBar } from './top-bar.tsx';
 import { Loading, useStore } from './ui.tsx';
+import { Visitors } from './visitors-screen.tsx';
 
 export function App() {
   const { phase } = useStore();
@@ -45,8 +47,10 @@ function Console() {
         <Offers floating />
       </div>
       {screen === 'desk' && <Desk />}
+      {screen === 'visitors' && <Visitors />}
       {screen === 'history' && <History />}
       {screen === 'cards' && <Cards />}
+      {screen === 'nodes' && <Nodes />}
       <Toasts />
       <Dialogs />
       <div class="sr-only" aria-live="polite">

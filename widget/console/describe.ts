@@ -2,7 +2,17 @@
 // nodes, as text only. The browser's own accessors are asked, because a field of
 // a form can be called like one.
 
-import { attributeOf, closest, hasAttribute, localNameOf, matches } from '../native.ts';
+import {
+  attributeOf,
+  closest,
+  elementById,
+  hasAttribute,
+  isRoot,
+  localNameOf,
+  matches,
+  rootNodeOf,
+  textOf,
+} from '../native.ts';
 import { clip } from './text.ts';
 
 export type Trait = 'disabled' | 'readonly' | 'required' | 'checked' | 'expanded' | 'invalid';
@@ -33,7 +43,7 @@ export function describe(at: Element): Description {
     element,
     role: roleOf(element),
     name: clip(nameOf(element), longest),
-    text: clip(textOf(element), longest),
+    text: clip(shownIn(element), longest),
     traits: traitsOf(element),
     problem: clip(problemOf(element), longest),
     leads: clip(attributeOf(element, 'href') ?? '', longest),
@@ -49,13 +59,13 @@ function roleOf(el: Element): string {
 function nameOf(el: Element): string {
   const labels = (el as HTMLInputElement).labels as NodeListOf<HTMLElement> | undefined;
   const named = texts(el, 'aria-labelledby') || attributeOf(el, 'aria-label') || '';
-  return named || (labels?.[0] ? textOf(labels[0]) : '') || attributeOf(el, 'alt') || attributeOf(el, 'title') || '';
+  return named || (labels?.[0] ? shownIn(labels[0]) : '') || attributeOf(el, 'alt') || attributeOf(el, 'title') || '';
 }
 
 const words = (text: string): string => text.replace(/\s+/g, ' ').trim();
 
-function textOf(el: Element): string {
-  return localNameOf(el) === 'select' ? '' : words(el.textContent ?? '');
+function shownIn(el: Element): string {
+  return localNameOf(el) === 'select' ? '' : words(textOf(el) ?? '');
 }
 
 function traitsOf(el: Element): Trait[] {
@@ -81,6 +91,7 @@ function problemOf(el: Element): string {
 /** The texts of the elements that an attribute names. */
 function texts(el: Element, attribute: string): string {
   const ids = attributeOf(el, attribute)?.split(/\s+/).slice(0, 4) ?? [];
-  const root = el.getRootNode() as Document | ShadowRoot;
-  return words(ids.map((id) => root.getElementById?.(id)?.textContent ?? '').join(' '));
+  const root = rootNodeOf(el);
+  const named = isRoot(root) ? ids.map((id) => elementById(root as Document | ShadowRoot, id)) : [];
+  return words(named.map((one) => (one && textOf(one)) ?? '').join(' '));
 }

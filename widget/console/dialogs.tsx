@@ -49,7 +49,7 @@ export function Dialogs() {
   }
 }
 
-function Modal(props: { class?: string; label: string; children: ComponentChildren }) {
+export function Modal(props: { class?: string; label: string; onClose?: () => void; children: ComponentChildren }) {
   const store = useStore();
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
@@ -64,6 +64,7 @@ function Modal(props: { class?: string; label: string; children: ComponentChildr
       aria-label={props.label}
       onClose={() => {
         store.question.value = null;
+        props.onClose?.();
       }}
     >
       {props.children}

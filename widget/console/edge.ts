@@ -24,6 +24,8 @@ export interface Edge {
   start(): void;
   close(): void;
   kick(): void;
+  readonly node: string; // where it is, or is tried next
+  prefer(edges: readonly string[]): void;
 }
 
 export interface EdgeOptions {

@@ -6,6 +6,7 @@ import { contentOf, type FieldKind, kindOf } from '../guide/fields.ts';
 import { difference, moved } from '../guide/splice.ts';
 import { screenBox } from '../mirror/box.ts';
 import { idOf } from '../mirror/nodes.ts';
+import { closest, isConnected } from '../native.ts';
 import type { Session } from '../wire/payload.ts';
 import { Coauthor } from './coauthor.ts';
 import type { Mirror } from './edge.ts';
@@ -36,8 +37,8 @@ export interface Editing {
 
 /** A press on the page with the tool that fills in: a box is ticked at once, another field is opened. */
 export function press(store: Store, session: Session, at: Element): Editing | null {
-  const label = at.closest('label')?.control ?? null;
-  const element = at.closest('input, textarea, select, [contenteditable]') ?? label;
+  const label = closest(at, 'label') as HTMLLabelElement | null;
+  const element = closest(at, 'input, textarea, select, [contenteditable]') ?? label?.control ?? null;
   const node = idOf(element);
   const kind = element && kindOf(element);
   if (!element || !node || !kind) return null;
@@ -124,7 +125,7 @@ function useCoauthor(
     let frame = 0;
     const step = (now: number): void => {
       const box = field.current;
-      if (!box || !element.isConnected || !kindOf(element)) {
+      if (!box || !isConnected(element) || !kindOf(element)) {
         onDone();
         return;
       }
@@ -135,7 +136,11 @@ function useCoauthor(
       const next = now > sentAt.current + pause ? coauthor.next(now) : null;
       if (!next) return;
       sentAt.current = now;
-      store.act({ ...fill, ...next }, (acted) => coauthor.acted(acted, performance.now()));
+      store.act({ ...fill, ...next }, (acted) => {
+        coauthor.acted(acted, performance.now());
+        // Before another key: it is added to what the box shows, and what is missing there would count as taken out.
+        if (field.current) show(field.current, kind, coauthor.text);
+      });
     };
     frame = requestAnimationFrame(step);
     return () => {

@@ -6,6 +6,7 @@ import { endOffer, type Offer, prune, putOffer, putSession } from './desk.ts';
 import type { Edge } from './edge.ts';
 import type { Store } from './store.ts';
 import type { Key } from './texts.ts';
+import { takeVisits } from './visitors.ts';
 
 /** Why an act was not done. */
 const reasons: Record<string, Key> = {
@@ -55,6 +56,9 @@ export function feed(store: Store, edge: Edge): void {
     if (acted.why) store.tell(reasons[acted.why] ?? 'tool.barred');
     store.acted(acted);
   });
+  edge.on('Visits', (told) => {
+    store.visits.value = takeVisits(store.visits.value, told);
+  });
   edge.on('OK', ({ ref }) => {
     store.answered(ref, null);
   });
@@ -76,6 +80,7 @@ function welcomed(store: Store, welcome: Welcome): void {
     store.skew.value = welcome.now - Date.now();
     store.node.value = welcome.node ?? '';
     store.pass = welcome.token ?? store.pass;
+    store.views = welcome.views === true;
     store.sessions.value = sessions;
     store.offers.value = []; // those that still stand come again
     store.mirrors.value = new Map();
@@ -83,6 +88,7 @@ function welcomed(store: Store, welcome: Welcome): void {
     store.opened.value++;
   });
   store.sayAgain();
+  store.askState();
   void store.countCards();
   for (const id of ours) void askAfter(store, id);
   for (const id of lost) if (!ours.includes(id)) store.dropTalk(id);
@@ -102,6 +108,9 @@ async function askAfter(store: Store, id: string): Promise<void> {
     store.tellError({ code: error instanceof Error && 'code' in error ? String(error.code) : 'internal' });
   }
 }
+
+/** How many levels the visitor has allowed and refused. */
+const answers = ({ granted, refused }: Session): number => (granted?.length ?? 0) + (refused?.length ?? 0);
 
 function sessionCame(store: Store, session: Session): void {
   if (!store.sees(session)) {
@@ -124,6 +133,7 @@ function sessionCame(store: Store, session: Session): void {
     return;
   }
   if (!before) store.sayAgain([store.talk(session.id)]);
+  if (before && answers(session) !== answers(before)) store.untell('tool.asked', { name: session.name });
   if (session.state === 'active' && before?.state !== 'active' && answered) store.select(session.id);
   if (session.state === 'ended' && before?.state === 'active')
     store.announce(store.t.value('say.ended', { name: session.name }));

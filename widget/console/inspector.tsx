@@ -8,6 +8,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { kindOf } from '../guide/fields.ts';
 import { screenBox } from '../mirror/box.ts';
 import { idOf } from '../mirror/nodes.ts';
+import { all, bringIntoView, isConnected, isVisible } from '../native.ts';
 import type { Session } from '../wire/payload.ts';
 import { type Description, describe, pressable } from './describe.ts';
 import type { Mirror } from './edge.ts';
@@ -50,7 +51,7 @@ export function Inspector({ mirror, session, onWheel }: Props) {
     if (!step) return;
     event.preventDefault();
     const next = neighbour(mirror, seen.value?.element ?? null, step);
-    next?.scrollIntoView({ block: 'nearest' });
+    if (next) bringIntoView(next, { block: 'nearest' });
     seen.value = next && describe(next);
     pinned.value = true;
   };
@@ -92,11 +93,11 @@ function act(store: Store, session: Session, element: Element): Editing | null {
 }
 
 /** The control before or after one, in the page's order; the first or last one if there is none. */
-function neighbour(mirror: Mirror, from: Element | null, step: number): HTMLElement | null {
+function neighbour(mirror: Mirror, from: Element | null, step: number): Element | null {
   const doc = mirror.view().contentDocument;
-  const all = [...(doc?.querySelectorAll<HTMLElement>(pressable) ?? [])].slice(0, mostControls);
-  const shown = all.filter((el) => el.checkVisibility());
-  const at = shown.indexOf(from as HTMLElement);
+  const controls = doc ? [...all(doc, pressable)].slice(0, mostControls) : [];
+  const shown = controls.filter((el) => isVisible(el));
+  const at = shown.indexOf(from as Element);
   return shown[at < 0 ? (step > 0 ? 0 : shown.length - 1) : (at + step + shown.length) % shown.length] ?? null;
 }
 
@@ -142,7 +143,7 @@ function Said({ seen, mirror }: { seen: Description; mirror: Mirror }) {
 /** The frame around the element, what is said of it below, or above where there is no room. */
 function place(frame: HTMLElement | null, card: HTMLElement | null, element: Element, box: DOMRect): void {
   if (!frame || !card) return;
-  frame.hidden = !element.isConnected;
+  frame.hidden = !isConnected(element);
   frame.style.cssText = `left:${box.left}px;top:${box.top}px;width:${box.width}px;height:${box.height}px`;
   const { offsetWidth, offsetHeight } = card;
   const left = Math.max(gap, Math.min(box.left, innerWidth - offsetWidth - gap));

@@ -23,8 +23,10 @@ function ScreenNav({ phone }: { phone: boolean }) {
   const waiting = store.unread.value + store.offers.value.length;
   const items = [
     { screen: 'desk', icon: 'chats', label: t('nav.desk'), count: waiting, of: 'nav.new' },
+    { screen: 'visitors', icon: 'globe', label: t('nav.visitors'), count: 0, of: 'nav.new' },
     { screen: 'history', icon: 'history', label: t('nav.history'), count: 0, of: 'nav.new' },
     { screen: 'cards', icon: 'cards', label: t('nav.cards'), count: store.openCards.value, of: 'nav.unanswered' },
+    ...(store.me.value?.operator ? [nodesItem(t('nav.nodes'))] : []),
   ] as const;
   return (
     <nav class={`nav ${phone ? '' : 'nav-phone-none'}`} aria-label={t('nav.label')}>
@@ -48,6 +50,9 @@ function ScreenNav({ phone }: { phone: boolean }) {
     </nav>
   );
 }
+
+/** The way to the cluster's nodes, for operators. */
+const nodesItem = (label: string) => ({ screen: 'nodes', icon: 'nodes', label, count: 0, of: 'nav.new' }) as const;
 
 function PaneNav() {
   const store = useStore();

@@ -2,6 +2,7 @@
 
 import { effect, type Signal, signal } from '@preact/signals';
 import { type Language, languages, pickLanguage } from '../i18n/index.ts';
+import { texts } from './texts.ts';
 import { type PageSize, readSize } from './zoom.ts';
 
 export type Theme = 'system' | 'light' | 'dark';
@@ -21,7 +22,10 @@ export class Settings {
 
   constructor(private readonly storage: Storage) {
     this.theme = this.kept('theme', (v) => (['system', 'light', 'dark'] as const).find((t) => t === v) ?? 'system');
-    this.language = this.kept('language', (v) => languages.find((l) => l === v) ?? pickLanguage(navigator.languages));
+    this.language = this.kept(
+      'language',
+      (v) => languages.find((l) => l === v) ?? pickLanguage(navigator.languages, texts),
+    );
     this.sound = this.kept('sound', (v) => v !== false);
     this.singleKeys = this.kept('single-keys', (v) => v !== false);
     this.pageSize = this.kept('page-size', readSize);

@@ -75,7 +75,10 @@ export function openStage(
   return { mirror, close };
 }
 
-/** Watches the session's page and draws it in the frame. */
+/**
+ * Watches the session's page and draws it in the frame. At another edge the same document goes on: it is this console's
+ * own node that it came from, and that may be the one that died.
+ */
 export function useMirror(
   store: Store,
   frame: { current: HTMLElement | null },
@@ -96,14 +99,17 @@ export function useMirror(
       });
     });
     store.pointers.set(id, (record) => mirror.pointer(record));
-    store.watch(id, true);
     return () => {
-      store.watch(id, false);
       store.pages.delete(id);
       store.pointers.delete(id);
       followed();
       close();
     };
+  }, [id, site, watching]);
+  useEffect(() => {
+    if (!watching || !frame.current) return;
+    store.watch(id, true);
+    return () => store.watch(id, false);
   }, [id, site, watching, welcomes]);
 }
 

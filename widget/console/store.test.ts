@@ -227,12 +227,38 @@ test('a message that nobody can store is shown as not saved', async () => {
   assert.equal(store.talk(loan).lines.value.at(-1)?.tick, 'not_saved');
 });
 
+test('that the visitor is asked is said until they have answered', async () => {
+  const { store, edge } = await open('busy');
+  const session = live.find(({ id }) => id === loan);
+  assert.ok(session);
+  const said = () => store.toasts.value.length;
+  store.askLevel(session, 'point');
+  await settle();
+  assert.equal(said(), 1);
+  edge.deliver('Session', { ...session, title: 'Elsewhere' });
+  assert.equal(said(), 1, 'something else changed');
+  edge.deliver('Session', { ...session, granted: ['point'] });
+  assert.equal(said(), 0);
+});
+
 test('without a connection a request is refused at once, with a word', async () => {
   const { store, edge } = await open('offline');
   edge.sent.length = 0;
-  store.setState('break');
-  assert.equal(edge.of('State').length, 0);
+  store.end(loan);
+  assert.equal(edge.of('End').length, 0);
   assert.equal(store.toasts.value.at(-1)?.bad, true);
+});
+
+test('a state that is chosen without a connection is told to the next edge', async () => {
+  const { store, edge } = await open('offline');
+  edge.sent.length = 0;
+  store.setState('break');
+  assert.deepEqual([edge.of('State').length, store.wished.value, store.toasts.value.length], [0, 'break', 0]);
+  edge.state = 'open';
+  edge.deliver('Welcome', { v: 1, link: 'l', now: Date.now(), ping_ms: 15_000 });
+  assert.deepEqual(edge.of('State'), [{ state: 'break' }]);
+  await settle();
+  assert.equal(store.wished.value, null, 'it is confirmed');
 });
 
 test('being revoked ends it all and says so', async () => {

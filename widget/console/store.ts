@@ -4,17 +4,21 @@
 import { batch, computed, type Signal, signal } from '@preact/signals';
 import { translator } from '../i18n/index.ts';
 import { newId } from '../wire/frame.ts';
+import { nearest } from '../wire/near.ts';
 import type {
   Act,
   Acted,
   AgentState,
   AgentView,
+  ControlKind,
   Draw,
   Fault,
   Hello,
   Level,
   Payloads,
   Session,
+  Sort,
+  Visit,
   WireError,
 } from '../wire/payload.ts';
 import type { Alerts } from './alerts.ts';
@@ -31,11 +35,13 @@ import {
 } from './desk.ts';
 import type { Edge, EdgeOptions, OpenMirror } from './edge.ts';
 import { feed } from './feed.ts';
+import { goNear } from './near.ts';
 import { formatRoute, parseRoute, type Route, type Screen } from './route.ts';
 import type { Settings } from './settings.ts';
 import { forgetTalks, Talk } from './talk.ts';
 import { type Key, texts } from './texts.ts';
 import type { Tool } from './tools.tsx';
+import { noVisits, type VisitList } from './visitors.ts';
 
 export interface Parts {
   api: Api;
@@ -77,7 +83,9 @@ export class Store {
   readonly node = signal('');
   /** Proves this console to another edge when its own has died; kept in memory only. */
   pass = '';
+  views = false; // the node knows View and Invite
   readonly desk: Signal<Payloads['Desk'] | null> = signal(null);
+  readonly wished: Signal<AgentState | null> = signal(null); // a state that the edge has not confirmed
   readonly sessions: Signal<Sessions> = signal(new Map());
   readonly offers: Signal<readonly Offer[]> = signal([]);
   readonly answering: Signal<ReadonlyMap<string, number>> = signal(new Map()); // sessions whose offer was answered, and when
@@ -86,6 +94,7 @@ export class Store {
   readonly route: Signal<Route> = signal(parseRoute(location.hash));
   readonly pane: Signal<PhonePane> = signal(parseRoute(location.hash).session ? 'chat' : 'list');
   readonly toasts: Signal<readonly Toast[]> = signal([]);
+  readonly visits: Signal<VisitList> = signal(noVisits); // what the view shows, while there is one
   readonly openCards = signal(0); // messages left that nobody has answered, among the newest
   readonly said = signal(''); // for screen readers
   readonly question: Signal<Question | null> = signal(null);
@@ -162,7 +171,7 @@ export class Store {
       this.sessions.value = new Map();
       this.offers.value = [];
       this.mirrors.value = new Map();
-      this.desk.value = null;
+      this.desk.value = this.wished.value = null;
       this.openCards.value = 0;
       this.me.value = null;
       this.question.value = null;
@@ -196,6 +205,7 @@ export class Store {
     const edge = this.parts.connect({ node: location.origin, hello, ...wt });
     this.edge = edge;
     feed(this, edge);
+    goNear(edge, this.parts.storage, nearest);
     edge.start();
     this.phase.value = 'in';
   }
@@ -350,12 +360,23 @@ export class Store {
 
   // Desk
 
+  /** Sets the agent's state, once the edge can be told; the agent sees at once what they chose. */
   setState(state: AgentState): void {
-    this.ask('State', { state });
+    this.wished.value = state;
+    if (this.link.value.state === 'open') this.askState();
+  }
+
+  /** Tells the edge the state that it has not confirmed yet. */
+  askState(): void {
+    const state = this.wished.value;
+    const settled = () => {
+      if (this.wished.value === state) this.wished.value = null;
+    };
+    if (state) this.request('State', { state }, settled, settled);
   }
 
   setDepartments(departments: string[]): void {
-    this.ask('State', { state: this.desk.value?.state ?? 'service', departments });
+    this.ask('State', { state: this.wished.value ?? this.desk.value?.state ?? 'service', departments });
   }
 
   async countCards(): Promise<void> {
@@ -411,6 +432,24 @@ export class Store {
     this.edge?.sendHand(session, record);
   }
 
+  /** Asks for the visitors of a site; null: no more. */
+  view(view: { site: string; sort: Sort; filter: string } | null): void {
+    this.visits.value = noVisits;
+    if (this.views && this.link.value.state === 'open')
+      this.edge?.send('View', view ? { on: true, ...view } : { on: false });
+  }
+
+  /** Invites a visitor to a chat. */
+  invite(site: string, visit: Visit, name: string): void {
+    const seq = this.edge?.send('Invite', { site, visit: visit.id, node: visit.node });
+    if (!seq) return;
+    const why: Record<string, Key> = { conflict: 'visitors.already', gone: 'visitors.left' };
+    this.asked.set(seq, (error) => {
+      if (error) this.tell(why[error.code] ?? errorKey(error.code), {}, true);
+      else this.announce(this.t.value('visitors.nowInvited', { name }));
+    });
+  }
+
   kick(): void {
     this.edge?.kick();
   }
@@ -427,7 +466,12 @@ export class Store {
       this.tell('error.offline', {}, true);
       return;
     }
-    const seq = this.edge.send(kind, payload);
+    this.request(kind, payload, done, failed);
+  }
+
+  private request<K extends ControlKind>(kind: K, payload: Payloads[K], done: () => void, failed: () => void): void {
+    const seq = this.edge?.send(kind, payload);
+    if (!seq) return;
     const [oldest] = this.asked.keys();
     if (oldest !== undefined && this.asked.size >= maxAsked) this.asked.delete(oldest);
     this.asked.set(seq, (error) => {
@@ -467,6 +511,12 @@ export class Store {
     const others = this.toasts.value.filter((toast) => toast.text !== text);
     this.toasts.value = [...others.slice(-2), { id, bad, text }];
     setTimeout(() => this.hush(id), toastFor);
+  }
+
+  /** Takes away what was told, because it is over. */
+  untell(key: Key, values: Record<string, string | number> = {}): void {
+    const over = this.t.value(key, values);
+    this.toasts.value = this.toasts.value.filter(({ text }) => text !== over);
   }
 
   tellError(error: { code: string }): void {

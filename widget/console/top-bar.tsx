@@ -16,7 +16,7 @@ const stateIcons: Record<Exclude<AgentState, 'out'>, IconName> = {
 export function TopBar() {
   const store = useStore();
   const t = store.t.value;
-  const state = store.desk.value?.state ?? null;
+  const state = store.wished.value ?? store.desk.value?.state ?? null;
   const states = ['service', 'paperwork', 'break'] as const;
   return (
     <header class="top-bar">

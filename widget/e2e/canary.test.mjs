@@ -12,6 +12,7 @@ import { launchChromium } from './lib/browsers.mjs';
 import { pieces, readable, readFolder } from './lib/bytes.mjs';
 import { startNode } from './lib/node.mjs';
 import { openAgent, openVisitor, until } from './lib/people.mjs';
+import { pageMessages } from './lib/short.mjs';
 
 const template = readFileSync(new URL('pages/canary.html', import.meta.url), 'utf8');
 const binary = new URL('../../bin/kohe', import.meta.url).pathname;
@@ -190,7 +191,11 @@ function canariesIn(name, { page: html, settings, secret }) {
 
     test('what is not masked is found everywhere', async () => {
       Object.assign(seen, {
-        'what the visitor sent': visitor.sent.map((text) => readable(Buffer.from(text, 'latin1'))).join('\n') + asked,
+        'what the visitor sent': [
+          ...visitor.sent.map((text) => readable(Buffer.from(text, 'latin1'))),
+          ...pageMessages(visitor.sent),
+          ...asked,
+        ].join('\n'),
         'the mirror': await inMirror(),
         'the data folder': readFolder(node.data),
       });

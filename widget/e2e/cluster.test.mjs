@@ -52,6 +52,35 @@ for (const edges of [[], ['e1', 'e2']]) {
       assert.fail('the visitor is nowhere');
     }
 
+    if (edges.length)
+      test('each goes to the nearest edge, and stays there', async () => {
+        const [far, near] = cluster.faces;
+        for (const node of cluster.nodes) cluster.distances.set(node.base, node === near ? 5 : 80);
+        const [liis, mari] = await Promise.all([openVisitor(browser, far), openAgent(browser, far)]);
+        await until(
+          'the nearest edge is known',
+          () => liis.page.evaluate(() => localStorage.getItem('kohe:shop:near')),
+          (edges) => edges && JSON.parse(edges)[0] === near.base,
+        );
+        await liis.ask('Liis');
+        assert.equal((await visited()).name, near.name);
+        await mari.page.getByRole('button', { name: /round trip/ }).click();
+        await mari.page.getByText(near.name, { exact: true }).first().waitFor();
+        await mari.page.getByRole('button', { name: /WebTransport, round trip/ }).waitFor();
+        await liis.page.reload();
+        await until('the visitor is there again', near.visitors, (n) => n === 1);
+        assert.equal(await far.visitors(), 0);
+        await liis.page.getByRole('button', { name: 'End chat' }).click();
+        await liis.page.getByRole('group', { name: 'End chat' }).getByRole('button', { name: 'End chat' }).click();
+        await liis.page
+          .getByRole('button', { name: 'Start chat' })
+          .or(liis.page.getByText('You ended'))
+          .first()
+          .waitFor();
+        for (const who of [liis, mari]) await who.context.close();
+        cluster.distances.clear();
+      });
+
     test('they talk across two nodes, and the page is seen', async () => {
       await visitor.ask('Liis');
       await agent.accept();
@@ -89,6 +118,7 @@ for (const edges of [[], ['e1', 'e2']]) {
       const ms = await talk(agent, visitor, 'through another node');
       await talk(visitor, agent, 'that is well');
       t.diagnostic(`the visitor heard what was said to a dead node after ${ms} ms`);
+      await shown('seen without the node of the console');
     });
 
     test('nothing is lost, nothing doubled', async () => {

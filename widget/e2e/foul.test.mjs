@@ -98,6 +98,24 @@ describe('a page that means harm', { timeout: 180_000 }, () => {
     await untouched('a patched setter');
   });
 
+  test('a form whose fields are called like what a browser is asked is filled in like another', async () => {
+    const text = () =>
+      visitor.page.evaluate(
+        'Object.getOwnPropertyDescriptor(Node.prototype, "textContent").get.call(document.querySelector("#named"))',
+      );
+    await guide.press(agent.mirror().locator('#named'));
+    await guide.editor.press('End');
+    await guide.editor.pressSequentially(' text', { delay: 30 });
+    await until('the text', text, (value) => value === 'Bold and plain text');
+    await agent.page.keyboard.press('Escape');
+    await guide.tool('Inspect');
+    await guide.press(agent.mirror().locator('#named'));
+    await agent.page.locator('.inspect-card').getByText('Bold and plain text').waitFor();
+    await agent.page.keyboard.press('Escape');
+    await guide.tool('Fill in');
+    await untouched('names of a form');
+  });
+
   test('a list without end is bounded, and can be chosen from', async () => {
     await guide.press(guide.mirrored('Giant'));
     await guide.editor.waitFor();

@@ -1,7 +1,17 @@
 // Where an element is on the screen, and whether it can be seen there: what is
 // drawn over a page belongs to its elements, not to places of the window.
 
-import { boxOf, contains, documentOf, isConnected, isElement, localNameOf, parentOf, viewOf } from '../native.ts';
+import {
+  boxOf,
+  contains,
+  documentOf,
+  elementAt,
+  isConnected,
+  isElement,
+  localNameOf,
+  parentOf,
+  viewOf,
+} from '../native.ts';
 
 /** What something drawn belongs to. */
 export interface Anchor {
@@ -57,7 +67,7 @@ export class ElementAnchor implements Anchor {
   }
 
   covered(x: number, y: number): boolean {
-    for (let at = this.top.elementFromPoint(x, y); at && !contains(at, this.element); at = above(at, this.top)) {
+    for (let at = elementAt(this.top, x, y); at && !contains(at, this.element); at = above(at, this.top)) {
       if (/fixed|sticky/.test(styleOf(at)?.position ?? '')) return true;
     }
     return false;

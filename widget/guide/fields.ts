@@ -3,7 +3,16 @@
 // events that it listens to. Nobody's focus moves: a field that the visitor is
 // not in only hears that it was entered and left.
 
-import { documentOf, viewOf as viewOfDocument } from '../native.ts';
+import {
+  activeIn,
+  all,
+  dispatch,
+  documentOf,
+  isDocument,
+  matches,
+  rootNodeOf,
+  viewOf as viewOfDocument,
+} from '../native.ts';
 import { editText, plainText } from './plain.ts';
 import { difference, moved } from './splice.ts';
 
@@ -23,7 +32,7 @@ const viewOf = (el: Element): View | null => viewOfDocument(documentOf(el) as Do
 /** What kind of field an element is; null if it is none, or not one that can be filled in now. */
 export function kindOf(el: Element): FieldKind | null {
   const view = viewOf(el);
-  if (!view || el.matches(':disabled')) return null;
+  if (!view || matches(el, ':disabled')) return null;
   if (el instanceof view.HTMLInputElement) {
     if (own.has(el.type)) return null;
     if (el.type === 'checkbox' || el.type === 'radio') return 'tick';
@@ -42,6 +51,16 @@ export function contentOf(el: Element, kind: FieldKind): string {
   return (el as Box).value;
 }
 
+/** The radio button that is chosen in a button's group, if it is another one. */
+export function rivalOf(el: Element): Element | null {
+  const { type, name, form } = el as HTMLInputElement;
+  if (type !== 'radio' || !name) return null;
+  const root = rootNodeOf(el) as Document | ShadowRoot;
+  const what = 'input[type="radio"]:checked';
+  const buttons = [...(isDocument(root) ? all(root, what) : root.querySelectorAll(what))] as HTMLInputElement[];
+  return buttons.find((one) => one !== el && one.name === name && one.form === form) ?? null;
+}
+
 const chosen = (select: HTMLSelectElement): string[] => [...select.selectedOptions].map(({ value }) => value);
 
 /** Gives a field a value; false if it does not take that one. */
@@ -50,7 +69,7 @@ export function fill(el: Element, kind: FieldKind, text: string): boolean {
   switch (kind) {
     case 'tick':
       HTMLElement.prototype.click.call(el);
-      return contentOf(el, kind) === text;
+      return contentOf(el, kind) === text || unchoose(el as HTMLInputElement);
     case 'choice':
       return choose(el as HTMLSelectElement, [text]);
     case 'choices':
@@ -62,6 +81,14 @@ export function fill(el: Element, kind: FieldKind, text: string): boolean {
     case 'rich':
       return rewrite(el as HTMLElement, text);
   }
+}
+
+/** Leaves a radio button's group without a choice, which no click does. */
+function unchoose(button: HTMLInputElement): boolean {
+  if (button.type !== 'radio' || !button.checked) return false;
+  put(button, 'checked', false);
+  tell(button, 'insertReplacementText', null);
+  return changed(button);
 }
 
 function listOf(text: string): string[] | null {
@@ -78,7 +105,7 @@ function choose(select: HTMLSelectElement, values: string[] | null): boolean {
   const free = new Set(options.filter((option) => !option.matches(':disabled')).map(({ value }) => value));
   if (!values?.every((value) => free.has(value))) return false;
   if (select.multiple) for (const option of options) option.selected = values.includes(option.value);
-  else setValue(select, values[0] ?? '');
+  else put(select, 'value', values[0] ?? '');
   tell(select, 'insertReplacementText', null);
   return changed(select);
 }
@@ -89,11 +116,11 @@ function write(box: Box, text: string): boolean {
   const was = box.value;
   const splice = difference(was, text);
   if (!announced(box, splice.text)) return false;
-  const active = (box.getRootNode() as Document).activeElement === box;
+  const active = activeIn(rootNodeOf(box)) === box;
   const [start, end] = active ? [box.selectionStart, box.selectionEnd] : [null, null];
-  setValue(box, text);
+  put(box, 'value', text);
   if (text && !box.value) {
-    setValue(box, was); // no date, no number
+    put(box, 'value', was); // no date, no number
     return false;
   }
   if (start !== null && end !== null) box.setSelectionRange(moved(start, splice), moved(end, splice));
@@ -102,46 +129,46 @@ function write(box: Box, text: string): boolean {
 }
 
 function rewrite(el: HTMLElement, text: string): boolean {
-  const { from, to, text: put } = difference(plainText(el), text);
-  if (!announced(el, put)) return false;
-  editText(el, from, to, put);
-  tell(el, 'insertReplacementText', put);
+  const { from, to, text: data } = difference(plainText(el), text);
+  if (!announced(el, data)) return false;
+  editText(el, from, to, data);
+  tell(el, 'insertReplacementText', data);
   return true;
 }
 
 const interfaces = { input: 'HTMLInputElement', textarea: 'HTMLTextAreaElement', select: 'HTMLSelectElement' } as const;
 
 /** By the browser's own setter: a framework puts its own on the element, and takes what comes that way for its own doing. */
-function setValue(field: Box | HTMLSelectElement, value: string): void {
+function put(field: Box | HTMLSelectElement, name: 'value' | 'checked', value: string | boolean): void {
   const { prototype } = (viewOf(field) as View)[interfaces[field.localName as 'input']];
-  Object.getOwnPropertyDescriptor(prototype, 'value')?.set?.call(field, value);
+  Object.getOwnPropertyDescriptor(prototype, name)?.set?.call(field, value);
 }
 
 /** Whether the page lets a text come; it may hold back what it has no use for. */
 function announced(el: Element, data: string): boolean {
   const view = viewOf(el) as View;
   const what = { bubbles: true, cancelable: true, composed: true, inputType: 'insertReplacementText', data };
-  return el.dispatchEvent(new view.InputEvent('beforeinput', what));
+  return dispatch(el, new view.InputEvent('beforeinput', what));
 }
 
 function tell(el: Element, inputType: string, data: string | null): void {
   const view = viewOf(el) as View;
-  el.dispatchEvent(new view.InputEvent('input', { bubbles: true, composed: true, inputType, data }));
+  dispatch(el, new view.InputEvent('input', { bubbles: true, composed: true, inputType, data }));
 }
 
 /** Says that a value is complete. */
 export function changed(el: Element): true {
   const view = viewOf(el) as View;
-  el.dispatchEvent(new view.Event('change', { bubbles: true }));
+  dispatch(el, new view.Event('change', { bubbles: true }));
   return true;
 }
 
 /** Says that a field was entered or left, unless the visitor is in it: then it hears that from the browser. */
 export function visited(el: Element, on: boolean): void {
   const view = viewOf(el);
-  if (!view || (el.getRootNode() as Document).activeElement === el) return;
+  if (!view || activeIn(rootNodeOf(el)) === el) return;
   for (const [type, bubbles] of on ? entering : leaving)
-    el.dispatchEvent(new view.FocusEvent(type, { bubbles, composed: true }));
+    dispatch(el, new view.FocusEvent(type, { bubbles, composed: true }));
 }
 
 const entering = [

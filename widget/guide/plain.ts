@@ -2,6 +2,19 @@
 // one is seen. Both browsers read it from their own copy of the same nodes, so
 // that a version of it has one name at both.
 
+import {
+  append,
+  childrenOf,
+  documentOf,
+  isElement,
+  isText,
+  newElement,
+  newFragment,
+  nextOf,
+  nodeNameOf,
+  remove,
+} from '../native.ts';
+
 const block = /^(?:P|DIV|LI|UL|OL|H[1-6]|BLOCKQUOTE|PRE|TR|TABLE|SECTION|ARTICLE)$/;
 
 interface Place {
@@ -21,14 +34,14 @@ export function plainText(el: Element): string {
 function readText(el: Element): Read {
   const read: Read = { text: '', places: [] };
   const walk = (parent: Node): void => {
-    for (const node of parent.childNodes) {
-      if (node.nodeType === 3) {
-        read.places.push({ node: node as Text, from: read.text.length });
-        read.text += (node as Text).data;
-      } else if (node.nodeName === 'BR') {
-        if (node.nextSibling) read.text += '\n'; // the last one of a line only keeps it open
-      } else if (node.nodeType === 1) {
-        if (block.test(node.nodeName) && read.text && !read.text.endsWith('\n')) read.text += '\n';
+    for (const node of childrenOf(parent)) {
+      if (isText(node)) {
+        read.places.push({ node, from: read.text.length });
+        read.text += node.data;
+      } else if (nodeNameOf(node) === 'BR') {
+        if (nextOf(node)) read.text += '\n'; // the last one of a line only keeps it open
+      } else if (isElement(node)) {
+        if (block.test(nodeNameOf(node)) && read.text && !read.text.endsWith('\n')) read.text += '\n';
         walk(node);
       }
     }
@@ -46,5 +59,9 @@ export function editText(el: Element, from: number, to: number, text: string): v
     return;
   }
   const lines = (was.slice(0, from) + text + was.slice(to)).split('\n');
-  el.replaceChildren(...lines.flatMap((line, i) => (i ? [el.ownerDocument.createElement('br'), line] : [line])));
+  const doc = documentOf(el) as Document;
+  const whole = newFragment(doc);
+  for (const [i, line] of lines.entries()) whole.append(...(i ? [newElement(doc, 'br'), line] : [line]));
+  for (const node of [...childrenOf(el)]) remove(node);
+  append(el, whole);
 }

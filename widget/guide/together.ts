@@ -4,7 +4,7 @@
 // the field, with a way to take it back.
 
 import type { Acted } from '../wire/payload.ts';
-import { changed, contentOf, type FieldKind, fill, kindOf, visited } from './fields.ts';
+import { changed, contentOf, type FieldKind, fill, kindOf, rivalOf, visited } from './fields.ts';
 import { merged, sum } from './splice.ts';
 import { NameTag } from './tag.ts';
 
@@ -20,6 +20,7 @@ interface Shared {
   texts: string[]; // that were in the field, or were an agent's; the newest last
   before: string; // what was there before the agent began
   after: string; // what the agent's last text made of it
+  rival: Element | null; // of radio buttons the one that the agent chose another for
 }
 
 export class Together {
@@ -49,9 +50,12 @@ export class Together {
     const field = this.#shared(el, contentOf(el, kind));
     const current = contentOf(el, kind);
     const next = this.#composing === el ? null : decided(kind, field, text, base, current);
+    const chosen = rivalOf(el);
+    const rival = chosen && this.#tag.isAt(chosen) ? (this.#fields.get(chosen)?.rival ?? null) : chosen; // the visitor's own
     const why = next === null ? 'stale' : fill(el, kind, next) ? '' : 'refused';
     if (why === '' && next !== current) {
-      if (!this.#tag.isAt(el)) field.before = current;
+      field.before = this.#tag.isAt(el) ? without(field, kind, current) : current;
+      field.rival = rival;
       this.#tag.show(el, by);
     }
     if (why === '') keep(field, text);
@@ -91,10 +95,10 @@ export class Together {
     const kind = kindOf(el);
     const field = this.#fields.get(el);
     if (!kind || !field) return;
-    const current = contentOf(el, kind);
-    const back = typed(kind) ? (merged(field.after, field.before, current) ?? field.before) : field.before;
+    const back = without(field, kind, contentOf(el, kind));
     field.texts = []; // what the agent is still sending is out of date
-    fill(el, kind, back);
+    if (back === 'off' && field.rival?.isConnected) fill(field.rival, kind, 'on');
+    else fill(el, kind, back);
     if (this.#in !== el) changed(el);
   }
 
@@ -106,7 +110,7 @@ export class Together {
   }
 
   #shared(el: Element, value: string): Shared {
-    const field = this.#fields.get(el) ?? { texts: [], before: value, after: value };
+    const field = this.#fields.get(el) ?? { texts: [], before: value, after: value, rival: null };
     this.#fields.delete(el);
     this.#fields.set(el, field);
     keep(field, value);
@@ -120,6 +124,11 @@ const typed = (kind: FieldKind): boolean => kind === 'text' || kind === 'rich';
 
 function keep(field: Shared, text: string): void {
   if (field.texts.at(-1) !== text) field.texts = [...field.texts, text].slice(-keptTexts);
+}
+
+/** What a field would hold if the agent had not been there: with what the visitor typed since the agent's last text. */
+function without({ before, after }: Shared, kind: FieldKind, current: string): string {
+  return typed(kind) ? (merged(after, before, current) ?? before) : before;
 }
 
 /** The value that a field gets, null if the agent's is out of date. */

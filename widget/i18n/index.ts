@@ -8,13 +8,9 @@ export type Text = string | Partial<Record<Intl.LDMLPluralRule, string>>;
 export type Catalogue<K extends string> = Record<Language, Record<K, Text>>;
 
 /** Picks the first of the wanted languages (BCP 47 tags) that there are texts in, else English. */
-export function pickLanguage(wanted: readonly string[]): Language {
-  for (const tag of wanted) {
-    const primary = tag.toLowerCase().split('-')[0];
-    const found = languages.find((language) => language === primary);
-    if (found) return found;
-  }
-  return 'en';
+export function pickLanguage(wanted: readonly string[], texts: Record<Language, unknown>): Language {
+  const primary = wanted.map((tag) => tag.toLowerCase().split('-')[0] as Language);
+  return primary.find((language) => Object.hasOwn(texts, language)) ?? 'en';
 }
 
 export type Translate<K extends string> = (key: K, values?: Record<string, string | number>) => string;

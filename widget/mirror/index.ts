@@ -60,6 +60,7 @@ export interface Mirror {
   close(): void;
 }
 
+const again = 1000; // ms until a document that could not be loaded is tried again
 const pause = 30_000; // ms between two snapshots asked for because the page went astray
 
 const frames = (n: number): Promise<void> =>
@@ -123,15 +124,24 @@ export function create(container: HTMLElement, options: Options = {}): Mirror {
     },
   };
   let tree: Tree | null = null;
+  let missing = false; // its document cannot be had, or could not at first
   const ready =
     options.src === undefined
       ? Promise.resolve()
       : new Promise<void>((done) => {
-          frame.addEventListener('load', () => done(), { once: true });
-          frame.src = options.src as string;
+          const load = (): void => {
+            frame.src = options.src as string;
+          };
+          frame.addEventListener('load', () => {
+            if (frame.contentDocument) return done();
+            missing = true; // a page of the browser's own: the node does not answer
+            setTimeout(() => frame.isConnected && load(), again);
+          });
+          load();
         });
   let turn = ready.then(() => {
     tree = new Tree(host);
+    if (missing) options.onGap?.(false);
   });
 
   let following = true;
@@ -165,7 +175,7 @@ export function create(container: HTMLElement, options: Options = {}): Mirror {
   return {
     apply(message) {
       if (tree) applyNow(message);
-      else turn = turn.then(() => applyNow(message));
+      else if (!missing) turn = turn.then(() => applyNow(message));
       return turn;
     },
     view: () => frame,

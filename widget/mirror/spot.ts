@@ -1,7 +1,7 @@
 // Which node of the page is under a point of the agent's screen, and where a
 // node is on it.
 import { type Anchor, above, boxIn, ElementAnchor } from '../guide/anchor.ts';
-import { boxOf, localNameOf, shadowOf } from '../native.ts';
+import { boxOf, elementAt, localNameOf, shadowOf } from '../native.ts';
 import { onScreen } from './box.ts';
 import { idOf } from './nodes.ts';
 
@@ -18,7 +18,7 @@ export interface Spot {
 /** Looks through shadow roots and frames. The frame must not be inert then. */
 export function spotAt(frame: HTMLIFrameElement, clientX: number, clientY: number): Spot | null {
   const page = frame.contentDocument;
-  const element = page && elementAt(page, ...inPage(frame, clientX, clientY));
+  const element = page && innermostAt(page, ...inPage(frame, clientX, clientY));
   return element ? spotIn(frame, element, clientX, clientY) : null;
 }
 
@@ -45,12 +45,12 @@ function spotIn(frame: HTMLIFrameElement, inner: Element, clientX: number, clien
   };
 }
 
-function elementAt(page: Document, x: number, y: number): Element | null {
+function innermostAt(page: Document, x: number, y: number): Element | null {
   let root: Document | ShadowRoot | null = page;
   let element: Element | null = null;
   let [left, top] = [0, 0]; // of the innermost frame, in the page
   while (root) {
-    const inner: Element | null = root.elementFromPoint(x - left, y - top);
+    const inner: Element | null = elementAt(root, x - left, y - top);
     if (!inner || inner === element) break;
     element = inner;
     root = shadowOf(inner) ?? null;

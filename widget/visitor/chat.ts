@@ -4,8 +4,8 @@
 import type { Guide } from '../guide/guide.ts';
 import { translator } from '../i18n/index.ts';
 import { newId } from '../wire/frame.ts';
-import { Link } from '../wire/link.ts';
-import { type Fault, type Level, type Payloads, spoken, type Welcome } from '../wire/payload.ts';
+import { Link, type LinkOptions } from '../wire/link.ts';
+import { type Fault, type Level, type Payloads, spoken } from '../wire/payload.ts';
 import { Chime, TitleNews } from './attention.ts';
 import { h, say } from './dom.ts';
 import { Levels } from './levels.ts';
@@ -18,10 +18,30 @@ import { live } from './store.ts';
 import { TabWatch } from './tab.ts';
 import { texts } from './texts.ts';
 import { facts, known, note } from './trail.ts';
+import { presence } from './whereabouts.ts';
 
 declare const CAPTURE_MODULE: string; // file names, by build.mjs
 declare const GUIDE_MODULE: string;
 declare const FAULTS_MODULE: string;
+
+/** Where a page of this tab was connected. */
+interface Reach {
+  from?: string;
+  wt?: string | undefined;
+  hashes?: string[] | undefined;
+}
+
+/**
+ * Where to connect: to the edge of the quiet socket or, on a page load within a chat, where there was none, to that of
+ * the last page; with WebTransport's address if it is that edge's.
+ */
+function reach({ nodes, store, welcome }: Shell): Pick<LinkOptions, 'node' | 'wt'> {
+  const first = nodes[0] as string;
+  const { from = first, wt = '', hashes = [] }: Reach = welcome ?? Object(store.load('sessionStorage', 'reach'));
+  const host = (address: string): string => String(address).replace(/^https?:/, '');
+  const known = wt && (!nodes[1] || host(wt).startsWith(`${host(from)}/`));
+  return { node: String(from), ...(known && { wt: { url: wt, hashes } }) };
+}
 
 class Visitor implements ChatHandle {
   private readonly tab = newId(); // this page load's: a duplicated tab is another one
@@ -43,6 +63,7 @@ class Visitor implements ChatHandle {
   private heard = 0; // seq of the last message that sounded
   private startedAt = Date.now(); // by the node's clock
   private drawing = false;
+  private told = ''; // of which page the node was told on this connection
 
   constructor(private readonly shell: Shell) {
     const { settings, store, welcome, frame } = shell;
@@ -51,16 +72,11 @@ class Visitor implements ChatHandle {
       if (tab.focused) this.lead();
       note(store, tab.url, tab.title, Date.now());
       this.sendTab();
+      this.sendPresence();
       this.changed();
     });
     this.titleNews = new TitleNews(this.tabs);
-    // On a page load within a chat there was no quiet socket to say where WebTransport is: the last page knew.
-    const reach = (welcome ?? store.load('sessionStorage', 'reach')) as Pick<Welcome, 'wt' | 'hashes'> | undefined;
-    this.link = new Link({
-      node: settings.node,
-      hello: () => this.chat.hello(),
-      ...(reach?.wt && { wt: { url: reach.wt, hashes: reach.hashes ?? [] } }),
-    });
+    this.link = new Link({ ...reach(shell), others: shell.nodes, hello: () => this.chat.hello() });
     const { site, lang, department } = settings;
     this.chat = new Chat(
       this.link,
@@ -98,6 +114,7 @@ class Visitor implements ChatHandle {
     const { store, welcome } = this.shell;
     if (!this.on) {
       this.on = true;
+      this.shell.frame.querySelector('.invite')?.remove();
       this.chat.button = welcome?.button ?? this.chat.button;
       this.link.start();
     }
@@ -123,6 +140,14 @@ class Visitor implements ChatHandle {
     if (this.link.state === 'open') this.link.send('Tab', known(this.shell.store, this.tabs.now));
   }
 
+  /** Tells where the tab is, for a site that shows its visitors. */
+  private sendPresence(): void {
+    const { url, title } = this.tabs.now;
+    if (this.link.state !== 'open' || !this.chat.site?.visitors || this.told === url + title) return;
+    this.told = url + title;
+    this.link.send('Presence', presence(this.shell.store, 0));
+  }
+
   private listen(): void {
     const { store, root } = this.shell;
     this.chat.subscribe(() => this.changed());
@@ -137,7 +162,7 @@ class Visitor implements ChatHandle {
       this.shows(session, level, (guide) => guide.hand(record));
     });
     this.link.on('Welcome', ({ now, site, wt, hashes }) => {
-      this.shell.store.save('sessionStorage', 'reach', { wt, hashes });
+      this.shell.store.save('sessionStorage', 'reach', { from: this.link.node, wt, hashes } satisfies Reach);
       this.startedAt = Math.min(this.startedAt, now);
       if (!site) return;
       this.panel.paint(site.color);
@@ -147,9 +172,10 @@ class Visitor implements ChatHandle {
     });
     this.link.onState((link) => {
       if (link.state !== 'open') {
+        this.told = '';
         this.share.lost();
         this.changed();
-      }
+      } else this.sendPresence();
       this.panel.linkChanged();
     });
     store.watch((name) => {

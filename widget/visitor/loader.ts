@@ -2,8 +2,8 @@
 // small (5 kB gzip with all it imports), asks for nothing but one quiet
 // WebSocket, and never throws into the page.
 
-import type { Welcome } from '../wire/payload.ts';
-import { openQuiet } from '../wire/quiet.ts';
+import type { SiteView, Welcome } from '../wire/payload.ts';
+import { openQuiet, type QuietOptions } from '../wire/quiet.ts';
 import { buttonTexts } from './button-texts.ts';
 import { accents } from './color.ts';
 import { h } from './dom.ts';
@@ -13,7 +13,8 @@ import type { ChatHandle, ChatModule, Shell } from './shell.ts';
 import { forget, live, Store, visit } from './store.ts';
 import { note } from './trail.ts';
 
-declare const CHAT_MODULE: string; // file name, by build.mjs
+declare const CHAT_MODULE: string; // file names, by build.mjs
+declare const NEAR_MODULE: string;
 
 declare global {
   interface Window {
@@ -26,6 +27,8 @@ function warn(error: unknown): void {
   console.warn('Kohe:', error instanceof Error ? error.message : error);
 }
 
+type NearModule = typeof import('./near.ts');
+
 class Loader implements Shell {
   readonly settings;
   readonly store: Store;
@@ -33,10 +36,11 @@ class Loader implements Shell {
   readonly frame: HTMLElement;
   readonly launcher: Launcher;
   welcome: Welcome | null = null;
+  nodes: string[];
 
   private readonly colors = new CSSStyleSheet();
   private chat: Promise<ChatHandle | null> | null = null;
-  private resting = true;
+  resting = true;
   private quiet: { close(): void } | null = null;
   private refusals = 0; // hellos since the last welcome
 
@@ -44,6 +48,8 @@ class Loader implements Shell {
     this.settings = settings(script, [document.documentElement.lang, ...navigator.languages]);
     const { site, lang, position } = this.settings;
     this.store = new Store(site);
+    const near = this.store.load('localStorage', 'near') as string; // or anything
+    this.nodes = [...new Set([near, this.settings.node].flat())].filter((node) => /^http/.test(node));
     this.store.memory = visit(forget(this.store.memory, Date.now()), Date.now());
     note(this.store, location.href, document.title, Date.now());
 
@@ -88,41 +94,45 @@ class Loader implements Shell {
   }
 
   /** A session is on, or the window was left open. */
-  private get wanted(): boolean {
+  private get wanted(): boolean | undefined {
     const { memory } = this.store;
-    return live(memory) || memory.open === true;
+    return live(memory) || memory.open;
   }
 
   /** Keeps the one quiet socket that says what the button says. */
   private listen(): void {
     this.quiet?.close();
-    const { node, site, lang } = this.settings;
+    const { site, lang } = this.settings;
     this.quiet = openQuiet({
-      node,
+      nodes: this.nodes,
       hello: () => {
         const token = this.refusals++ < 3 && this.store.memory.token; // a node with another key refuses it for ever
         return { v: 1, role: 'visitor', quiet: true, site, lang, ...(token && { token }) };
       },
-      onWelcome: (welcome) => this.welcomed(welcome),
+      onWelcome: this.welcomed,
       onButton: (button) => this.launcher.truth(button),
     });
   }
 
-  private welcomed(welcome: Welcome): void {
+  private readonly welcomed: QuietOptions['onWelcome'] = (welcome, send, socket) => {
     this.welcome = welcome;
+    const { token, visitor, site, nodes } = welcome;
+    const { color, mask_all: maskAll = false, visitors } = site ?? ({} as Partial<SiteView>);
+    if (nodes || this.nodes[1] || visitors) {
+      import(`${this.settings.node}/kohe/a/${NEAR_MODULE}`).then(
+        (module: NearModule) => module.settle(this, send, socket),
+        warn, // it stays where it is
+      );
+    }
     this.refusals = 0;
-    const { token, visitor, site } = welcome;
-    const color = site?.color;
-    const maskAll = site?.mask_all ?? false;
     this.store.patch({ ...(token && { token }), ...(visitor && { visitor }), color, maskAll });
     this.paint(color);
-  }
+  };
 
   /** Loads the chat, once, or wakes it; open says whether its window is wanted now. */
   private async load(open: boolean): Promise<void> {
     this.resting = false;
     this.quiet?.close();
-    this.quiet = null;
     this.chat ??= this.fetch();
     const chat = await this.chat;
     if (chat) chat.wake(open);

@@ -1,6 +1,7 @@
 // What the script tag says. README.md is its documentation.
 
 import { type Language, pickLanguage } from '../i18n/index.ts';
+import { buttonTexts } from './button-texts.ts';
 
 export type Theme = 'auto' | 'light' | 'dark';
 
@@ -21,7 +22,7 @@ export function settings(script: HTMLScriptElement | null, languages: readonly s
   return {
     node: new URL(script.src).origin,
     site,
-    lang: pickLanguage([lang, ...languages]),
+    lang: pickLanguage([lang, ...languages], buttonTexts),
     department,
     position: position === 'start' || position === 'left' ? 'start' : 'end',
     color,

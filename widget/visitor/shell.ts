@@ -12,6 +12,10 @@ export interface Shell {
   /** Holds all that is drawn; its class says the side of the page. */
   readonly frame: HTMLElement;
   readonly launcher: Launcher;
+  /** The edges' addresses, in the order to try them; at the first one is the quiet socket. */
+  nodes: string[];
+  /** No chat is wanted: the quiet socket is on. */
+  readonly resting: boolean;
   /** The quiet socket's welcome, if it came before the click. */
   readonly welcome: Welcome | null;
   /** Draws the button in the site's colour. */

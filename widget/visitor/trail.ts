@@ -1,5 +1,6 @@
 // The pages looked at in this tab and what an agent may know of the visitor's
-// browser. It stays in the browser until the visitor opens a chat.
+// browser. It stays in the browser until the visitor opens a chat; where the site
+// shows its agents who is on its pages, the node is told where the visitor is.
 
 import type { Facts, PageView } from '../wire/payload.ts';
 import type { Store } from './store.ts';
@@ -16,7 +17,7 @@ export function note(store: Store, url: string, title: string, at: number): void
   store.save('sessionStorage', 'trail', [...kept, view].slice(-pages));
 }
 
-function trail(store: Store): PageView[] {
+export function trail(store: Store): PageView[] {
   const kept = store.load('sessionStorage', 'trail');
   return Array.isArray(kept) ? (kept as PageView[]) : [];
 }
@@ -26,7 +27,8 @@ export function known<T extends { url: string; title?: string }>(store: Store, p
   return store.memory.maskAll === false ? page : { ...page, url: path(page.url), title: '' };
 }
 
-const path = (url: string): string => url.replace(/[?#].*/s, '');
+/** An address without query and fragment. */
+export const path = (url: string): string => url.replace(/[?#].*/s, '');
 
 /** The facts that go with an opened session. */
 export function facts(store: Store): Facts {

@@ -68,6 +68,7 @@ let fakes: Fake[];
 const opener =
   (transport: Carrier['transport']): OpenCarrier =>
   (url, _hashes, events) => {
+    if (url.includes('nowhere')) throw new SyntaxError('not an address');
     const fake = new Fake(transport, url, events);
     fakes.push(fake);
     return fake;
@@ -83,6 +84,17 @@ function link(options: Partial<LinkOptions> = {}) {
   );
   made.start();
   return made;
+}
+
+/** Lets time pass in steps, so that what a timer starts comes in its turn. */
+function pass(ms: number): void {
+  for (let i = 0; i < ms; i += 50) mock.timers.tick(50);
+}
+
+/** Answers the last ping. */
+function pong(fake: Fake): void {
+  const ping = fake.sent.findLast(({ kind }) => kind === Kind.Ping);
+  fake.says('Pong', JSON.parse(new TextDecoder().decode(ping?.payload)));
 }
 
 /** Lets a carrier open, say hello and be welcomed. */
@@ -380,6 +392,32 @@ test('when an edge dies the next is tried at once, then the one after it, and pa
   random.mock.restore();
 });
 
+test('WebTransport is tried at once at a node with a certificate, also when another has died', async () => {
+  const made = link({ node: 'https://a' });
+  assert.equal(last('webtransport').url, 'https://a/kohe/wt');
+  await welcomed(last('webtransport'), { nodes: ['https://b'] });
+  last('webtransport').events.ended('gone');
+  mock.timers.tick(100);
+  assert.equal(last('webtransport').url, 'https://b/kohe/wt');
+  await welcomed(last('webtransport'), { nodes: ['https://a'] });
+  assert.equal(made.transport, 'webtransport');
+  assert.equal(of('websocket').length, 0);
+});
+
+test('a page goes on at the node where the last page was, and at its own if that is gone', async () => {
+  const there = { url: 'https://other/kohe/wt', hashes: ['bb'] };
+  const made = link({ node: 'http://other', others: ['http://node'], wt: there });
+  assert.deepEqual([made.node, last('webtransport').url], ['http://other', there.url]);
+  last('webtransport').events.ended('gone');
+  assert.match(last('websocket').url, /^ws:\/\/other\//);
+  last('websocket').events.ended('gone');
+  mock.timers.tick(100);
+  assert.match(last('websocket').url, /^ws:\/\/node\//);
+  assert.equal(of('webtransport').length, 1, 'the address of another node is not tried as this one');
+  await welcomed(last('websocket'));
+  assert.equal(made.node, 'http://node');
+});
+
 test('an edge that is silent after a message is left for the next, once that serves', async () => {
   const l = link();
   await welcomed(last('websocket'), { nodes });
@@ -489,4 +527,129 @@ test('the edge’s ping is answered', async () => {
   fake.says('Ping', { t: 42 });
   const { kind, payload } = fake.sent.at(-1) as Frame;
   assert.deepEqual([kind, text(payload)], [Kind.Pong, { t: 42 }]);
+});
+
+test('it moves to the nearest edge without a break, and stays if that does not answer', async () => {
+  const l = link();
+  await welcomed(last('websocket'), { nodes: ['http://b', 'http://c'] });
+  const first = last('websocket');
+  l.prefer(['http://c', 'http://b']);
+  assert.equal(last('websocket').url, 'ws://c/kohe/ws');
+  assert.equal(first.closed, false, 'the first one serves until the second does');
+  last('websocket').events.ended('refused');
+  assert.deepEqual([l.state, l.node], ['open', 'http://node']);
+  l.prefer(['http://c']);
+  await welcomed(last('websocket'), { nodes: ['http://node', 'http://b'] });
+  assert.ok(first.closed);
+  assert.deepEqual([l.state, l.node], ['open', 'http://c']);
+  l.prefer(['http://c', 'http://b']);
+  assert.equal(of('websocket').length, 3, 'it is there already');
+});
+
+test('where WebTransport is only the welcome says, it goes over to it', async () => {
+  const l = link();
+  await welcomed(last('websocket'), { wt: wt.url, hashes: wt.hashes });
+  assert.equal(of('webtransport').length, 0);
+  mock.timers.tick(1000);
+  assert.equal(last('webtransport').url, wt.url);
+  assert.equal(l.transport, 'websocket');
+  await welcomed(last('webtransport'), { wt: wt.url, hashes: wt.hashes });
+  assert.deepEqual([l.transport, l.state], ['webtransport', 'open']);
+  assert.ok(last('websocket').closed);
+});
+
+test('where UDP is blocked, that is tried once', async () => {
+  const l = link();
+  await welcomed(last('websocket'), { wt: wt.url, hashes: wt.hashes });
+  mock.timers.tick(1000);
+  last('webtransport').events.ended('blocked');
+  assert.deepEqual([l.transport, l.state], ['websocket', 'open']);
+  l.prefer(['http://b']);
+  await welcomed(last('websocket'), { wt: 'https://b/kohe/wt', hashes: ['bb'] });
+  mock.timers.tick(5000);
+  assert.equal(of('webtransport').length, 1);
+});
+
+test('a silent edge is asked every second where there is another, and left if it stays silent', async () => {
+  const l = link();
+  await welcomed(last('websocket'), { nodes: ['http://b'] });
+  const first = last('websocket');
+  const pings = () => first.kinds.filter((kind) => kind === Kind.Ping).length;
+  const answer = () => pong(first);
+  answer();
+  pass(1000);
+  assert.equal(pings(), 2);
+  answer();
+  pass(1000);
+  assert.equal(pings(), 3);
+  pass(400);
+  assert.equal(last('websocket').url, 'ws://b/kohe/ws');
+  answer();
+  await welcomed(last('websocket'), { nodes: ['http://node'] });
+  assert.deepEqual([l.node, first.closed, last('websocket').closed], ['http://node', false, true], 'it was only slow');
+  pass(2000);
+  await welcomed(last('websocket'), { nodes: ['http://node'] });
+  assert.deepEqual([l.node, first.closed], ['http://b', true]);
+});
+
+test('one edge alone is left in peace', async () => {
+  link();
+  await welcomed(last('websocket'));
+  last('websocket').says('Pong', { t: Date.now() });
+  for (let i = 0; i < 14; i++) mock.timers.tick(1000);
+  assert.equal(last('websocket').kinds.filter((kind) => kind === Kind.Ping).length, 1);
+});
+
+test('a doubt that proves unfounded leaves nothing behind, and no later move is taken for one', async () => {
+  const l = link({ node: 'https://a' });
+  await welcomed(last('webtransport'), { nodes: ['https://b'] });
+  const first = last('webtransport');
+  const answer = () => pong(first);
+  answer();
+  pass(1400);
+  assert.equal(last('webtransport').url, 'https://b/kohe/wt');
+  answer();
+  await welcomed(last('webtransport'));
+  pass(600);
+  assert.deepEqual([of('websocket').length, l.node, l.transport], [0, 'https://a', 'webtransport']);
+  answer();
+  pass(1400); // in doubt again; this time the other one refuses
+  const busy = last('webtransport');
+  busy.events.opened();
+  await Promise.resolve();
+  await Promise.resolve();
+  busy.says('Error', { code: 'busy', text: '', retry_ms: 1000 });
+  pass(600);
+  answer();
+  assert.deepEqual([of('websocket').length, l.node], [0, 'https://a']);
+  first.says('GoAway', { code: 'draining', text: '', retry_ms: 0 });
+  pass(50);
+  answer();
+  await welcomed(last('webtransport'));
+  assert.deepEqual([l.node, l.transport], ['https://b', 'webtransport']);
+});
+
+test('a remembered edge is gone to at the welcome itself', async () => {
+  const l = link();
+  l.on('Welcome', () => l.prefer(['http://b']));
+  await welcomed(last('websocket'), { nodes: ['http://b'] });
+  await welcomed(last('websocket'), { nodes: ['http://node'] });
+  assert.deepEqual([l.node, l.state], ['http://b', 'open']);
+});
+
+test('an edge whose address the browser refuses costs nothing', async () => {
+  const l = link();
+  await welcomed(last('websocket'), { nodes: ['nowhere'] });
+  l.prefer(['nowhere']);
+  assert.deepEqual([l.state, l.node, last('websocket').closed], ['open', 'http://node', false]);
+});
+
+test('after a stall WebTransport is not gone back to', async () => {
+  const l = link({ wt });
+  await welcomed(last('webtransport'), { wt: wt.url, hashes: wt.hashes, ping_ms: 1000 });
+  for (let i = 0; i < 10 && l.state === 'open'; i++) mock.timers.tick(1000);
+  for (let i = 0; i < 10 && of('websocket').length === 0; i++) mock.timers.tick(1000);
+  await welcomed(last('websocket'), { wt: wt.url, hashes: wt.hashes });
+  mock.timers.tick(1500);
+  assert.deepEqual([l.transport, of('webtransport').length], ['websocket', 1]);
 });

@@ -14,6 +14,8 @@ import { hasWebTransport, openWebTransport } from './webtransport.ts';
 const headStart = 500; // ms that WebTransport has before WebSocket starts
 const patience = 3000; // ms for a pong, or for the page lane to take something
 const welcomeWithin = 10_000; // ms from connecting to welcome
+const elsewhereWithin = 4000; // likewise, where there is another edge to try
+const upgradeAfter = 1000; // ms on a WebSocket until WebTransport is tried where its address was not known
 const steadyAfter = 5000; // ms open after which a loss is no longer the last one's successor
 const watchEvery = 1000; // ms
 const hurry = 100; // ms that the clients of a dead edge are spread over where there is another
@@ -25,7 +27,8 @@ export interface WebTransportAddress {
 }
 
 export interface LinkOptions {
-  node: string; // "http://localhost:8080"; the Welcome names others
+  node: string; // "http://localhost:8080"
+  others?: readonly string[]; // where else to try, in that order; each Welcome says it anew
   hello: (node: string) => Hello | Promise<Hello>; // asked for each attempt, because a ticket serves once, at one node
   quiet?: boolean; // one WebSocket, nothing else
   wt?: WebTransportAddress; // if known beforehand; later Welcomes replace it
@@ -74,6 +77,11 @@ function withSession(session: string, bytes: Uint8Array): Uint8Array {
   return payload;
 }
 
+/** WebTransport's address at a node that has not told it: only one without a certificate, which is http, has hashes to tell. */
+function webTransportAt(node: string): WebTransportAddress | undefined {
+  return node.startsWith('https:') ? { url: `${node}/kohe/wt`, hashes: [] } : undefined;
+}
+
 function addTo<T>(set: Set<T>, member: T): () => void {
   set.add(member);
   return () => set.delete(member);
@@ -96,6 +104,7 @@ export class Link {
   #attempt = 0;
   #avoid: TransportName | null = null; // the one that just stalled: not tried until another has won
   #expecting = false; // something is to be heard soon
+  #doubtedAt = 0; // since when another edge is tried because this one said nothing, 0 if it is not
   #pingAt = 0; // when the ping that waits for its pong was sent, 0 if none does
   #progress = { taken: 0, at: 0 };
   #timers = new Set<ReturnType<typeof setTimeout>>(); // of this attempt
@@ -108,7 +117,7 @@ export class Link {
 
   constructor(options: LinkOptions, transports?: Transports) {
     this.#options = options;
-    this.#nodes = [options.node];
+    this.#nodes = [...new Set([options.node, ...(options.others ?? [])])];
     if (options.wt) this.#wt.set(options.node, options.wt);
     this.#open = transports ?? {
       webtransport: hasWebTransport() ? openWebTransport : null,
@@ -124,6 +133,18 @@ export class Link {
   close(): void {
     this.#drop();
     this.#become('closed');
+  }
+
+  /** The edge that the link is at, or tries next. */
+  get node(): string {
+    return this.#connection?.node ?? (this.#nodes[0] as string);
+  }
+
+  /** Moves to the first of some edges, without a break, if it is another one; the rest is where to go after a loss. */
+  prefer(edges: readonly string[]): void {
+    if (!this.#connection || !edges[0] || edges[0] === this.node || this.#racing.size > 0) return;
+    this.#nodes = [...new Set([this.node, ...edges, ...this.#nodes])];
+    this.#move();
   }
 
   /** Tries again now (focus, back online); on an open link, looks whether it still lives. */
@@ -221,22 +242,31 @@ export class Link {
     this.#racing.clear();
     this.#connection?.close();
     this.#connection = this.#welcome = this.transport = this.retryAt = null;
-    this.#pingAt = 0;
+    this.#pingAt = this.#doubtedAt = 0;
     this.#expecting = false;
   }
 
   #connect(): void {
     this.#drop();
     this.#become('connecting');
-    this.#after(welcomeWithin, () => this.#retry());
     this.#try();
   }
 
   /** Opens a connection to the next edge, and leaves the one that is there once that serves. */
-  #move(): void {
+  #move(doubtedAt = 0): void {
     if (this.#racing.size > 0) return;
+    this.#doubtedAt = doubtedAt;
     this.#next();
+    if (this.#nodes[0] === this.node) this.#next();
     this.#try();
+  }
+
+  /** The connection that is there goes on: whatever was to take its place is given up. */
+  #stay(): void {
+    for (const other of this.#racing) other.close();
+    this.#racing.clear();
+    this.#doubtedAt = 0;
+    this.#nodes = [...new Set([this.node, ...this.#nodes])];
   }
 
   #next(): void {
@@ -249,35 +279,49 @@ export class Link {
     const asked = Date.now();
     if (this.#nodes.length < 2 || this.#expecting) return;
     this.#expecting = true;
+    if (!this.#pingAt) this.#ping(); // so that an edge that has nothing to say yet is heard
     this.#after(Math.max(answerWithin, 4 * (this.rtt ?? answerWithin)), () => {
       // What has arrived meanwhile, while the page was busy, is heard first.
       this.#after(0, () => {
         this.#expecting = false;
-        if (connection === this.#connection && connection && connection.heardAt < asked) this.#move();
+        if (connection !== this.#connection || !connection || connection.heardAt >= asked) return;
+        this.#move(asked);
       });
     });
   }
 
+  /** Where there is another edge, one that is silent is asked whether it is there, while somebody looks at the page. */
+  #probe(): void {
+    if (this.#nodes.length < 2 || globalThis.document?.hidden) return;
+    this.#expect();
+  }
+
   #try(): void {
     const node = this.#nodes[0] as string;
-    const wt = this.#options.quiet ? undefined : this.#wt.get(node);
-    this.#triedWT = false;
-    const useWT =
-      wt && this.#open.webtransport && this.#avoid !== 'webtransport' && preferredTransport() !== 'websocket';
     const webSocket = () => this.#race('websocket', this.#open.websocket, webSocketURL(node), [], node);
-    if (!useWT || !this.#open.webtransport) {
-      webSocket();
-      return;
-    }
-    this.#triedWT = true;
     let started = false;
     const fallBack = () => {
-      if (started || this.#connection?.node === node) return;
+      if (started || this.#nodes[0] !== node || this.#connection?.node === node) return;
       started = true;
       webSocket();
     };
-    this.#after(headStart, fallBack);
-    this.#race('webtransport', this.#open.webtransport, wt.url, wt.hashes, node, fallBack);
+    this.#triedWT = this.#tryWT(node, fallBack);
+    if (this.#triedWT) this.#after(headStart, fallBack);
+    else fallBack();
+  }
+
+  /** Opens WebTransport to an edge; false if its address is not known, or another transport is to be used. */
+  #tryWT(node: string, failed: () => void): boolean {
+    const wt = this.#options.quiet ? undefined : (this.#wt.get(node) ?? webTransportAt(node));
+    const open = this.#open.webtransport;
+    if (!wt || !open || this.#avoid === 'webtransport' || preferredTransport() === 'websocket') return false;
+    this.#race('webtransport', open, wt.url, wt.hashes, node, failed);
+    return true;
+  }
+
+  /** Over to WebTransport, at an edge that has said only in its welcome where. */
+  #upgrade(): void {
+    if (this.#racing.size === 0) this.#triedWT = this.#tryWT(this.node, () => rememberTransport('websocket'));
   }
 
   #race(
@@ -296,7 +340,9 @@ export class Link {
       }
       this.#racing.delete(connection);
       failed?.();
-      if (!this.#racing.size && this.state === 'connecting') this.#retry();
+      if (this.#racing.size > 0) return;
+      if (this.#connection) this.#stay();
+      else if (this.state === 'connecting') this.#retry();
     };
     const hello = async () => {
       try {
@@ -317,10 +363,18 @@ export class Link {
         ended: lost,
       });
     } catch {
-      (failed ?? (() => this.#retry()))(); // an address the browser refuses
+      if (failed)
+        failed(); // an address the browser refuses
+      else if (this.#connection) this.#stay();
+      else this.#retry();
       return;
     }
     this.#racing.add(connection);
+    this.#after(this.#nodes.length > 1 ? elsewhereWithin : welcomeWithin, () => {
+      if (!this.#racing.has(connection)) return;
+      connection.close();
+      lost();
+    });
   }
 
   #bytes(listeners: Set<BytesListener>, payload: Uint8Array): void {
@@ -336,9 +390,15 @@ export class Link {
       if (kind === 'Error') {
         this.#racing.delete(connection);
         connection.close();
-        if (this.#connection) return; // the one that is there goes on
+        if (this.#connection) {
+          this.#stay();
+          return;
+        }
       } else if (kind !== 'Welcome') {
         throw new WireFault('protocol', `A ${kind} came before the welcome.`);
+      } else if (this.#doubtedAt && this.#connection && this.#connection.heardAt >= this.#doubtedAt) {
+        this.#stay(); // it was only slow
+        return;
       } else this.#won(connection, transport, payload as Welcome);
     }
     const before = !this.#connection;
@@ -375,9 +435,12 @@ export class Link {
     clearInterval(this.#watch);
     this.#connection?.close();
     this.#expecting = false;
-    this.#pingAt = 0;
+    this.#pingAt = this.#doubtedAt = 0;
     this.#connection = connection;
-    this.#nodes = [...new Set([connection.node, ...(welcome.nodes ?? []), this.#options.node])];
+    this.#nodes = [
+      ...new Set([connection.node, ...(welcome.nodes ?? []), this.#options.node, ...(this.#options.others ?? [])]),
+    ];
+    const avoided = this.#avoid !== null;
     this.#avoid = null;
     this.#welcome = welcome;
     this.transport = transport;
@@ -390,6 +453,7 @@ export class Link {
     this.#watch = setInterval(() => this.#look(welcome.ping_ms), Math.min(watchEvery, welcome.ping_ms));
     if (!this.#options.quiet) this.#ping();
     if (welcome.agent) this.openPage();
+    if (!this.#triedWT && !avoided) this.#after(upgradeAfter, () => this.#upgrade());
   }
 
   /** An Error before the welcome ends the attempt, whatever its code: the other transport would hear the same. */
@@ -420,6 +484,7 @@ export class Link {
     const stalled = now - this.#progress.at > patience || (this.#pingAt && now - this.#pingAt > patience);
     if (stalled || now - connection.heardAt > 2.5 * pingMs) this.#stalled();
     else if (!this.#pingAt && now - Math.min(connection.sentAt, connection.heardAt) >= pingMs) this.#ping();
+    else if (!this.#pingAt && now - connection.heardAt >= watchEvery) this.#probe();
   }
 
   /**

@@ -26,6 +26,8 @@ export const Kind = {
   Card: 0x25,
   Grant: 0x26,
   Acted: 0x27,
+  Presence: 0x28,
+  Invitation: 0x29,
   State: 0x30,
   Desk: 0x31,
   Offer: 0x32,
@@ -37,6 +39,9 @@ export const Kind = {
   Act: 0x38,
   Draw: 0x39,
   Faults: 0x3a,
+  View: 0x3b,
+  Visits: 0x3c,
+  Invite: 0x3d,
   PageDiff: 0x80,
   Pointer: 0x90,
   Hand: 0x91,
@@ -156,12 +161,14 @@ export interface SiteView {
   without?: Level[]; // what no agent may do on its pages
   origins?: string[]; // visitors: where its pages are
   links?: string[]; // visitors: where else links may lead to
+  visitors?: boolean; // agents see who is on its pages
 }
 export interface AgentView {
   id: string;
   name: string;
   alias: string;
   role: Role;
+  operator?: boolean; // may see and change the cluster's nodes
   departments: DepartmentView[];
   sites: SiteView[];
 }
@@ -227,6 +234,7 @@ export interface Welcome {
   agent?: AgentView;
   button?: Button;
   sessions?: string[];
+  views?: boolean; // agents: View and Invite may be sent
 }
 export interface WireError {
   code: string;
@@ -277,6 +285,57 @@ export interface Fault {
   status?: number; // of the answer; none came, or it was no request
 }
 
+/** Where a tab of a visitor is; spans in ms until now. */
+export interface Presence {
+  visit: string; // this tab's, the same from page to page
+  url: string;
+  title?: string;
+  page_ms: number; // on this page
+  visit_ms: number; // on the site
+  referrer?: string; // the host that the visit came from
+  pages?: string[]; // addresses looked at before, newest last
+  invited_ms?: number; // since the last invitation
+}
+
+/** One visitor on a site now; times in ms since 1970. */
+export interface Visit {
+  id: string;
+  node: string; // the edge that has them
+  known?: boolean; // the id was proved to be a visitor's; else their page says it
+  chat?: boolean; // in a chat
+  name?: string; // in a chat: for supervisors, of departments of theirs
+  session?: string; // the same
+  url: string;
+  title?: string;
+  at: number; // on this page since
+  since: number; // on the site since
+  referrer?: string;
+  lang?: string;
+  pages?: string[]; // looked at before, newest last
+  tabs?: number; // if several
+  invited?: 'asked' | 'accepted' | 'declined'; // within the last hour
+}
+export type Sort = 'newest' | 'longest';
+
+/** How the departments of a supervisor are doing. */
+export interface Board {
+  agents: Partial<Record<AgentState, number>>; // signed in
+  chats: number;
+  waiting: number;
+  oldest_at?: number; // when the longest waiting session opened
+}
+
+/** What changed in a view. */
+export interface Visits {
+  anew?: boolean; // former rows are void
+  rows?: Visit[]; // replace those of the same id
+  gone?: string[];
+  visits: number; // on the site now, shown or not
+  board?: Board; // supervisors
+  away?: number; // edges that have not answered
+  more?: boolean; // the rest follows, and with it the numbers
+}
+
 /** The payload of each control kind, by its name in Kind. */
 export interface Payloads {
   Hello: Hello;
@@ -314,5 +373,10 @@ export interface Payloads {
   Draw: Draw;
   Acted: Acted;
   Faults: { session: string; faults: Fault[] };
+  Presence: Presence;
+  Invitation: { by?: string; accept?: boolean };
+  View: { on: boolean; site?: string; sort?: Sort; filter?: string; limit?: number };
+  Visits: Visits;
+  Invite: { site: string; visit: string; node: string };
 }
 export type ControlKind = keyof Payloads;

@@ -46,7 +46,7 @@ beforeEach(() => {
   mock.method(Math, 'random', () => 0.5);
   [welcomes, buttons] = [[], []];
   quiet = openQuiet({
-    node: 'https://node',
+    nodes: ['https://node', 'https://other'],
     hello: () => ({ v: 1, role: 'visitor', quiet: true, site: 'x'.repeat(200) }),
     onWelcome: (w) => welcomes.push(w),
     onButton: (b) => buttons.push(b),
@@ -85,7 +85,7 @@ test('it pings when nothing was heard and gives up without an answer', () => {
   assert.equal(FakeSocket.made.length, 1);
   mock.timers.tick(3000);
   assert.ok(socket().closed);
-  mock.timers.tick(250);
+  mock.timers.tick(1000);
   assert.equal(FakeSocket.made.length, 2);
 });
 
@@ -96,7 +96,7 @@ test('it answers the edge’s ping', () => {
 });
 
 test('it comes back with growing waits, or when told', () => {
-  const waits = [250, 500, 1000];
+  const waits = [1000, 2000, 4000];
   for (const wait of waits) {
     socket().onclose?.();
     const before = FakeSocket.made.length;
@@ -116,10 +116,10 @@ test('one lost connection changes nothing on the button, a second try that fails
   socket().says([Kind.Welcome, welcome]);
   socket().onclose?.();
   assert.deepEqual(buttons, [{ state: 'open' }]);
-  mock.timers.tick(250);
+  mock.timers.tick(1000);
   socket().onclose?.();
   assert.deepEqual(buttons, [{ state: 'open' }, null]);
-  mock.timers.tick(500);
+  mock.timers.tick(2000);
   socket().onopen?.();
   socket().says([Kind.Welcome, welcome]);
   assert.deepEqual(buttons.at(-1), { state: 'open' });
@@ -130,4 +130,14 @@ test('closed, it stays closed', () => {
   assert.ok(socket().closed);
   mock.timers.tick(60_000);
   assert.equal(FakeSocket.made.length, 1);
+});
+
+test('it goes to the next edge when one is lost', () => {
+  socket().onopen?.();
+  socket().says([Kind.Welcome, welcome]);
+  for (const url of ['wss://other/kohe/ws', 'wss://node/kohe/ws']) {
+    socket().onclose?.();
+    mock.timers.tick(30_000);
+    assert.equal(socket().url, url);
+  }
 });

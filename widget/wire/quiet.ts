@@ -11,9 +11,10 @@ const hello = 1,
   button = 0x24;
 
 export interface QuietOptions {
-  node: string; // "http://localhost:8080"
+  nodes: string[]; // "http://localhost:8080", in the order to try them; turned as they fail: the first is where it is
   hello: () => Hello;
-  onWelcome: (welcome: Welcome) => void;
+  /** send says something more on the socket, while it lasts. */
+  onWelcome: (welcome: Welcome, send: (kind: number, payload: unknown) => void, socket: WebSocket) => void;
   /** null: no button, because the node says none or a second try to reach it failed. */
   onButton: (button: Button | null) => void;
 }
@@ -26,12 +27,13 @@ export function openQuiet(options: QuietOptions): { close(): void } {
   let over = false;
 
   function connect() {
-    socket = new WebSocket(`${options.node.replace(/^http/, 'ws')}/kohe/ws`, 'kohe.1');
-    socket.binaryType = 'arraybuffer';
+    const { nodes } = options;
+    const ours = new WebSocket(`${(nodes[0] as string).replace(/^http/, 'ws')}/kohe/ws`, 'kohe.1');
+    socket = ours;
+    ours.binaryType = 'arraybuffer';
     let seq = 0;
-    let silence = 1e4;
+    let silence = 5e3;
     let retry = 0;
-    const ours = socket;
     /** Frame headers here are a kind, a length of two bytes and a sequence. */
     const send = (kind: number, payload: unknown) => {
       const bytes = new TextEncoder().encode(JSON.stringify(payload));
@@ -49,12 +51,13 @@ export function openQuiet(options: QuietOptions): { close(): void } {
       clearTimeout(timer);
       ours.onclose = ours.onmessage = null;
       ours.close();
+      nodes.push(nodes.shift() as string);
       if (attempt) options.onButton(null);
-      if (!over) timer = setTimeout(connect, retry || Math.random() * Math.min(3e4, 500 * 2 ** attempt++));
+      if (!over) timer = setTimeout(connect, retry || Math.random() * Math.min(3e4, 2e3 * 2 ** attempt++));
     };
-    socket.onopen = () => send(hello, options.hello());
-    socket.onclose = lost;
-    socket.onmessage = ({ data }) => {
+    ours.onopen = () => send(hello, options.hello());
+    ours.onclose = lost;
+    ours.onmessage = ({ data }) => {
       heard();
       const bytes = new Uint8Array(data);
       for (let at = 0; at < bytes.length; ) {
@@ -67,7 +70,7 @@ export function openQuiet(options: QuietOptions): { close(): void } {
           attempt = 0;
           silence = payload.ping_ms;
           heard();
-          options.onWelcome(payload);
+          options.onWelcome(payload, send, ours);
           options.onButton(payload.button ?? null);
         }
         if (kind === button) options.onButton(payload);
@@ -94,7 +97,7 @@ function number(n: number): number[] {
   return n < 128 ? [n] : [(n & 127) | 128, ...number(n >> 7)];
 }
 
-function uvarint(bytes: Uint8Array, at: number): [value: number, next: number] {
+export function uvarint(bytes: Uint8Array, at: number): [value: number, next: number] {
   const byte = bytes[at] ?? 0;
   if (byte < 128) return [byte, at + 1];
   const [rest, next] = uvarint(bytes, at + 1);

@@ -3,7 +3,7 @@
 
 import type { ControlKind, Payloads, Session } from '../../wire/payload.ts';
 import type { Edge, EdgeOptions } from '../edge.ts';
-import { agent, desk, live, longName, offered, seen, started, transcripts } from './world.ts';
+import { agent, desk, live, longName, offered, seen, started, transcripts, visitors, visits } from './world.ts';
 
 type Listener = (payload: never, seq: number) => void;
 
@@ -49,6 +49,8 @@ export class ScriptedEdge implements Edge {
   close(): void {
     this.become('closed');
   }
+  readonly node = location.origin;
+  prefer(): void {}
   kick(): void {
     if (this.state === 'waiting') this.become('connecting');
   }
@@ -71,6 +73,7 @@ export class ScriptedEdge implements Edge {
       ping_ms: 10_000,
       node: 'demo-1',
       sessions: sessions.map((s) => s.id),
+      views: true,
     });
     this.deliver('Desk', desk(this.scene, busy));
     for (const session of sessions) {
@@ -104,9 +107,16 @@ export class ScriptedEdge implements Edge {
     if (kind === 'State')
       this.deliver('Desk', { ...desk('service', this.scene !== 'empty'), ...(payload as Payloads['State']) });
     if (kind === 'Watch' && (payload as Payloads['Watch']).on) this.showPage((payload as Payloads['Watch']).session);
+    if (kind === 'View' && (payload as Payloads['View']).on) this.deliver('Visits', visitors(this.scene));
+    if (kind === 'Invite') {
+      const { visit } = payload as Payloads['Invite'];
+      const rows = visits.filter(({ id }) => id === visit).map((row) => ({ ...row, invited: 'asked' as const }));
+      this.deliver('Visits', { ...visitors(this.scene), anew: false, rows });
+      this.deliver('OK', { ref });
+    }
     if (kind === 'Answer') this.answered(payload as Payloads['Answer']);
     if (kind === 'End') this.ended((payload as Payloads['End']).session);
-    if (kind === 'End' || kind === 'State' || kind === 'Block' || kind === 'Answer') this.deliver('OK', { ref });
+    if (['End', 'State', 'Block', 'Answer', 'Ask'].includes(kind)) this.deliver('OK', { ref });
   }
 
   private number({ session, id }: Payloads['Say']): void {

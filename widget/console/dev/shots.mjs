@@ -82,8 +82,44 @@ const scenes = [
   { name: 'refused', at: 'refused#history', width: [1440] },
   { name: 'german', at: `busy#desk/${loan}`, locale: 'de' },
   { name: 'russian', at: 'empty', locale: 'ru', width: [1440, 390] },
+  { name: 'visitors', at: 'busy#visitors' },
+  {
+    name: 'visitors-invited',
+    at: 'supervisor#visitors',
+    async act(page) {
+      await page.getByRole('button', { name: /Invite/ }).click();
+      await page.getByText('3 pages before').click();
+    },
+  },
+  { name: 'visitors-none', at: 'empty#visitors', width: [1440, 390] },
+  { name: 'visitors-russian', at: 'supervisor#visitors', locale: 'ru', width: [1024, 390] },
+  { name: 'visitors-offline', at: 'offline#visitors', width: [1440] },
   { name: 'cards', at: 'busy#cards' },
   { name: 'cards-none', at: 'empty#cards', width: [1440] },
+  { name: 'nodes', at: 'cluster#nodes' },
+  { name: 'nodes-trouble', at: 'trouble#nodes' },
+  { name: 'nodes-german', at: 'trouble#nodes', locale: 'de' },
+  {
+    name: 'nodes-links',
+    at: 'cluster#nodes',
+    act: (page) => page.locator('.nodes-links').scrollIntoViewIfNeeded(),
+    width: [390],
+  },
+  {
+    name: 'nodes-drain',
+    at: 'cluster#nodes',
+    act: (page) => page.getByRole('button', { name: 'Drain: kohe2' }).click(),
+    width: [1440, 390],
+  },
+  {
+    name: 'nodes-remove',
+    at: 'trouble#nodes',
+    act: (page) => page.getByRole('button', { name: 'Remove kohe3' }).click(),
+    width: [1440, 390],
+  },
+  { name: 'nodes-add', at: 'cluster#nodes', act: (page) => page.getByRole('button', { name: 'Add a node' }).click() },
+  { name: 'nodes-token', at: 'cluster#nodes', act: addNode },
+  { name: 'nodes-barred', at: 'busy#nodes', width: [1440] },
   { name: 'sign-in', at: 'sign-in' },
   { name: 'sign-in-wrong', at: 'sign-in', act: signInWrong, width: [1440, 390] },
   { name: 'failed', at: 'failed', width: [1440] },
@@ -96,6 +132,12 @@ async function search(page, words) {
 async function say(page, text) {
   await page.locator('[data-reply]').fill(text);
   await page.keyboard.press('Enter');
+}
+async function addNode(page) {
+  await page.getByRole('button', { name: 'Add a node' }).click();
+  await page.getByLabel('Name of the new node').fill('kohe4');
+  await page.getByLabel(/Where the other nodes/).fill('kohe4.example:8443');
+  await page.getByRole('button', { name: 'Show the command' }).click();
 }
 async function signInWrong(page) {
   await page.getByLabel('Name').fill('liis');

@@ -1,8 +1,9 @@
 // The invented desk that dev/ shows: a shop's visitors, what they said, and
 // what the HTTP API would answer.
 
-import type { AgentView, Desk, Message, Session } from '../../wire/payload.ts';
+import type { AgentView, Desk, Message, Session, Visit, Visits } from '../../wire/payload.ts';
 import type { Card, Hit } from '../api.ts';
+import { cluster } from './nodes.ts';
 
 export const started = Date.now();
 const ago = (minutes: number, seconds = 0) => started - (minutes * 60 + seconds) * 1000;
@@ -18,13 +19,73 @@ export const agent: AgentView = {
   alias: 'Liis',
   role: 'agent',
   departments,
-  sites: [{ id: 'demo', name: 'Demo shop', departments, cobrowse: true }],
+  sites: [{ id: 'demo', name: 'Demo shop', departments, cobrowse: true, visitors: true }],
 };
 
 const chrome =
   'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36';
 const iphone =
   'Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1';
+
+/** Who is on the site. */
+export const visits: readonly Visit[] = [
+  {
+    id: id('loan'),
+    node: 'demo-1',
+    known: true,
+    chat: true,
+    name: 'Marta Kuusk',
+    session: id('loan'),
+    url: 'https://shop.example/shop/loan',
+    title: 'Car loan – Demo shop',
+    at: ago(10),
+    since: ago(14),
+    referrer: 'search.example',
+    lang: 'et',
+    pages: ['https://shop.example/shop/', 'https://shop.example/shop/product/roadster'],
+  },
+  {
+    id: id('mfa'),
+    node: 'demo-2',
+    url: 'https://shop.example/shop/basket',
+    title: 'Basket – Demo shop',
+    at: ago(3, 20),
+    since: ago(21),
+    lang: 'en',
+    pages: ['https://shop.example/shop/', 'https://shop.example/shop/boats', 'https://shop.example/shop/bikes'],
+  },
+  {
+    id: id('zxq'),
+    node: 'demo-3',
+    url: `https://shop.example/shop/product/${'a-very-long-name-'.repeat(9)}`,
+    title: 'A very long title of a product that nobody would ever have thought of, and yet here it is – Demo shop',
+    at: ago(0, 4),
+    since: ago(0, 40),
+    referrer: 'a-newsletter.with-a-long-name.example',
+    lang: 'de',
+    tabs: 3,
+    invited: 'declined',
+  },
+  {
+    id: id('b4c'),
+    node: 'demo-2',
+    url: 'https://shop.example/',
+    title: 'Demo shop',
+    at: ago(75),
+    since: ago(75),
+    invited: 'accepted',
+  },
+];
+
+export function visitors(scene: string): Visits {
+  const board = { agents: { service: 3, paperwork: 1 }, chats: 5, waiting: 2, oldest_at: ago(1, 12) };
+  return {
+    anew: true,
+    rows: scene === 'empty' ? [] : [...visits],
+    visits: scene === 'empty' ? 0 : 128,
+    ...(scene === 'supervisor' && { board, away: 1 }),
+  };
+}
 
 function session(head: string, visitor: string, name: string, over: Partial<Session>): Session {
   return {
@@ -291,6 +352,10 @@ const cards: readonly Card[] = [
 ];
 
 /** Answers as the node's HTTP API would. `scene` chooses what goes wrong. */
+/** Scenes whose agent is an operator. */
+const operators: ReadonlySet<string> = new Set(['cluster', 'trouble']);
+const invented = 'kohe-join-'.padEnd(142, 'Ab3xQz');
+
 export function answer(scene: string, method: string, url: URL): { status: number; body: unknown } {
   const path = url.pathname.replace('/api/v1', '');
   const ok = (body: unknown) => ({ status: 200, body });
@@ -302,8 +367,10 @@ export function answer(scene: string, method: string, url: URL): { status: numbe
       agent:
         scene === 'supervisor'
           ? { ...agent, role: 'supervisor', id: 'juhan', name: 'Juhan Demo', alias: 'Juhan' }
-          : agent,
+          : { ...agent, operator: operators.has(scene) },
     });
+  if (path === '/nodes') return ok(cluster(scene));
+  if (path === '/join-tokens') return ok({ token: invented, role: 'core', expires_at: Date.now() + 3_600_000 });
   if (path === '/ticket') return ok({ ticket: 'dev' });
   if (scene === 'refused' && path !== '/sign-out')
     return { status: 503, body: { code: 'unavailable', text: '', retry_ms: 1000 } };

@@ -9,19 +9,22 @@ import { binary, freePort } from './node.mjs';
 
 const password = 'welcome-aboard';
 
-/** Runs a command of kohe's and returns what it printed. */
-function kohe(...args) {
-  return execFileSync(binary, args, { input: `${password}\n`, encoding: 'utf8', timeout: 30_000 }).trim();
+/** Runs a command of kohe's and returns what it printed. Only one that asks for a password is given one. */
+export function kohe(...args) {
+  const input = args[0] === 'agent' ? `${password}\n` : undefined;
+  return execFileSync(binary, args, { input, encoding: 'utf8', timeout: 30_000 }).trim();
 }
 
-/** Starts core nodes and, by their names, others that are edges only. People go to `faces`: those, if there are any. */
-export async function startCluster(cores, edges = []) {
+/** Starts core nodes and, by their names, others that are edges only. People go to `faces`: those, if there are any.
+ * The site is added with more options, if given. */
+export async function startCluster(cores, edges = [], options = []) {
   const folder = mkdtempSync(join(tmpdir(), 'kohe-e2e-'));
   const nodes = [];
   const faces = [];
+  const distances = new Map(); // of the nodes from the browsers, ms, by their addresses
   const site = createServer((_, answer) => {
     answer.setHeader('Content-Type', 'text/html; charset=utf-8');
-    answer.end(`<!doctype html><title>A page</title><h1>A page</h1><label>Field <input></label>
+    answer.end(`<!doctype html><html lang="en"><title>A page</title><main><h1>A page</h1><label>Field <input></label></main>
 <script async src="${faces[0].base}/kohe.js" data-site="shop"></script>`);
   });
   await new Promise((done) => site.listen(0, '127.0.0.1', done));
@@ -34,17 +37,18 @@ export async function startCluster(cores, edges = []) {
     const where = ['--data', data, '--node', name, '--address', `127.0.0.1:${port}`, '--region', name];
     if (nodes.length === 0) kohe('cluster', 'init', ...where);
     else kohe('cluster', 'join', kohe('cluster', 'token', '--role', role, '--data', nodes[0].data), ...where);
-    const node = newNode(name, data, port, shop);
+    const node = newNode(name, data, port, shop, distances);
     nodes.push(node);
     if (role === 'edge' || edges.length === 0) faces.push(node);
     await node.start();
     await settled(nodes);
   }
-  kohe('site', 'add', 'shop', '--name', 'Shop', '--origin', new URL(shop).origin, '--data', nodes[0].data);
+  kohe('site', 'add', 'shop', '--name', 'Shop', '--origin', new URL(shop).origin, '--data', nodes[0].data, ...options);
   kohe('agent', 'add', 'agent', '--name', 'Mari Tamm', '--data', nodes[0].data);
   return {
     nodes,
     faces,
+    distances,
     settled: () => settled(nodes),
     async stop() {
       for (const node of nodes) await node.kill();
@@ -54,7 +58,7 @@ export async function startCluster(cores, edges = []) {
   };
 }
 
-function newNode(name, data, port, shop) {
+function newNode(name, data, port, shop, distances) {
   const base = `http://localhost:${port}`;
   let child = null;
   const node = {
@@ -62,9 +66,10 @@ function newNode(name, data, port, shop) {
     data,
     base,
     shop,
+    distances,
     console: `${base}/console/`,
     log: '',
-    status: () => kohe('cluster', 'status', '--data', data),
+    status: () => JSON.parse(kohe('cluster', 'status', '--json', '--data', data)),
     async start() {
       child = spawn(binary, ['serve', '--data', data, '--listen', String(port), '--drain', '300ms'], {
         stdio: ['ignore', 'pipe', 'pipe'],
@@ -99,9 +104,10 @@ function newNode(name, data, port, shop) {
 async function settled(nodes) {
   for (let tries = 0; ; tries++) {
     const all = nodes.map((node) => node.status());
-    const fine = all.every((s) => s.split('\n').length === nodes.length + 1 && !/catching up|cannot be/.test(s));
-    if (fine && all.some((s) => s.includes('leads'))) return;
-    if (tries > 150) throw new Error(`the cluster does not settle:\n${all.join('\n')}`);
+    const there = ({ up, role, voter }) => up && (voter || role === 'edge');
+    const fine = all.every((s) => s.nodes.length === nodes.length && s.nodes.every(there));
+    if (fine && all.some((s) => s.leader)) return;
+    if (tries > 150) throw new Error(`the cluster does not settle:\n${JSON.stringify(all)}`);
     await new Promise((done) => setTimeout(done, 100));
   }
 }

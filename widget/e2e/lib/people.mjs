@@ -1,6 +1,7 @@
 // A visitor in the demo shop and an agent in the console, as the tests drive
 // them: by what a person sees, never by the code's names.
 import assert from 'node:assert/strict';
+import { pageMessages } from './short.mjs';
 
 /** What must never leave the visitor's browser. */
 export const secrets = {
@@ -33,13 +34,29 @@ const wiretap = () => {
   };
 };
 
-export async function openVisitor(browser, node, options = {}) {
+/** Puts the nodes of a cluster at distances, ms, as a browser measures them; at none, nobody looks for a nearer one. */
+async function place(context, node) {
+  if (!node.distances) return;
+  const distances = new Map(node.distances); // as they are now
+  await context.route('**/kohe/near', async (route) => {
+    const ms = distances.get(new URL(route.request().url()).origin);
+    if (ms === undefined) return route.abort();
+    await new Promise((done) => setTimeout(done, ms));
+    return route.fulfill({ status: 204, headers: { 'Access-Control-Allow-Origin': '*' } });
+  });
+}
+
+/** Notes what the visitor's pages send, unless `tap` is false; other options are of Playwright's context. */
+export async function openVisitor(browser, node, { tap = true, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB', ...options });
   const sent = [];
-  await context.exposeFunction('koheTap', (text) => {
-    sent.push(text);
-  });
-  await context.addInitScript(wiretap);
+  if (tap) {
+    await context.exposeFunction('koheTap', (text) => {
+      sent.push(text);
+    });
+    await context.addInitScript(wiretap);
+  }
+  await place(context, node);
   const page = await context.newPage();
   page.on('pageerror', (error) => {
     node.log += `visitor: ${error.message}\n`;
@@ -53,8 +70,8 @@ function visitor(context, page, node, sent) {
     context,
     page,
     sent,
-    /** All bytes sent, as Latin-1 text. */
-    bytes: () => sent.join(''),
+    /** All bytes sent, as Latin-1 text, and the page messages in them as they were before they were made short. */
+    bytes: () => [...sent, ...pageMessages(sent)].join(''),
     at: (name) => page.goto(`${node.shop}${name}`),
     async ask(name) {
       await page.getByRole('button', { name: /Chat with us/ }).click();
@@ -72,6 +89,7 @@ function visitor(context, page, node, sent) {
 
 export async function openAgent(browser, node, name = 'agent') {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' });
+  await place(context, node);
   const page = await context.newPage();
   page.on('pageerror', (error) => {
     node.log += `agent: ${error.message}\n`;

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"kohe/edge/api"
+)
+
+// Which member of a site or an agent a flag of `add` sets.
+var (
+	siteFlags = map[string]string{
+		"name": "Name", "origin": "Origins", "department": "Departments", "mask": "Mask", "mask-all": "MaskAll", "unmask": "Unmask",
+		"canvas": "Canvas", "visitors": "Visitors", "link-origin": "Links", "page": "Pages", "without": "Without", "assets": "Assets",
+		"record": "Record", "color": "Color", "cobrowse": "CoBrowse",
+	}
+	agentFlags = map[string]string{
+		"name": "Name", "alias": "Alias", "role": "Role", "operator": "Operator", "site": "Sites", "department": "Departments", "capacity": "Capacity",
+	}
+)
+
+// keepSite gives a site that is there already all that no flag names.
+func (l *local) keepSite(cmd *cobra.Command, s *api.LocalSite) error {
+	var all []api.LocalSite
+	if err := l.call(cmd.Context(), http.MethodGet, "/sites", nil, &all); err != nil {
+		return err
+	}
+	if i := slices.IndexFunc(all, func(o api.LocalSite) bool { return o.ID == s.ID }); i >= 0 {
+		keepRest(cmd, siteFlags, s, &all[i])
+	}
+	return nil
+}
+
+// keepAgent is keepSite for an agent.
+func (l *local) keepAgent(cmd *cobra.Command, a *api.LocalAgent) error {
+	var all []api.LocalAgent
+	if err := l.call(cmd.Context(), http.MethodGet, "/agents", nil, &all); err != nil {
+		return err
+	}
+	if i := slices.IndexFunc(all, func(o api.LocalAgent) bool { return strings.EqualFold(o.ID, a.ID) }); i >= 0 {
+		keepRest(cmd, agentFlags, a, &all[i])
+	}
+	return nil
+}
+
+// keepRest copies the members whose flags were not given from what there was.
+func keepRest[T any](cmd *cobra.Command, flags map[string]string, to, from *T) {
+	for flag, member := range flags {
+		if !cmd.Flags().Changed(flag) {
+			reflect.ValueOf(to).Elem().FieldByName(member).Set(reflect.ValueOf(from).Elem().FieldByName(member))
+		}
+	}
+}
