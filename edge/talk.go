@@ -283,12 +283,20 @@ func (l *live) tellMarks() {
 // saveMarks saves the watermarks that rose since the last time.
 func (l *live) saveMarks() {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.saving = nil
+	if l.closed {
+		return
+	}
 	due, again := l.core.DueMarks(l.edge.at())
-	if again > 0 && !l.closed {
+	if again > 0 {
 		l.saving = time.AfterFunc(time.Duration(again-l.edge.at())*time.Millisecond, l.saveMarks)
 	}
-	l.mu.Unlock()
+	l.edge.running.Go(func() { l.putMarks(due) })
+}
+
+// putMarks proposes watermarks; those that the cell does not take are due again.
+func (l *live) putMarks(due []session.Watermark) {
 	for _, w := range due {
 		if _, err := l.edge.propose(state.SetMarks{Session: l.id, By: w.By, Marks: w.Marks, At: l.edge.at()}); err != nil {
 			l.edge.Log.Warn("marks not saved", "session", l.id.String(), "err", err)

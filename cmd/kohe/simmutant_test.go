@@ -15,7 +15,7 @@ import (
 // What it takes to see that a simulation notices something.
 const (
 	enoughFaults = 60
-	enoughSeeds  = 4
+	enoughSeeds  = 6
 	onlyFrom     = 100 // faults of a run that is worth the minutes
 )
 
@@ -78,7 +78,7 @@ var mutants = map[string]mutant{
 	"places": {"relay/desk/desk.go", []string{
 		"return max(0, a.Capacity-len(a.has))", "return max(0, a.Capacity+1-len(a.has))",
 	}, unfit, []string{unwatchedEnv + "=1"}},
-	"older assignment": {"relay/desk/command.go", []string{"case assignment != s.Assignment:", "case false:"}, unfit, nil},
+	"older assignment": {"relay/desk/command.go", []string{"case assignment != s.Assignment:", "case false:"}, unfit, []string{hesitantEnv + "=1"}},
 }
 
 // overlay writes what has the program built as the mutant, and returns its path.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -402,6 +403,14 @@ func (p *someone) session(c *link.Client, row relay.Session) {
 	}
 }
 
+// lateOnce is how many offers an agent answers late one of.
+func lateOnce() int {
+	if os.Getenv(hesitantEnv) != "" {
+		return 2
+	}
+	return 10
+}
+
 // offered answers an offer: soon, late, or twice, and at times the one before.
 func (p *someone) offered(c *link.Client, o wire.OfferPayload) {
 	p.sawOffer(o)
@@ -410,7 +419,7 @@ func (p *someone) offered(c *link.Client, o wire.OfferPayload) {
 		p.answer(c, wire.AnswerPayload{Session: a.Session, Assignment: before, Accept: true})
 	}
 	p.shown[a.Session] = max(p.shown[a.Session], a.Assignment)
-	if p.rng.IntN(10) == 0 {
+	if p.rng.IntN(lateOnce()) == 0 {
 		p.late, p.when = append(p.late, a), append(p.when, time.Now().Add(time.Duration(p.rng.IntN(40))*time.Second))
 		return
 	}

@@ -280,6 +280,7 @@ func simulationLog(t *testing.T) *slog.Logger {
 const (
 	liesEnv      = "KOHE_TEST_DISKS_LIE"   // disks forget what they were to sync
 	unwatchedEnv = "KOHE_TEST_NO_AUDITORS" // nobody watches what members apply
+	hesitantEnv  = "KOHE_TEST_HESITATE"    // agents answer every other offer late
 )
 
 func TestAClusterUnderFaultsLosesNothing(t *testing.T) {
