@@ -35,6 +35,11 @@ const (
 	kindSetLevel
 	kindAddSegment
 	kindForget
+	kindDepart
+	kindArrive
+	kindSettle
+	kindLeave
+	kindStay
 )
 
 func (Put) kind() commandKind            { return kindPut }
@@ -61,6 +66,11 @@ func (RedeemToken) kind() commandKind    { return kindRedeemToken }
 func (SetLevel) kind() commandKind       { return kindSetLevel }
 func (AddSegment) kind() commandKind     { return kindAddSegment }
 func (Forget) kind() commandKind         { return kindForget }
+func (Depart) kind() commandKind         { return kindDepart }
+func (Arrive) kind() commandKind         { return kindArrive }
+func (Settle) kind() commandKind         { return kindSettle }
+func (Leave) kind() commandKind          { return kindLeave }
+func (Stay) kind() commandKind           { return kindStay }
 
 // Bounds of an encoded command.
 const (
@@ -173,6 +183,16 @@ func Decode(data []byte) (Command, error) {
 		return decode[AddSegment](body)
 	case kindForget:
 		return decode[Forget](body)
+	case kindDepart:
+		return decode[Depart](body)
+	case kindArrive:
+		return decode[Arrive](body)
+	case kindSettle:
+		return decode[Settle](body)
+	case kindLeave:
+		return decode[Leave](body)
+	case kindStay:
+		return decode[Stay](body)
 	default:
 		return nil, &relay.Error{Code: relay.CodeMalformed, Text: fmt.Sprintf("A command of unknown kind %d.", kind), Err: errNewer}
 	}

@@ -23,6 +23,7 @@ type Export struct {
 	by       *rowCustomers
 	prefix   int // bytes
 	customer string
+	hidden   map[string]bool // customers who have not arrived yet, or have gone
 }
 
 // Export begins a backup; customer is "" for everything. The caller closes it.
@@ -37,8 +38,12 @@ func (s *State) Export(customer string) (*Export, error) {
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	hidden := map[string]bool{}
+	for id, m := range s.moves {
+		hidden[id] = m.hidden()
+	}
 	return &Export{
-		Applied: applied, Version: s.form, rows: rows, by: &rowCustomers{state: s, rows: owners}, prefix: len(s.prefix), customer: customer,
+		Applied: applied, Version: s.form, rows: rows, by: &rowCustomers{state: s, rows: owners}, prefix: len(s.prefix), customer: customer, hidden: hidden,
 	}, nil
 }
 
@@ -51,6 +56,9 @@ func (e *Export) Each(ctx context.Context, f func(k, value []byte) error) error 
 		}
 		k := e.rows.Key()[e.prefix:]
 		in, err := selects(k, e.customer, e.by)
+		if err == nil && in && len(e.hidden) > 0 {
+			in, err = e.shown(k)
+		}
 		if err != nil {
 			return err
 		}
@@ -62,6 +70,16 @@ func (e *Export) Each(ctx context.Context, f func(k, value []byte) error) error 
 		}
 	}
 	return e.rows.Error()
+}
+
+// shown reports whether a row is of a customer who is here, or of none.
+func (e *Export) shown(k []byte) (bool, error) {
+	o, err := ownerOf(k)
+	if err != nil || o.kind < ofCustomer {
+		return true, err
+	}
+	customer, err := e.by.of(o)
+	return !e.hidden[customer], err
 }
 
 // Segments calls f with every piece of a recording that Each has a row of.

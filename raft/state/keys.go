@@ -34,6 +34,8 @@ const (
 	tableToken      = 'j'
 	tableSegment    = 'r'
 	tableByAge      = 'y'
+	tableMove       = 'z'
+	tableArrival    = 'o'
 )
 
 // key builds a key of a table. Names end with a zero byte, which none

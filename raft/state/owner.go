@@ -41,9 +41,9 @@ func ownerOf(k []byte) (owner, error) {
 	switch k[0] {
 	case tableMeta:
 		o, ok = owner{kind: ofCell}, rest.end()
-	case tableNode:
+	case tableNode, tableMove:
 		o, ok = owner{kind: ofCluster}, rest.name() != "" && rest.end()
-	case tableToken:
+	case tableToken, tableArrival:
 		o, ok = owner{kind: ofCluster}, true
 	case tableCustomer:
 		o, ok = rest.named(ofCustomer), rest.end()

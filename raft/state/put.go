@@ -20,8 +20,10 @@ func (t *txn) put(c Put) error {
 	}
 	t.now(c.At)
 	if r := c.Customer; r != nil {
-		t.customers[r.ID] = *r
-		t.set(t.key(tableCustomer).name(r.ID), r)
+		row := *r
+		row.Move = t.customers[r.ID].Move
+		t.customers[r.ID] = row
+		t.set(t.key(tableCustomer).name(r.ID), row)
 	}
 	if r := c.Department; r != nil {
 		t.departments[r.ID] = *r

@@ -121,6 +121,9 @@ func (t *txn) forgetSegments(at int64) Forgotten {
 	now := t.now(at)
 	n := 0
 	for _, site := range slices.Sorted(maps.Keys(t.sites)) {
+		if t.moving(t.sites[site].Customer) {
+			continue
+		}
 		until := now - int64(t.sites[site].Record)*day
 		var over []key
 		t.keys(t.key(tableByAge).name(site), func(k []byte) bool {

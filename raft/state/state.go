@@ -47,6 +47,7 @@ type State struct {
 	agents      map[string]Agent
 	nodes       map[string]Node      // when each edge last started
 	joins       map[string]joinToken // by hash
+	moves       map[string]Move      // of customers who are on the way, or gone
 	work        *desk.Desk
 	live        map[relay.ID]*session
 	liveOf      map[relay.ID]*session // by visitor
@@ -113,6 +114,7 @@ func (s *State) load() error {
 	s.nodes, s.joins = map[string]Node{}, map[string]joinToken{}
 	s.live, s.liveOf = map[relay.ID]*session{}, map[relay.ID]*session{}
 	s.remembered, s.pending, s.pendingSince = 0, map[relay.ID]bool{}, 0
+	s.moves = map[string]Move{}
 	var m meta
 	if ok, err := get(s.db, s.key(tableMeta), &m); err != nil {
 		return err
@@ -125,17 +127,27 @@ func (s *State) load() error {
 	var agents []desk.Agent
 	var sessions []desk.Session
 	err := errors.Join(
-		scan(s, tableCustomer, func(c Customer) { s.customers[c.ID] = c }),
-		scan(s, tableSite, func(c Site) { s.sites[c.ID] = c }),
-		scan(s, tableDepartment, func(c Department) { s.departments[c.ID] = c }),
-		scan(s, tableAgent, func(c Agent) { s.agents[c.ID] = c }),
+		scan(s, tableMove, func(m Move) { s.moves[m.Customer] = m }),
+		scan(s, tableCustomer, func(c Customer) { keep(s, s.customers, c.ID, c, c.ID) }),
+		scan(s, tableSite, func(c Site) { keep(s, s.sites, c.ID, c, c.Customer) }),
+		scan(s, tableDepartment, func(c Department) { keep(s, s.departments, c.ID, c, c.Customer) }),
+		scan(s, tableAgent, func(c Agent) { keep(s, s.agents, c.ID, c, c.Customer) }),
 		scan(s, tableNode, func(n Node) { s.nodes[n.ID] = n }),
 		scan(s, tableToken, func(j joinToken) { s.joins[string(j.Hash)] = j }),
-		scan(s, tableWork, func(a desk.Agent) { agents = append(agents, a) }),
+		scan(s, tableWork, func(a desk.Agent) {
+			if c, ok := s.agents[a.ID]; ok && !s.moving(c.Customer) {
+				agents = append(agents, a)
+			}
+		}),
 		scan(s, tableLive, func(row session) {
+			if s.moves[row.Customer].hidden() {
+				return
+			}
 			row.Session = row.Row
 			s.live[row.ID], s.liveOf[row.Visitor] = &row, &row
-			sessions = append(sessions, *row.Work)
+			if !s.moving(row.Customer) {
+				sessions = append(sessions, *row.Work)
+			}
 			row.Work = nil
 		}),
 	)
@@ -155,6 +167,20 @@ func (s *State) load() error {
 	s.applied.Store(m.Applied)
 	s.setDeadline()
 	return nil
+}
+
+// keep reads a setting, unless it stands for nothing here.
+func keep[V any](s *State, m map[string]V, id string, v V, customer string) {
+	if !s.moves[customer].hidden() {
+		m[id] = v
+	}
+}
+
+// moving reports whether a customer is on the way: what is theirs stays as it
+// is, and nobody is at their desk.
+func (s *State) moving(customer string) bool {
+	_, moves := s.moves[customer]
+	return moves
 }
 
 // Applied returns the index of the last entry that the state contains.
@@ -205,6 +231,9 @@ func (s *State) ApplyBatch(entries []Entry) ([]Result, []Change) {
 	if s.Err() == nil {
 		for i, e := range entries {
 			results[i] = t.apply(e)
+			if t.anew {
+				t = s.reread(t)
+			}
 		}
 		t.commit()
 	}

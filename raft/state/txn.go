@@ -29,7 +29,9 @@ type txn struct {
 	dirtyAgents map[string]bool   // agents at work to write at the end
 
 	// What the command under way changed; emptied by flush.
-	index    uint64 // the last one applied
+	index    uint64       // the last one applied
+	anew     bool         // what is in memory is to be read anew (reread)
+	apart    []connection // that are over then
 	sessions []*session
 	touched  map[*session]bool // those in sessions
 	facts    *relay.Facts      // of the one session whose facts changed
@@ -74,7 +76,10 @@ func (t *txn) applyOne(data []byte, repeated bool) Result {
 	if repeated {
 		return t.again(cmd)
 	}
-	value, err := t.do(cmd)
+	value, err := any(nil), t.settled(cmd)
+	if err == nil {
+		value, err = t.do(cmd)
+	}
 	if _, partly := errors.AsType[*Refused](err); partly || err == nil {
 		t.form = max(t.form, Since(cmd))
 	}
@@ -106,6 +111,16 @@ func (t *txn) do(cmd Command) (any, error) {
 		return nil, t.addSegment(c.Segment, c.At)
 	case Forget:
 		return t.forgetSegments(c.At), nil
+	case Depart:
+		return nil, t.depart(c)
+	case Arrive:
+		return nil, t.arrive(c)
+	case Settle:
+		return nil, t.settle(c)
+	case Leave:
+		return nil, t.leave(c)
+	case Stay:
+		return nil, t.stay(c)
 	case SetOnline:
 		return nil, t.setOnline(c)
 	case EndSession:
@@ -230,10 +245,11 @@ func (t *txn) session(id relay.ID) *session {
 	return s
 }
 
-// touch notes that a session changed.
+// touch notes that a session changed. One that came from a cell with a longer
+// log has a later version than this one's index.
 func (t *txn) touch(s *session) {
-	s.Version = t.index
 	if !t.touched[s] {
+		s.Version = max(t.index, s.Version+1)
 		t.touched[s] = true
 		t.sessions = append(t.sessions, s)
 	}

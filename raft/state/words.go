@@ -155,6 +155,9 @@ func (t *txn) indexPending() {
 	var next int64
 	r := t.read()
 	err := t.eachWaiting(r, t.pendingFrom, func(w waiting) (more bool, err error) {
+		if t.moving(w.Customer) {
+			return true, nil
+		}
 		if room == 0 {
 			next = w.Since
 			return false, nil
@@ -207,6 +210,9 @@ func (t *txn) indexSession(r pebble.Reader, w waiting, room int) (first uint64, 
 func (s *State) loadPending() error {
 	s.pendingFrom = s.key(tablePending)
 	return s.eachWaiting(s.db, s.pendingFrom, func(w waiting) (bool, error) {
+		if s.moving(w.Customer) {
+			return true, nil
+		}
 		s.pending[w.session] = true
 		if s.pendingSince == 0 {
 			s.pendingSince = w.Since

@@ -1,0 +1,533 @@
+package state
+
+import (
+	"slices"
+	"time"
+
+	"kohe/relay"
+	"kohe/relay/desk"
+)
+
+// A customer goes from one cell to another in these steps, each of which may be
+// repeated:
+//
+//  1. Depart, in the cell that has them: from then on it refuses every command
+//     about them, and their rows stay as they are.
+//  2. Arrive, in the other cell, once for each piece of those rows. Nothing of
+//     them shows yet.
+//  3. Settle, there: they are the other cell's.
+//  4. Leave, in the first cell: it forgets them, piece by piece.
+//
+// Until Settle a move can be given up: Leave in the cell where they arrive, then
+// Stay in the one that has them. Who asks is told that they are being moved
+// (errMoving), and asks again: commands are idempotent, and the identities of
+// what is stored move along.
+
+// Bounds of a piece.
+const (
+	MaxArrive = 1000 // rows in one Arrive
+	MaxLeave  = 200  // sessions that one Leave forgets
+)
+
+type (
+	// Depart begins to move a customer to another cell. Move is of this move
+	// alone. Refused: no such customer (not_found), another move (conflict).
+	Depart struct {
+		Customer string   `cbor:"1,keyasint"`
+		Move     relay.ID `cbor:"2,keyasint"`
+		To       uint64   `cbor:"3,keyasint"` // number of the other cell
+		At       int64    `cbor:"4,keyasint"`
+	}
+	// Arrive brings rows of a customer who departed elsewhere, at most
+	// MaxArrive, in any order. Refused: an id of theirs that is taken here, or
+	// another move (conflict).
+	Arrive struct {
+		Customer string   `cbor:"1,keyasint"`
+		Move     relay.ID `cbor:"2,keyasint"`
+		Rows     []Row    `cbor:"3,keyasint"`
+		At       int64    `cbor:"4,keyasint"`
+	}
+	// Settle ends an arrival, of which all rows are there. Started says when the
+	// nodes last started, as far as the other cell knows: who was connected at
+	// one that has started anew since is connected no longer. At is not before
+	// the other cell's clock.
+	Settle struct {
+		Customer string           `cbor:"1,keyasint"`
+		Move     relay.ID         `cbor:"2,keyasint"`
+		Started  map[string]int64 `cbor:"3,keyasint,omitempty"`
+		At       int64            `cbor:"4,keyasint"`
+	}
+	// Leave forgets a customer who has settled elsewhere, or who was to arrive
+	// here; again until Reader.Move says that all is gone.
+	Leave struct {
+		Customer string   `cbor:"1,keyasint"`
+		Move     relay.ID `cbor:"2,keyasint"`
+		At       int64    `cbor:"3,keyasint"`
+	}
+	// Stay takes a Depart back. Refused after Leave (conflict).
+	Stay struct {
+		Customer string   `cbor:"1,keyasint"`
+		Move     relay.ID `cbor:"2,keyasint"`
+		At       int64    `cbor:"3,keyasint"`
+	}
+)
+
+// Row is a row of the state; its key is without the state's prefix.
+type Row struct {
+	Key   []byte `cbor:"1,keyasint"`
+	Value []byte `cbor:"2,keyasint"`
+}
+
+// Since implements what Since asks for.
+func (Depart) Since() int { return fourth }
+func (Arrive) Since() int { return fourth }
+func (Settle) Since() int { return fourth }
+func (Leave) Since() int  { return fourth }
+func (Stay) Since() int   { return fourth }
+
+// Move is a customer on the way, or one who has gone.
+type Move struct {
+	Customer string    `cbor:"1,keyasint"`
+	ID       relay.ID  `cbor:"2,keyasint"`
+	To       uint64    `cbor:"3,keyasint,omitempty"` // the other cell; 0: they come here
+	Phase    MovePhase `cbor:"4,keyasint"`
+}
+
+// MovePhase is how far a move is.
+type MovePhase string
+
+// The phases of a move.
+const (
+	Departed MovePhase = "departed" // the rows are here
+	Arriving MovePhase = "arriving"
+	Leaving  MovePhase = "leaving" // rows are left that stand for nothing
+	Gone     MovePhase = "gone"
+)
+
+// hidden reports whether the customer's rows stand for nothing here.
+func (m Move) hidden() bool { return m.Phase != "" && m.Phase != Departed }
+
+// Move returns a customer's move, if they are on the way or gone.
+func (r *Reader) Move(customer string) (Move, bool) { return lookup(r, r.state.moves, customer) }
+
+// Moves returns all moves of which something is left to do, in order of customer.
+func (r *Reader) Moves() []Move {
+	return all(r, r.state.moves, func(m Move) bool { return m.Phase != Gone })
+}
+
+// Started returns when the nodes last started, in ms since 1970.
+func (r *Reader) Started() map[string]int64 {
+	r.state.mu.RLock()
+	defer r.state.mu.RUnlock()
+	started := map[string]int64{}
+	for id, n := range r.state.nodes {
+		if n.StartedAt != 0 {
+			started[id] = n.StartedAt
+		}
+	}
+	return started
+}
+
+// Clock returns the state's time, in ms since 1970.
+func (r *Reader) Clock() int64 {
+	r.state.mu.RLock()
+	defer r.state.mu.RUnlock()
+	return r.state.clock
+}
+
+var errMoving = &relay.Error{
+	Code: relay.CodeUnavailable, Text: "This is being moved to other servers. Please try again in a moment.", Retry: time.Second,
+}
+
+// settled says whether a command may be about whom it is about: not about
+// customers who are on the way or gone.
+func (t *txn) settled(cmd Command) error {
+	if len(t.moves) == 0 {
+		return nil
+	}
+	for _, customer := range t.about(cmd) {
+		if _, moves := t.moves[customer]; moves {
+			return errMoving
+		}
+	}
+	return nil
+}
+
+// about returns the customers that a command is about.
+func (t *txn) about(cmd Command) []string {
+	switch c := cmd.(type) {
+	case Put:
+		var list []string
+		if c.Customer != nil {
+			list = append(list, c.Customer.ID)
+		}
+		if c.Site != nil {
+			list = append(list, c.Site.Customer)
+		}
+		if c.Department != nil {
+			list = append(list, c.Department.Customer)
+		}
+		if c.Agent != nil {
+			list = append(list, c.Agent.Customer)
+		}
+		if c.Card != nil {
+			list = append(list, t.sites[c.Card.Site].Customer)
+		}
+		return list
+	case OpenSession:
+		return []string{t.sites[c.Site].Customer}
+	case Block:
+		return []string{t.sites[c.Site].Customer}
+	case SetAgentState:
+		return []string{t.agents[c.Agent].Customer}
+	case SetAgentOnline:
+		return []string{t.agents[c.Agent].Customer}
+	case SetPassword:
+		return []string{t.agents[c.Agent].Customer}
+	}
+	if id := sessionOf(cmd); !id.IsZero() {
+		if s := t.session(id); s != nil {
+			return []string{s.Customer}
+		}
+	}
+	return nil
+}
+
+// sessionOf returns the session that a command is about, zero for none.
+func sessionOf(cmd Command) relay.ID {
+	switch c := cmd.(type) {
+	case Claim:
+		return c.Session
+	case Append:
+		return c.Session
+	case SetMarks:
+		return c.Session
+	case SetConsent:
+		return c.Session
+	case SetLevel:
+		return c.Session
+	case SetPage:
+		return c.Session
+	case SetOnline:
+		return c.Session
+	case EndSession:
+		return c.Session
+	case Answer:
+		return c.Session
+	case AddSegment:
+		return c.Segment.Session
+	}
+	return relay.ID{}
+}
+
+func errOtherMove(customer string) error {
+	return relay.Errorf(relay.CodeConflict, "Another move of the customer %q is under way, or was since.", clip(customer, MaxKey))
+}
+
+func (t *txn) depart(c Depart) error {
+	m, moves := t.moves[c.Customer]
+	_, here := t.customers[c.Customer]
+	switch {
+	case moves && m.ID == c.Move && m.Phase != Arriving:
+		return nil
+	case moves && m.Phase != Gone:
+		return errOtherMove(c.Customer)
+	case !here:
+		return relay.Errorf(relay.CodeNotFound, "There is no customer %q here.", clip(c.Customer, MaxKey))
+	case c.Move.IsZero() || c.To == 0 || t.customers[c.Customer].Move == c.Move:
+		return relay.Errorf(relay.CodeInvalid, "A move has an id of its own and a cell that it leads to.")
+	}
+	t.now(c.At)
+	t.saveMove(Move{Customer: c.Customer, ID: c.Move, To: c.To, Phase: Departed})
+	t.anew = true
+	return nil
+}
+
+func (t *txn) stay(c Stay) error {
+	m, moves := t.moves[c.Customer]
+	switch {
+	case !moves || m.ID != c.Move:
+		return nil
+	case m.Phase != Departed:
+		return errOtherMove(c.Customer)
+	}
+	t.now(c.At)
+	t.endMove(c.Customer)
+	t.anew = true
+	return nil
+}
+
+func (t *txn) saveMove(m Move) {
+	t.moves[m.Customer] = m
+	t.set(t.key(tableMove).name(m.Customer), m)
+}
+
+func (t *txn) endMove(customer string) {
+	delete(t.moves, customer)
+	t.unset(t.key(tableMove).name(customer))
+}
+
+func (t *txn) arrive(c Arrive) error {
+	m, moves := t.moves[c.Customer]
+	was, here := t.customers[c.Customer]
+	switch {
+	case here && was.Move == c.Move:
+		return nil // they have settled
+	case here || moves && m.Phase != Gone && (m.Phase != Arriving || m.ID != c.Move):
+		return errOtherMove(c.Customer)
+	case c.Move.IsZero() || len(c.Rows) > MaxArrive:
+		return relay.Errorf(relay.CodeInvalid, "A move has an id of its own, and at most %d rows at once.", MaxArrive)
+	}
+	if err := checkKey("customer", c.Customer); err != nil {
+		return err
+	}
+	for _, r := range c.Rows {
+		if err := t.checkRow(c.Customer, r); err != nil {
+			return err
+		}
+	}
+	t.now(c.At)
+	if m.ID != c.Move {
+		t.saveMove(Move{Customer: c.Customer, ID: c.Move, Phase: Arriving})
+	}
+	for _, r := range c.Rows {
+		k := append(slices.Clip(key(t.prefix)), r.Key...)
+		if r.Key[0] == tablePending { // where they began to wait is of another log: they are first here
+			k = t.key(tablePending).num(0).id(idAt(tail(r.Key, len(relay.ID{}))))
+		}
+		t.setBytes(k, r.Value)
+		t.setBytes(append(t.key(tableArrival).name(c.Customer), k[len(t.prefix):]...), nil)
+	}
+	return nil
+}
+
+// checkRow says whether a row can be one of a customer's who arrives.
+func (t *txn) checkRow(customer string, r Row) error {
+	o, err := ownerOf(r.Key)
+	if err != nil || o.kind < ofCustomer {
+		return relay.Errorf(relay.CodeInvalid, "The row %q belongs to no customer.", r.Key)
+	}
+	var taken bool
+	switch r.Key[0] {
+	case tableLive:
+		if err := checkLive(r.Key, r.Value); err != nil {
+			return &relay.Error{Code: relay.CodeInvalid, Text: "The row of a conversation cannot be read.", Err: err}
+		}
+	case tableSite:
+		_, taken = t.sites[o.name]
+	case tableDepartment:
+		_, taken = t.departments[o.name]
+	case tableAgent:
+		_, taken = t.agents[o.name]
+	}
+	if taken || o.kind == ofCustomer && o.name != customer {
+		return relay.Errorf(relay.CodeConflict, "The name %q is another customer's here.", o.name)
+	}
+	return nil
+}
+
+func (t *txn) settle(c Settle) error {
+	m, moves := t.moves[c.Customer]
+	switch {
+	case t.customers[c.Customer].Move == c.Move && !c.Move.IsZero():
+		return nil
+	case !moves || m.Phase != Arriving || m.ID != c.Move:
+		return errOtherMove(c.Customer)
+	}
+	var row Customer
+	k := t.key(tableCustomer).name(c.Customer)
+	if !t.get(k, &row) {
+		return relay.Errorf(relay.CodeInvalid, "Not all of the customer %q has arrived.", c.Customer)
+	}
+	t.now(c.At)
+	row.Move = c.Move
+	t.set(k, row)
+	t.apart = t.ofFormerSelves(c)
+	t.unsetAll(t.key(tableArrival).name(c.Customer))
+	t.endMove(c.Customer)
+	t.anew = true
+	return nil
+}
+
+// connection is an agent's, or that of a session's visitor, to a node.
+type connection struct {
+	owner
+	node string
+}
+
+// ofFormerSelves returns which of a customer's connections are to nodes that have
+// started anew since.
+func (t *txn) ofFormerSelves(c Settle) (list []connection) {
+	add := func(o owner, nodes []string) {
+		for _, node := range nodes {
+			if t.nodes[node].StartedAt > c.Started[node] {
+				list = append(list, connection{o, node})
+			}
+		}
+	}
+	one := newOneCustomer(c.Customer)
+	t.rowsOf(t.key(tableAgent), func(k, value []byte) { _ = one.learn(k[len(t.prefix):], value) }) // they were read when they were written
+	t.rowsOf(t.key(tableWork), func(_, value []byte) {
+		var a desk.Agent
+		if o := (owner{kind: ofAgent}); decoder.Unmarshal(value, &a) == nil {
+			if o.name = a.ID; one.has[o] {
+				add(o, a.Nodes)
+			}
+		}
+	})
+	t.rowsOf(t.key(tableLive), func(_, value []byte) {
+		var s session
+		if decoder.Unmarshal(value, &s) == nil && s.Customer == c.Customer {
+			add(owner{kind: ofSession, id: s.Row.ID}, s.Work.Nodes)
+		}
+	})
+	return list
+}
+
+// rowsOf calls f with the rows whose keys start with k, in order.
+func (t *txn) rowsOf(k key, f func(k, value []byte)) {
+	err := walk(t.read(), k, k.end(), func(k, value []byte) (bool, error) {
+		f(k, value)
+		return true, nil
+	})
+	if err != nil {
+		_ = t.fail(err) // noted; the batch is not committed
+	}
+}
+
+// leave forgets a piece of a customer.
+func (t *txn) leave(c Leave) error {
+	m, moves := t.moves[c.Customer]
+	switch {
+	case !moves, m.Phase == Gone:
+		return nil
+	case m.ID != c.Move:
+		return errOtherMove(c.Customer)
+	}
+	t.now(c.At)
+	if m.Phase == Arriving {
+		if t.unarrive(c.Customer) {
+			t.endMove(c.Customer)
+		}
+		return nil
+	}
+	if m.Phase == Departed {
+		m.Phase = Leaving
+		t.saveMove(m)
+		t.anew = true
+	}
+	if t.leaveSessions(c.Customer) { // first: the customer leads to them
+		t.leaveSettings(c.Customer)
+		m.Phase = Gone
+		t.saveMove(m)
+	}
+	return nil
+}
+
+// unarrive deletes rows that have arrived, and reports whether none is left.
+func (t *txn) unarrive(customer string) (all bool) {
+	base := t.key(tableArrival).name(customer)
+	var list []key
+	t.keys(base, func(k []byte) bool {
+		list = append(list, slices.Clone(k))
+		return len(list) < MaxArrive
+	})
+	for _, k := range list {
+		t.unset(append(slices.Clip(key(t.prefix)), k[len(base):]...))
+		t.unset(k)
+	}
+	return len(list) < MaxArrive
+}
+
+// leaveSessions deletes sessions of a customer, and reports whether none is left.
+func (t *txn) leaveSessions(customer string) (all bool) {
+	var list []key
+	t.keys(t.key(tableByCustomer).name(customer), func(k []byte) bool {
+		list = append(list, slices.Clone(k))
+		return len(list) < MaxLeave
+	})
+	for _, k := range list {
+		id := idAt(tail(k, len(relay.ID{})))
+		s, err := t.readSession(t.read(), id)
+		if err != nil {
+			_ = t.fail(err) // noted; the batch is not committed
+			return false
+		}
+		if s != nil {
+			t.unset(t.key(tableByVisitor).id(s.Visitor).newest(s.OpenedAt).id(id))
+		}
+		for _, table := range []byte{tableMessage, tableIdentity, tableSegment} {
+			t.unsetAll(t.key(table).id(id))
+		}
+		for _, table := range []byte{tableLive, tableEnded, tableFacts} {
+			t.unset(t.key(table).id(id))
+		}
+		t.unset(k)
+	}
+	return len(list) < MaxLeave
+}
+
+// leaveSettings deletes a customer without sessions.
+func (t *txn) leaveSettings(customer string) {
+	one := newOneCustomer(customer)
+	for _, table := range []byte{tableSite, tableDepartment, tableAgent} {
+		t.rowsOf(t.key(table), func(k, value []byte) { _ = one.learn(k[len(t.prefix):], value) }) // they were read when they were written
+	}
+	for o := range one.has { // in any order: distinct rows
+		switch o.kind {
+		case ofSite:
+			for _, table := range []byte{tableVisitor, tableCard, tableByCard, tableByAge} {
+				t.unsetAll(t.key(table).name(o.name))
+			}
+			t.unset(t.key(tableSite).name(o.name))
+		case ofDepartment:
+			t.unset(t.key(tableDepartment).name(o.name))
+		case ofAgent:
+			t.unsetAll(t.key(tableByAgent).name(o.name))
+			t.unset(t.key(tableWork).name(o.name))
+			t.unset(t.key(tableAgent).name(o.name))
+		}
+	}
+	var waiting []key
+	t.rowsOf(t.key(tablePending), func(k, value []byte) {
+		var row pendingRow
+		if decoder.Unmarshal(value, &row) == nil && row.Customer == customer {
+			waiting = append(waiting, slices.Clone(k))
+		}
+	})
+	for _, k := range waiting {
+		t.unset(k)
+	}
+	t.unsetAll(t.key(tableWord).name(customer))
+	t.unset(t.key(tableCustomer).name(customer))
+}
+
+// unsetAll deletes the rows whose keys start with k.
+func (t *txn) unsetAll(k key) {
+	if err := t.rows.DeleteRange(k, k.end(), nil); err != nil {
+		_ = t.fail(err) // noted; the batch is not committed
+	}
+}
+
+// reread commits what t did so far and reads what is in memory anew, as the
+// moves say that it is now. It returns what goes on in place of t.
+func (s *State) reread(t *txn) *txn {
+	t.change(Change{Reloaded: true})
+	t.commit()
+	if s.Err() == nil {
+		if err := s.load(); err != nil {
+			_ = s.fail(err) // noted
+		}
+	}
+	next := s.begin()
+	next.changes = t.changes
+	for _, c := range t.apart {
+		if c.kind == ofAgent {
+			next.did(next.work.AgentOnline(s.clock, c.name, c.node, false))
+		} else {
+			next.did(next.work.VisitorOnline(s.clock, c.id, c.node, false))
+		}
+	}
+	next.flush()
+	return next
+}

@@ -1,0 +1,231 @@
+package state
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"pgregory.net/rapid"
+
+	"kohe/relay"
+)
+
+// piecesOf returns the rows of a customer in pieces, as Arrive takes them.
+func piecesOf(t testing.TB, s *State, customer string, size int) (pieces [][]Row) {
+	t.Helper()
+	e, err := s.Export(customer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	var piece []Row
+	err = e.Each(t.Context(), func(k, value []byte) error {
+		if k[0] == tableMeta {
+			return nil
+		}
+		piece = append(piece, Row{slices.Clone(k), slices.Clone(value)})
+		if len(piece) == size {
+			pieces, piece = append(pieces, piece), nil
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(pieces, piece)
+}
+
+// newCell is a world with nothing in it.
+func newCell(t testing.TB) *world {
+	t.Helper()
+	db := openDB(t, vfs.NewMem())
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &world{t: t, db: db, state: openState(t, db), now: noon}
+}
+
+// move brings acme from one cell to the other.
+func move(from, to *world, id relay.ID) {
+	from.t.Helper()
+	at := max(from.state.clock, to.state.clock)
+	from.must(Depart{Customer: "acme", Move: id, To: 2, At: at})
+	for _, piece := range piecesOf(from.t, from.state, "acme", 7) {
+		to.must(Arrive{Customer: "acme", Move: id, Rows: piece, At: at})
+	}
+	to.must(Settle{Customer: "acme", Move: id, Started: from.state.Read().Started(), At: at})
+	leave(from, id)
+}
+
+func leave(w *world, id relay.ID) {
+	w.t.Helper()
+	for {
+		w.must(Leave{Customer: "acme", Move: id, At: w.state.clock})
+		if m, ok := w.state.Read().Move("acme"); !ok || m.Phase == Gone {
+			return
+		}
+	}
+}
+
+// rowsOfCustomer prints the rows of a customer, without what a move changes: the
+// versions of sessions, and which move it was.
+func rowsOfCustomer(t testing.TB, w *world, customer string) (list []string) {
+	t.Helper()
+	for _, piece := range piecesOf(t, w.state, customer, MaxArrive) {
+		for _, r := range piece {
+			value := r.Value
+			switch r.Key[0] {
+			case tablePending:
+				continue // ordered by the log of the cell that they came from
+			case tableCustomer:
+				var row Customer
+				if err := decoder.Unmarshal(value, &row); err != nil {
+					t.Fatal(err)
+				}
+				row.Move = relay.ID{}
+				value = marshal(row)
+			case tableLive, tableEnded:
+				var row session
+				if err := decoder.Unmarshal(value, &row); err != nil {
+					t.Fatal(err)
+				}
+				row.Row.Version = 0
+				value = marshal(row)
+			}
+			list = append(list, fmt.Sprintf("%q = %x", r.Key, value))
+		}
+	}
+	return list
+}
+
+func TestAMovedCustomerIsWhatTheyWouldBeAtHome(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		model, cells := newWorld(t), []*world{newWorld(t), newCell(t)}
+		for _, w := range append(cells, model) {
+			w.t = t
+		}
+		home, now, moves := 0, noon, 0
+		both := func(c Command) {
+			for _, w := range append(cells, model) {
+				w.do(c) //nolint:errcheck // compared by what follows
+			}
+		}
+		for range rapid.IntRange(1, 60).Draw(rt, "commands") {
+			now += rapid.SampledFrom([]int64{-1000, 0, 1, 1000, 20_000, 30_000}).Draw(rt, "passes")
+			if rapid.IntRange(0, 9).Draw(rt, "move") == 0 {
+				moves++
+				id := relay.ID{0xa0, byte(moves)}
+				if rapid.Bool().Draw(rt, "given up") {
+					giveUp(rt, cells[home], cells[1-home], id)
+				} else {
+					moveRoughly(rt, cells[home], cells[1-home], id)
+					home = 1 - home
+				}
+				continue
+			}
+			switch c := drawCommand(rt, model.state, now).(type) {
+			case StartEdge, PutNode, RemoveNode, LoseEdge:
+				both(c)
+			default:
+				want, wantErr := model.do(c)
+				got, err := cells[home].do(c)
+				if fmt.Sprint(withoutVersion(got), err) != fmt.Sprint(withoutVersion(want), wantErr) {
+					rt.Fatalf("%T: %+v, %v; want %+v, %v", c, got, err, want, wantErr)
+				}
+			}
+		}
+		for range 20 { // until all is in the search index
+			now += 2 * IndexDelay
+			both(Tick{At: max(now, model.state.clock)})
+		}
+		got, want := rowsOfCustomer(t, cells[home], "acme"), rowsOfCustomer(t, model, "acme")
+		if more, less := minus(got, want), minus(want, got); len(more)+len(less) > 0 {
+			rt.Fatalf("after %d moves\n%v\nin place of\n%v", moves, more, less)
+		}
+		if moves > 0 {
+			if left := rowsOfCustomer(t, cells[1-home], "acme"); len(left) > 0 {
+				rt.Fatalf("left behind: %v", left)
+			}
+		}
+		for _, who := range []string{"ann", "bob"} {
+			got, _ := cells[home].state.Read().Desk(who)
+			want, _ := model.state.Read().Desk(who)
+			if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
+				rt.Fatalf("%+v; want %+v", got, want)
+			}
+		}
+	})
+}
+
+func withoutVersion(v any) any {
+	if c, ok := v.(Claimed); ok {
+		c.Session.Version = 0
+		return c
+	}
+	return v
+}
+
+// moveRoughly moves acme with repetitions and restarts at every step.
+func moveRoughly(rt *rapid.T, from, to *world, id relay.ID) {
+	perhaps := func(w *world, c Command) {
+		w.must(c)
+		if rapid.IntRange(0, 3).Draw(rt, "again") == 0 {
+			w.must(c)
+		}
+		if rapid.IntRange(0, 3).Draw(rt, "restart") == 0 {
+			w.reopen()
+		}
+	}
+	at := max(from.state.clock, to.state.clock)
+	perhaps(from, Depart{Customer: "acme", Move: id, To: 2, At: at})
+	stays(rt, from)
+	for _, piece := range piecesOf(from.t, from.state, "acme", rapid.IntRange(1, 40).Draw(rt, "piece")) {
+		perhaps(to, Arrive{Customer: "acme", Move: id, Rows: piece, At: at})
+	}
+	stays(rt, to)
+	perhaps(to, Settle{Customer: "acme", Move: id, Started: from.state.Read().Started(), At: at})
+	for {
+		perhaps(from, Leave{Customer: "acme", Move: id, At: at})
+		if m, _ := from.state.Read().Move("acme"); m.Phase == Gone {
+			return
+		}
+	}
+}
+
+// giveUp begins to move acme, and does not.
+func giveUp(rt *rapid.T, from, to *world, id relay.ID) {
+	at := from.state.clock
+	from.must(Depart{Customer: "acme", Move: id, To: 2, At: at})
+	pieces := piecesOf(from.t, from.state, "acme", 10)
+	for _, piece := range pieces[:rapid.IntRange(0, len(pieces)).Draw(rt, "pieces")] {
+		to.must(Arrive{Customer: "acme", Move: id, Rows: piece, At: to.state.clock})
+	}
+	leave(to, id)
+	from.must(Stay{Customer: "acme", Move: id, At: at})
+}
+
+// stays expects that nothing about acme is done.
+func stays(rt *rapid.T, w *world) {
+	before := dump(w.t, w.db, w.state)
+	for range 3 {
+		switch c := drawCommand(rt, w.state, w.state.clock).(type) {
+		case StartEdge, PutNode, RemoveNode, LoseEdge, Forget: // of nobody; and Forget would put the clock forward
+		default:
+			_, tick := c.(Tick)
+			if _, err := w.do(c); err == nil && !tick {
+				rt.Fatalf("%T of one who moves was done", c)
+			}
+		}
+	}
+	if after := dump(w.t, w.db, w.state); after != before {
+		rt.Fatalf("before\n%s\nafter\n%s", before, after)
+	}
+}
+
+// minus returns what of a list is not in another.
+func minus(list, other []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(other, s) })
+}
