@@ -110,10 +110,8 @@ func (m Move) hidden() bool { return m.Phase != "" && m.Phase != Departed }
 // Move returns a customer's move, if they are on the way or gone.
 func (r *Reader) Move(customer string) (Move, bool) { return lookup(r, r.state.moves, customer) }
 
-// Moves returns all moves of which something is left to do, in order of customer.
-func (r *Reader) Moves() []Move {
-	return all(r, r.state.moves, func(m Move) bool { return m.Phase != Gone })
-}
+// Moves returns the moves of all who are on the way or gone, in order of customer.
+func (r *Reader) Moves() []Move { return all(r, r.state.moves, func(Move) bool { return true }) }
 
 // Started returns when the nodes last started, in ms since 1970.
 func (r *Reader) Started() map[string]int64 {
@@ -145,7 +143,7 @@ func (t *txn) settled(cmd Command) error {
 	if len(t.moves) == 0 {
 		return nil
 	}
-	for _, customer := range t.about(cmd) {
+	for _, customer := range t.about(cmd, t.session) {
 		if _, moves := t.moves[customer]; moves {
 			return errMoving
 		}
@@ -153,44 +151,48 @@ func (t *txn) settled(cmd Command) error {
 	return nil
 }
 
-// about returns the customers that a command is about.
-func (t *txn) about(cmd Command) []string {
+// about returns the customers that a command is about. find finds a session.
+func (s *State) about(cmd Command, find func(relay.ID) *session) (list []string) {
+	add := func(customer string) {
+		if customer != "" {
+			list = append(list, customer)
+		}
+	}
 	switch c := cmd.(type) {
 	case Put:
-		var list []string
 		if c.Customer != nil {
-			list = append(list, c.Customer.ID)
+			add(c.Customer.ID)
 		}
 		if c.Site != nil {
-			list = append(list, c.Site.Customer)
+			add(c.Site.Customer)
 		}
 		if c.Department != nil {
-			list = append(list, c.Department.Customer)
+			add(c.Department.Customer)
 		}
 		if c.Agent != nil {
-			list = append(list, c.Agent.Customer)
+			add(c.Agent.Customer)
 		}
 		if c.Card != nil {
-			list = append(list, t.sites[c.Card.Site].Customer)
+			add(s.sites[c.Card.Site].Customer)
 		}
-		return list
 	case OpenSession:
-		return []string{t.sites[c.Site].Customer}
+		add(s.sites[c.Site].Customer)
 	case Block:
-		return []string{t.sites[c.Site].Customer}
+		add(s.sites[c.Site].Customer)
 	case SetAgentState:
-		return []string{t.agents[c.Agent].Customer}
+		add(s.agents[c.Agent].Customer)
 	case SetAgentOnline:
-		return []string{t.agents[c.Agent].Customer}
+		add(s.agents[c.Agent].Customer)
 	case SetPassword:
-		return []string{t.agents[c.Agent].Customer}
-	}
-	if id := sessionOf(cmd); !id.IsZero() {
-		if s := t.session(id); s != nil {
-			return []string{s.Customer}
+		add(s.agents[c.Agent].Customer)
+	default:
+		if id := sessionOf(cmd); !id.IsZero() {
+			if row := find(id); row != nil {
+				add(row.Customer)
+			}
 		}
 	}
-	return nil
+	return list
 }
 
 // sessionOf returns the session that a command is about, zero for none.

@@ -240,3 +240,28 @@ func (r *Reader) snapshot() *pebble.Snapshot {
 	defer r.state.mu.RUnlock()
 	return r.state.db.NewSnapshot()
 }
+
+// Customer returns a customer; one who is to arrive, or has gone, is not here.
+func (r *Reader) Customer(id string) (Customer, bool) { return lookup(r, r.state.customers, id) }
+
+// Whose returns the customer that a session belongs to, whatever stands for
+// them here.
+func (r *Reader) Whose(session relay.ID) (customer string, ok bool) {
+	s := r.state
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	row := s.liveOrEnded(session)
+	if row == nil {
+		return "", false
+	}
+	return row.Customer, true
+}
+
+// About returns the customers that a command is about, as far as they are known
+// here; none for what is of the whole cell.
+func (r *Reader) About(c Command) []string {
+	s := r.state
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.about(c, s.liveOrEnded)
+}
