@@ -108,4 +108,3 @@ func (m *mover) copyRows(ctx context.Context, to uint64) error {
 	})
 	return err
 }
-

@@ -23,25 +23,50 @@ const lookAgain = 20 * time.Millisecond
 
 // Set is the cells of a node. Its methods may be called from any goroutine.
 type Set struct {
-	mu    sync.RWMutex // guards what follows
-	cells []*client.Cell
-	names []uint64 // numbers of the cells, likewise
+	mu       sync.RWMutex // guards what follows
+	cells    []*client.Cell
+	numbers  []uint64 // of the cells, likewise
+	watchers map[*watcher]bool
 
-	watching sync.Mutex // held while a watcher is told: the cells have a goroutine each
+	telling sync.Mutex // held while watchers are told: the cells have a goroutine each
+}
+
+// watcher is told of the changes of all cells.
+type watcher struct {
+	f       func([]state.Change)
+	cancels []func()
 }
 
 // New returns the set of one cell, the first, which has what is of the cluster:
-// its nodes and tokens.
+// its nodes, tokens and cells.
 func New(number uint64, first *client.Cell) *Set {
-	return &Set{cells: []*client.Cell{first}, names: []uint64{number}}
+	return &Set{cells: []*client.Cell{first}, numbers: []uint64{number}, watchers: map[*watcher]bool{}}
 }
 
-// Add adds a cell. What watches the set does not watch it: cells are added
-// before anybody does.
+// Add adds a cell. Whoever watches the set is told of its changes from now on.
 func (s *Set) Add(number uint64, c *client.Cell) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cells, s.names = append(slices.Clip(s.cells), c), append(slices.Clip(s.names), number)
+	s.cells, s.numbers = append(slices.Clip(s.cells), c), append(slices.Clip(s.numbers), number)
+	for w := range s.watchers {
+		w.cancels = append(w.cancels, s.watch(c, w.f))
+	}
+}
+
+// watch has f called with a cell's changes, by one cell at a time.
+func (s *Set) watch(c *client.Cell, f func([]state.Change)) (cancel func()) {
+	return c.Watch(func(changes []state.Change) {
+		s.telling.Lock()
+		defer s.telling.Unlock()
+		f(changes)
+	})
+}
+
+// Cells returns the cells in order of number, the first one first.
+func (s *Set) Cells() (numbers []uint64, cells []*client.Cell) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.numbers, s.cells
 }
 
 func (s *Set) all() []*client.Cell {
@@ -54,7 +79,7 @@ func (s *Set) all() []*client.Cell {
 func (s *Set) Cell(number uint64) (*client.Cell, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	i := slices.Index(s.names, number)
+	i := slices.Index(s.numbers, number)
 	if i < 0 {
 		return nil, false
 	}
@@ -95,9 +120,13 @@ func (s *Set) of(cmd state.Command) *client.Cell {
 // Propose has a command committed by the cell that it is for, as client.Propose
 // does. While the customer is on the way it waits, for as long as ctx.
 func (s *Set) Propose(ctx context.Context, cmd state.Command) (any, error) {
-	switch cmd.(type) {
-	case state.StartEdge, state.LoseEdge, state.PutNode, state.RemoveNode, state.Forget:
+	switch c := cmd.(type) {
+	case state.StartEdge, state.Forget:
 		return s.everywhere(ctx, cmd)
+	case state.Put:
+		if err := s.taken(c); err != nil {
+			return nil, err
+		}
 	}
 	for {
 		c := s.of(cmd)
@@ -134,34 +163,90 @@ func (s *Set) between() bool {
 	return false
 }
 
-// everywhere proposes what every cell is to know, to the first one last: what is
-// said there is said everywhere.
-func (s *Set) everywhere(ctx context.Context, cmd state.Command) (v any, err error) {
-	for _, c := range slices.Backward(s.all()) {
-		if v, err = c.Propose(ctx, cmd); err != nil {
-			return nil, err
+// everywhere proposes what every cell is to know, and returns what the first one
+// answers. Another that does not answer is told by its leader (cmd/kohe).
+func (s *Set) everywhere(ctx context.Context, cmd state.Command) (any, error) {
+	all := s.all()
+	var others sync.WaitGroup
+	for _, c := range all[1:] {
+		others.Go(func() { _, _ = c.Propose(ctx, cmd) })
+	}
+	v, err := all[0].Propose(ctx, cmd)
+	others.Wait()
+	return v, err
+}
+
+// taken refuses names that another customer has in another cell: in one cell its
+// own rules do.
+func (s *Set) taken(p state.Put) error {
+	if len(s.all()) == 1 {
+		return nil
+	}
+	r := s.Read()
+	other := func(what, id, was, is string, there bool) error {
+		if there && was != is {
+			return relay.Errorf(relay.CodeConflict, "The %s %q belongs to another customer.", what, id)
+		}
+		return nil
+	}
+	if n := p.Site; n != nil {
+		was, there := r.Site(n.ID)
+		if err := other("site", n.ID, was.Customer, n.Customer, there); err != nil {
+			return err
 		}
 	}
-	return v, nil
+	if n := p.Department; n != nil {
+		was, there := r.Department(n.ID)
+		if err := other("department", n.ID, was.Customer, n.Customer, there); err != nil {
+			return err
+		}
+	}
+	if n := p.Agent; n != nil {
+		was, there := r.Agent(n.ID)
+		return other("agent", n.ID, was.Customer, n.Customer, there)
+	}
+	return nil
+}
+
+// Found makes a customer in a cell. Refused: one that is in another cell
+// (conflict), no such cell (not_found).
+func (s *Set) Found(ctx context.Context, customer state.Customer, number uint64, at int64) error {
+	c, ok := s.Cell(number)
+	if !ok {
+		return relay.Errorf(relay.CodeNotFound, "There is no cell %d.", number)
+	}
+	if home := s.has(customer.ID); home != nil && home != c {
+		return relay.Errorf(relay.CodeConflict, "The customer %q is in another cell. Move them with `kohe customer move`.", customer.ID)
+	}
+	_, err := c.Propose(ctx, state.Put{Customer: &customer, At: at})
+	return err
+}
+
+// CellOf returns the number of the cell that has a customer, 0 for none.
+func (s *Set) CellOf(customer string) uint64 {
+	home := s.has(customer)
+	numbers, cells := s.Cells()
+	if i := slices.Index(cells, home); i >= 0 {
+		return numbers[i]
+	}
+	return 0
 }
 
 // Watch has f called with every change of every cell, those of one cell in the
 // order of its log, and never twice at a time; see client.Watch.
 func (s *Set) Watch(f func([]state.Change)) (cancel func()) {
-	all := s.all()
-	if len(all) == 1 {
-		return all[0].Watch(f)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := &watcher{f: f}
+	for _, c := range s.cells {
+		w.cancels = append(w.cancels, s.watch(c, f))
 	}
-	var cancels []func()
-	for _, c := range all {
-		cancels = append(cancels, c.Watch(func(changes []state.Change) {
-			s.watching.Lock()
-			defer s.watching.Unlock()
-			f(changes)
-		}))
-	}
+	s.watchers[w] = true
 	return func() {
-		for _, cancel := range cancels {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.watchers, w)
+		for _, cancel := range w.cancels {
 			cancel()
 		}
 	}

@@ -40,6 +40,7 @@ const (
 	kindSettle
 	kindLeave
 	kindStay
+	kindPutCell
 )
 
 func (Put) kind() commandKind            { return kindPut }
@@ -71,6 +72,7 @@ func (Arrive) kind() commandKind         { return kindArrive }
 func (Settle) kind() commandKind         { return kindSettle }
 func (Leave) kind() commandKind          { return kindLeave }
 func (Stay) kind() commandKind           { return kindStay }
+func (PutCell) kind() commandKind        { return kindPutCell }
 
 // Bounds of an encoded command.
 const (
@@ -193,6 +195,8 @@ func Decode(data []byte) (Command, error) {
 		return decode[Leave](body)
 	case kindStay:
 		return decode[Stay](body)
+	case kindPutCell:
+		return decode[PutCell](body)
 	default:
 		return nil, &relay.Error{Code: relay.CodeMalformed, Text: fmt.Sprintf("A command of unknown kind %d.", kind), Err: errNewer}
 	}

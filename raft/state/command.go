@@ -352,6 +352,7 @@ type Change struct {
 	Blocked relay.ID       // a visitor who is blocked now
 	Site    string         // a site whose row changed
 	Node    string         // a node whose row changed, or is gone
+	Cell    uint64         // a cell that there is now
 
 	// Reloaded says that this member was too far behind and was sent the whole
 	// state: anything may have changed since the Change before, and what is of

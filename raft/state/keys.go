@@ -36,6 +36,7 @@ const (
 	tableByAge      = 'y'
 	tableMove       = 'z'
 	tableArrival    = 'o'
+	tableCell       = 'b'
 )
 
 // key builds a key of a table. Names end with a zero byte, which none

@@ -153,7 +153,7 @@ func (t *txn) redeemToken(c RedeemToken) error {
 
 // Nodes returns the members of the cluster in order of id; none where a node
 // runs alone.
-func (r *Reader) Nodes() []Node { return all(r, r.state.nodes, Node.Member) }
+func (r *Reader) Nodes() []Node { return all(r, &r.state.nodes, Node.Member) }
 
 // Node returns a node.
-func (r *Reader) Node(id string) (Node, bool) { return lookup(r, r.state.nodes, id) }
+func (r *Reader) Node(id string) (Node, bool) { return lookup(r, &r.state.nodes, id) }

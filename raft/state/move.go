@@ -108,10 +108,10 @@ const (
 func (m Move) hidden() bool { return m.Phase != "" && m.Phase != Departed }
 
 // Move returns a customer's move, if they are on the way or gone.
-func (r *Reader) Move(customer string) (Move, bool) { return lookup(r, r.state.moves, customer) }
+func (r *Reader) Move(customer string) (Move, bool) { return lookup(r, &r.state.moves, customer) }
 
 // Moves returns the moves of all who are on the way or gone, in order of customer.
-func (r *Reader) Moves() []Move { return all(r, r.state.moves, func(Move) bool { return true }) }
+func (r *Reader) Moves() []Move { return all(r, &r.state.moves, func(Move) bool { return true }) }
 
 // Started returns when the nodes last started, in ms since 1970.
 func (r *Reader) Started() map[string]int64 {

@@ -29,66 +29,66 @@ func (s *State) Read() *Reader { return &Reader{s} }
 
 func pageOf(limit int) int { return min(cmp.Or(max(limit, 0), DefaultPage), MaxPage) }
 
-// lookup reads one value under the lock.
-func lookup[K comparable, V any](r *Reader, m map[K]V, k K) (V, bool) {
+// lookup reads one value under the lock, which a map may be replaced under.
+func lookup[K comparable, V any](r *Reader, m *map[K]V, k K) (V, bool) {
 	r.state.mu.RLock()
 	defer r.state.mu.RUnlock()
-	v, ok := m[k]
+	v, ok := (*m)[k]
 	return v, ok
 }
 
 // all returns the values that keep accepts, in order of key.
-func all[V any](r *Reader, m map[string]V, keep func(V) bool) []V {
+func all[V any](r *Reader, m *map[string]V, keep func(V) bool) []V {
 	r.state.mu.RLock()
 	defer r.state.mu.RUnlock()
 	var list []V
-	for _, k := range slices.Sorted(maps.Keys(m)) {
-		if keep(m[k]) {
-			list = append(list, m[k])
+	for _, k := range slices.Sorted(maps.Keys(*m)) {
+		if v := (*m)[k]; keep(v) {
+			list = append(list, v)
 		}
 	}
 	return list
 }
 
 // Site returns a site.
-func (r *Reader) Site(id string) (Site, bool) { return lookup(r, r.state.sites, id) }
+func (r *Reader) Site(id string) (Site, bool) { return lookup(r, &r.state.sites, id) }
 
 // Department returns a department.
 func (r *Reader) Department(id string) (Department, bool) {
-	return lookup(r, r.state.departments, id)
+	return lookup(r, &r.state.departments, id)
 }
 
 // Agent returns an agent.
-func (r *Reader) Agent(id string) (Agent, bool) { return lookup(r, r.state.agents, id) }
+func (r *Reader) Agent(id string) (Agent, bool) { return lookup(r, &r.state.agents, id) }
 
 // Customers returns all customers in order of id.
 func (r *Reader) Customers() []Customer {
-	return all(r, r.state.customers, func(Customer) bool { return true })
+	return all(r, &r.state.customers, func(Customer) bool { return true })
 }
 
 // AllSites returns all sites in order of id.
 func (r *Reader) AllSites() []Site {
-	return all(r, r.state.sites, func(Site) bool { return true })
+	return all(r, &r.state.sites, func(Site) bool { return true })
 }
 
 // AllAgents returns all agents in order of id.
 func (r *Reader) AllAgents() []Agent {
-	return all(r, r.state.agents, func(Agent) bool { return true })
+	return all(r, &r.state.agents, func(Agent) bool { return true })
 }
 
 // Sites returns a customer's sites in order of id.
 func (r *Reader) Sites(customer string) []Site {
-	return all(r, r.state.sites, func(s Site) bool { return s.Customer == customer })
+	return all(r, &r.state.sites, func(s Site) bool { return s.Customer == customer })
 }
 
 // Departments returns a customer's departments in order of id.
 func (r *Reader) Departments(customer string) []Department {
-	return all(r, r.state.departments, func(d Department) bool { return d.Customer == customer })
+	return all(r, &r.state.departments, func(d Department) bool { return d.Customer == customer })
 }
 
 // Agents returns a customer's agents in order of id.
 func (r *Reader) Agents(customer string) []Agent {
-	return all(r, r.state.agents, func(a Agent) bool { return a.Customer == customer })
+	return all(r, &r.state.agents, func(a Agent) bool { return a.Customer == customer })
 }
 
 // Visitor returns a visitor of a site.
@@ -242,7 +242,7 @@ func (r *Reader) snapshot() *pebble.Snapshot {
 }
 
 // Customer returns a customer; one who is to arrive, or has gone, is not here.
-func (r *Reader) Customer(id string) (Customer, bool) { return lookup(r, r.state.customers, id) }
+func (r *Reader) Customer(id string) (Customer, bool) { return lookup(r, &r.state.customers, id) }
 
 // Whose returns the customer that a session belongs to, whatever stands for
 // them here.

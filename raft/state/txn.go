@@ -121,6 +121,8 @@ func (t *txn) do(cmd Command) (any, error) {
 		return nil, t.leave(c)
 	case Stay:
 		return nil, t.stay(c)
+	case PutCell:
+		return nil, t.putCell(c)
 	case SetOnline:
 		return nil, t.setOnline(c)
 	case EndSession:
