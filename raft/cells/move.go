@@ -10,35 +10,50 @@ import (
 	"kohe/relay"
 )
 
-// Bounds of a piece of a customer on the way.
+// pieceBytes is how much of a customer goes to the other cell at once.
 const pieceBytes = 1 << 20
 
-// Move brings a customer to another cell. Their conversations go on: what is
-// said is heard at once as ever, and stored where they arrive; what asks for the
-// cell waits until then. A move that was begun is gone on with, if it leads to the
-// same cell; CodeConflict if it does not. After an error it may be begun again.
-func (s *Set) Move(ctx context.Context, customer string, to uint64, now func() int64) error {
+// Depart begins to move a customer to another cell, and Move does the rest, at
+// whatever node: it may be begun again at another. Refused: no such customer or
+// cell (not_found), a customer who is being moved elsewhere (conflict).
+func (s *Set) Depart(ctx context.Context, customer string, to uint64, at int64) error {
 	target, ok := s.Cell(to)
 	if !ok {
-		return relay.Errorf(relay.CodeNotFound, "There is no cell %d.", to)
+		return relay.Errorf(relay.CodeNotFound, "There is no cell %d. `kohe cell list` names those that there are.", to)
 	}
 	from := s.has(customer)
 	if from == nil {
 		return relay.Errorf(relay.CodeNotFound, "There is no customer %q.", customer)
 	}
 	if from == target {
-		return s.finish(ctx, customer, now)
+		return nil
 	}
-	move := relay.NewID()
 	if m, moves := from.Read().Move(customer); moves {
 		if m.To != to {
-			return errMoved
+			return relay.Errorf(relay.CodeConflict, "The customer %q is being moved to the cell %d already.", customer, m.To)
 		}
-		move = m.ID
+		return nil
 	}
-	m := mover{from: from, to: target, customer: customer, move: move, now: now}
-	if err := m.copyRows(ctx, to); err != nil {
-		return err
+	_, err := from.Propose(ctx, state.Depart{Customer: customer, Move: relay.NewID(), To: to, At: at})
+	return err
+}
+
+// Move brings a customer who has departed to the cell that they go to. Their
+// conversations go on: what is said is heard at once as ever, and stored where
+// they arrive; what asks for the cell waits until then.
+func (s *Set) Move(ctx context.Context, customer string, now func() int64) error {
+	from := s.has(customer)
+	if from == nil {
+		return relay.Errorf(relay.CodeNotFound, "There is no customer %q.", customer)
+	}
+	if m, moves := from.Read().Move(customer); moves {
+		target, ok := s.Cell(m.To)
+		if !ok {
+			return relay.Errorf(relay.CodeUnavailable, "The cell %d is not here yet.", m.To)
+		}
+		if err := (&mover{from: from, to: target, move: m, now: now}).run(ctx); err != nil {
+			return fmt.Errorf("move the customer %s: %w", customer, err)
+		}
 	}
 	return s.finish(ctx, customer, now)
 }
@@ -63,19 +78,14 @@ func (s *Set) finish(ctx context.Context, customer string, now func() int64) err
 // mover is one move.
 type mover struct {
 	from, to *client.Cell
-	customer string
-	move     relay.ID
+	move     state.Move
 	now      func() int64
 }
 
-// copyRows freezes the customer, copies their rows and settles them.
-func (m *mover) copyRows(ctx context.Context, to uint64) error {
-	if _, err := m.from.Propose(ctx, state.Depart{Customer: m.customer, Move: m.move, To: to, At: m.now()}); err != nil {
-		return fmt.Errorf("the customer cannot leave: %w", err)
-	}
-	// What this node has read of the cell before is not newer than the rows now:
-	// Propose answers once the own state has the command.
-	e, _, err := m.from.Export(ctx, m.customer)
+// run copies the customer's rows, which stay as they are, and settles them.
+func (m *mover) run(ctx context.Context) error {
+	// This node's state has the departure, so it has all of the rows.
+	e, _, err := m.from.Export(ctx, m.move.Customer)
 	if err != nil {
 		return err
 	}
@@ -83,10 +93,7 @@ func (m *mover) copyRows(ctx context.Context, to uint64) error {
 	var piece []state.Row
 	size := 0
 	send := func() error {
-		if len(piece) == 0 {
-			return nil
-		}
-		_, err := m.to.Propose(ctx, state.Arrive{Customer: m.customer, Move: m.move, Rows: piece, At: m.now()})
+		_, err := m.to.Propose(ctx, state.Arrive{Customer: m.move.Customer, Move: m.move.ID, Rows: piece, At: m.now()})
 		piece, size = nil, 0
 		return err
 	}
@@ -101,10 +108,10 @@ func (m *mover) copyRows(ctx context.Context, to uint64) error {
 		err = send()
 	}
 	if err != nil {
-		return fmt.Errorf("the customer's rows cannot be copied; give the command again: %w", err)
+		return err
 	}
 	_, err = m.to.Propose(ctx, state.Settle{
-		Customer: m.customer, Move: m.move, Started: m.from.Read().Started(), At: max(m.now(), m.from.Read().Clock()),
+		Customer: m.move.Customer, Move: m.move.ID, Started: m.from.Read().Started(), At: max(m.now(), m.from.Read().Clock()),
 	})
 	return err
 }

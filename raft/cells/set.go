@@ -299,5 +299,3 @@ func (s *Set) Close() (err error) {
 
 // Read returns a reader of all cells.
 func (s *Set) Read() *Reader { return &Reader{s} }
-
-var errMoved = relay.Errorf(relay.CodeConflict, "The customer is being moved already, to another cell.")

@@ -131,7 +131,7 @@ func TestACustomerMovesWhileTheirConversationsGoOn(t *testing.T) {
 	}
 	for i := range moves {
 		for _, customer := range []string{"c0", "c1"} {
-			if err := s.Move(t.Context(), customer, uint64(1+(i+1)%3), now); err != nil {
+			if err := errors.Join(s.Depart(t.Context(), customer, uint64(1+(i+1)%3), now()), s.Move(t.Context(), customer, now)); err != nil {
 				t.Error(err)
 			}
 		}
@@ -176,7 +176,10 @@ func TestAMoveThatWasCutOffIsGoneOnWith(t *testing.T) {
 	if _, err := s.Propose(ctx, state.EndSession{Session: id, By: "visitor", At: now()}); relay.CodeOf(err) != relay.CodeUnavailable {
 		t.Errorf("to one who is on the way: %v", err)
 	}
-	if err := s.Move(t.Context(), "shop", 2, now); err != nil {
+	if err := s.Depart(t.Context(), "shop", 1, now()); err != nil {
+		t.Errorf("to where they are: %v", err)
+	}
+	if err := errors.Join(s.Depart(t.Context(), "shop", 2, now()), s.Move(t.Context(), "shop", now), s.Move(t.Context(), "shop", now)); err != nil {
 		t.Fatal(err)
 	}
 	must(t, s, state.EndSession{Session: id, By: "visitor", At: now()})
@@ -190,10 +193,10 @@ func TestAMoveThatWasCutOffIsGoneOnWith(t *testing.T) {
 	if _, ok := second.Read().Move("shop"); ok {
 		t.Error("they have not settled")
 	}
-	if err := s.Move(t.Context(), "shop", 3, now); relay.CodeOf(err) != relay.CodeNotFound {
+	if err := s.Depart(t.Context(), "shop", 3, now()); relay.CodeOf(err) != relay.CodeNotFound {
 		t.Errorf("to a cell that there is not: %v", err)
 	}
-	if err := s.Move(t.Context(), "nobody", 2, now); relay.CodeOf(err) != relay.CodeNotFound {
+	if err := s.Depart(t.Context(), "nobody", 2, now()); relay.CodeOf(err) != relay.CodeNotFound {
 		t.Errorf("of a customer who is not there: %v", err)
 	}
 }
