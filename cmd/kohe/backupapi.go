@@ -72,7 +72,7 @@ func (n *node) mayBackUp(in backupAsk) error {
 		return errEdgeOnly
 	case in.Key && in.Customer != "":
 		return relay.Errorf(relay.CodeInvalid, "The cell's key is not in the backup of one customer: it would be a key to the others.")
-	case in.Customer != "" && !slices.ContainsFunc(n.cell.Read().Customers(), func(c state.Customer) bool { return c.ID == in.Customer }):
+	case in.Customer != "" && !slices.ContainsFunc(n.cells.Read().Customers(), func(c state.Customer) bool { return c.ID == in.Customer }):
 		return relay.Errorf(relay.CodeNotFound, "There is no customer %q.", in.Customer)
 	}
 	return nil
@@ -100,13 +100,13 @@ func (p *patient) Write(b []byte) (int, error) {
 // backUp writes a backup of what this node has, and of the recordings that it
 // or a node that it is connected to keeps.
 func (n *node) backUp(ctx context.Context, out *patient, in backupAsk) (err error) {
-	rows, behind, err := n.cell.Export(ctx, in.Customer)
+	rows, behind, err := n.cells.Export(ctx, in.Customer)
 	if err != nil {
 		return err
 	}
 	defer rows.Close() // read only
 	h := backup.Header{
-		Node: n.config.Node, At: n.now().UnixMilli(), Applied: rows.Applied, Schema: rows.Version, Customer: in.Customer, Program: version,
+		Node: n.config.Node, At: n.now().UnixMilli(), Applied: rows.Applied(), Schema: rows.Version(), Customer: in.Customer, Program: version,
 	}
 	if n.cluster != nil {
 		h.Cluster = n.cluster.creds.Identity().Cluster.String()

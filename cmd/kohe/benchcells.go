@@ -60,9 +60,6 @@ func benchCells() *cobra.Command {
 	return c
 }
 
-// beatGroup is the group of the heartbeats of all cells, whose own begin with firstCell.
-const beatGroup = firstCell - 1
-
 // cellHosts are three nodes in this process that are all members of some cells:
 // one database, one port and one QUIC connection to each other for all of them.
 type cellHosts struct {

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"kohe/raft/blob"
-	"kohe/raft/client"
+	"kohe/raft/cells"
 	"kohe/raft/state"
 	"kohe/relay"
 	"kohe/relay/peer"
@@ -34,9 +34,9 @@ const (
 // edge.Keeper and api.Recordings.
 type blobs struct {
 	node    string
-	store   *blob.Store  // nil: the node is an edge only
-	cell    *client.Cell // likewise
-	cluster *cluster     // nil: the node is alone
+	store   *blob.Store // nil: the node is an edge only
+	cells   *cells.Set  // likewise
+	cluster *cluster    // nil: the node is alone
 	log     *slog.Logger
 	now     func() time.Time
 
@@ -49,7 +49,7 @@ type blobs struct {
 
 // openBlobs opens the files of a core node.
 func (n *node) openBlobs() error {
-	b := &blobs{node: n.config.Node, cell: n.cell, cluster: n.cluster, log: n.log.With("part", "recordings"), now: n.now, fullUntil: map[string]time.Time{}}
+	b := &blobs{node: n.config.Node, cells: n.cells, cluster: n.cluster, log: n.log.With("part", "recordings"), now: n.now, fullUntil: map[string]time.Time{}}
 	ctx, stop := context.WithCancel(context.Background())
 	b.stop = stop
 	if n.cell != nil {
@@ -101,7 +101,7 @@ func (b *blobs) Holders() []string {
 // Append implements edge.Keeper.
 func (b *blobs) Append(ctx context.Context, node string, n blob.Name, offset int64, p []byte) error {
 	if node == b.node {
-		if s, ok := b.cell.Read().Segment(n.Of, n.ID); !ok || !slices.Contains(s.Nodes, b.node) {
+		if s, ok := b.cells.Read().Segment(n.Of, n.ID); !ok || !slices.Contains(s.Nodes, b.node) {
 			return errNoFile // forgotten meanwhile
 		}
 		return b.full(node, b.store.Append(n, offset, p))
@@ -205,7 +205,7 @@ func (b *blobs) may(ctx context.Context, from peer.Identity, q blob.Request) err
 	ctx, cancel := context.WithTimeout(ctx, segmentFor)
 	defer cancel()
 	for {
-		s, ok := b.cell.Read().Segment(q.Name.Of, q.Name.ID)
+		s, ok := b.cells.Read().Segment(q.Name.Of, q.Name.ID)
 		switch {
 		case ok && s.Writer == from.Node && slices.Contains(s.Nodes, b.node):
 			return nil
@@ -241,16 +241,19 @@ func (b *blobs) sweep(ctx context.Context) {
 }
 
 func (b *blobs) forget(ctx context.Context) error {
-	for leader, _ := b.cell.Node().Leader(); leader == b.node; {
-		result, err := b.cell.Propose(ctx, state.Forget{At: b.now().UnixMilli()})
-		if err != nil {
-			return err
-		}
-		if done, ok := result.(state.Forgotten); !ok || done.Segments < state.MaxForget {
-			break
+	_, all := b.cells.Cells()
+	for _, cell := range all {
+		for leader, _ := cell.Node().Leader(); leader == b.node; {
+			result, err := cell.Propose(ctx, state.Forget{At: b.now().UnixMilli()})
+			if err != nil {
+				return err
+			}
+			if done, ok := result.(state.Forgotten); !ok || done.Segments < state.MaxForget {
+				break
+			}
 		}
 	}
-	if err := b.cell.Err(); err != nil {
+	if err := b.cells.Err(); err != nil {
 		return err // what the state says here may be old
 	}
 	names, err := b.store.Names(b.now().Add(-sweepAfter))
@@ -258,7 +261,7 @@ func (b *blobs) forget(ctx context.Context) error {
 		return err
 	}
 	for _, n := range names {
-		if s, ok := b.cell.Read().Segment(n.Of, n.ID); ok && slices.Contains(s.Nodes, b.node) {
+		if s, ok := b.cells.Read().Segment(n.Of, n.ID); ok && slices.Contains(s.Nodes, b.node) {
 			continue
 		}
 		if err := b.store.Remove(n); err != nil {

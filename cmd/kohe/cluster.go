@@ -18,7 +18,9 @@ import (
 	"kohe/edge/link"
 	"kohe/edge/listen"
 	"kohe/edge/remote"
+	"kohe/raft/beat"
 	"kohe/raft/canary"
+	"kohe/raft/cells"
 	"kohe/raft/client"
 	raftnode "kohe/raft/node"
 	"kohe/raft/quicnet"
@@ -35,10 +37,14 @@ const (
 	kindAPI                             // an HTTP request of a console, from an edge
 	kindBlob                            // a request for a file
 	kindOperate                         // what operators see and change (operate.go)
+	kindCell                            // as kindPropose, for a cell whose number comes first
 )
 
-// firstCell is the Raft group of the first cell.
-const firstCell = 1
+// The Raft groups: a cell's has its number.
+const (
+	firstCell = 1
+	beatGroup = firstCell - 1 // of the heartbeats of the others (package beat)
+)
 
 // Spans of a cluster's life.
 const (
@@ -67,7 +73,9 @@ type cluster struct {
 	raft    *quicnet.Net
 	flock   *canary.Flock
 	port    atomic.Pointer[network]
-	cell    atomic.Pointer[client.Cell]
+	cell    atomic.Pointer[client.Cell] // the first
+	cells   atomic.Pointer[cells.Set]   // all; set with cell
+	beats   *beat.Beats                 // of the cells but the first
 	edges   atomic.Pointer[remote.Server]
 	apis    *streamListener // consoles' requests from edges
 	blobs   atomic.Pointer[blobs]
@@ -129,11 +137,13 @@ func openCluster(data string, reach func() string, log *slog.Logger) (*cluster, 
 	})
 	if c.isCore() {
 		c.peers.Handle(kindPropose, c.serveProposal)
+		c.peers.Handle(kindCell, c.serveProposalTo)
 		c.peers.Handle(kindEnrol, c.serveEnrol)
 		c.peers.Handle(kindRemote, c.serveEdge)
 		c.peers.Handle(kindAPI, c.serveRequest)
 		c.peers.Handle(kindBlob, c.serveBlob)
 		c.raft = quicnet.New(quicnet.Config{Addr: hashiraft.ServerAddress(own.Address), Dial: c.dialRaft, Allow: c.allowRaft, Logger: c.log})
+		c.beats = beat.Open(c.raft.Group(beatGroup), c.log)
 	}
 	c.peers.Watch(c.connected)
 	c.flock = canary.New(canary.Config{Dial: c.dialCanary, Lost: c.died, Found: c.revived})
@@ -166,19 +176,26 @@ func (c *cluster) listening(l *listen.Config) error {
 	return nil
 }
 
-// member makes the cell's member here one of many.
-func (c *cluster) member(config *client.Config) {
-	c.started = c.timing()
-	config.Timing = c.started
-	config.Transport = raftnode.NewTransport(c.raft.Group(firstCell), config.Timing, c.log)
-	config.Join = c.own.Joined
+// member makes a cell's member here one of many.
+func (c *cluster) member(number uint64, config *client.Config) {
+	config.Timing = c.timing()
+	config.Transport = raftnode.NewTransport(c.raft.Group(number), config.Timing, c.log)
 	config.Forward = c.forward
-	config.MembersChanged = c.raft.Recheck
+	if number == firstCell {
+		c.started = config.Timing
+		config.MembersChanged = c.raft.Recheck
+	} else {
+		config.Forward = c.forwardTo(number)
+		if config.Timing == (raftnode.Timing{}) { // within a region: see package beat
+			config.Transport = c.beats.Transport(number, config.Transport)
+		}
+	}
+	log := config.Logger
 	config.LeaderChanged = func(id, _ string) {
 		if id == "" {
-			c.log.Warn("the cell has no leader")
+			log.Warn("the cell has no leader")
 		} else {
-			c.log.Info("the cell has a leader", "node", id)
+			log.Info("the cell has a leader", "node", id)
 		}
 	}
 }
@@ -195,10 +212,11 @@ func (c *cluster) timing() raftnode.Timing {
 }
 
 // beginCore goes on once the port and the cell are open.
-func (c *cluster) beginCore(cell *client.Cell) {
+func (c *cluster) beginCore(cell *client.Cell, all *cells.Set) {
 	c.cell.Store(cell)
+	c.cells.Store(all)
 	c.edges.Store(&remote.Server{ServerConfig: remote.ServerConfig{
-		Cell: cell, Store: cell.Read(), Key: c.key, Tickets: c.tickets, Log: c.log, Now: c.now, Health: cell.Err,
+		Cell: all, Store: all.Read(), Key: c.key, Tickets: c.tickets, Log: c.log, Now: c.now, Health: all.Err,
 	}})
 	c.begin(ownCell{cell})
 }
@@ -236,7 +254,7 @@ func (c *cluster) close() error {
 	err = errors.Join(err, c.flock.Close())
 	c.peers.Close()
 	if c.raft != nil {
-		err = errors.Join(err, c.raft.Close())
+		err = errors.Join(err, c.beats.Close(), c.raft.Close())
 	}
 	return err
 }

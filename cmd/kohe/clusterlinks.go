@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"kohe/edge/link"
+	"kohe/raft/client"
 	"kohe/raft/quicnet"
 	"kohe/relay"
 	"kohe/relay/peer"
@@ -83,7 +85,7 @@ func (c *cluster) died(id string, certain bool) {
 	c.mu.Lock()
 	c.dead[id] = true
 	c.mu.Unlock()
-	if cell := c.cell.Load(); cell != nil {
+	for _, cell := range c.allCells() {
 		if certain {
 			cell.Node().Dead(id)
 		} else {
@@ -103,9 +105,19 @@ func (c *cluster) revived(id string) {
 	c.mu.Lock()
 	delete(c.dead, id)
 	c.mu.Unlock()
-	if cell := c.cell.Load(); cell != nil {
+	for _, cell := range c.allCells() {
 		cell.Node().Trust(id)
 	}
+}
+
+// allCells returns the cells that are open here.
+func (c *cluster) allCells() []*client.Cell {
+	set := c.cells.Load()
+	if set == nil {
+		return nil
+	}
+	_, all := set.Cells()
+	return all
 }
 
 // isDead reports whether a node's process is known to have ended.
@@ -160,8 +172,39 @@ func (c *cluster) forward(ctx context.Context, node string) (io.ReadWriteCloser,
 	return c.open(ctx, node, kindPropose)
 }
 
+// forwardTo is forward for a cell other than the first.
+func (c *cluster) forwardTo(number uint64) client.Forward {
+	return func(ctx context.Context, node string) (io.ReadWriteCloser, error) {
+		s, err := c.open(ctx, node, kindCell)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := s.Write(binary.BigEndian.AppendUint64(nil, number)); err != nil {
+			s.Reset()
+			return nil, err
+		}
+		return s, nil
+	}
+}
+
 func (c *cluster) serveProposal(_ context.Context, conn *peer.Conn, s peer.Stream) {
-	cell := c.cell.Load()
+	c.serveCell(firstCell, conn, s)
+}
+
+func (c *cluster) serveProposalTo(_ context.Context, conn *peer.Conn, s peer.Stream) {
+	var number [8]byte
+	if _, err := io.ReadFull(s, number[:]); err != nil {
+		halfStream{s.Stream}.Reset()
+		return
+	}
+	c.serveCell(binary.BigEndian.Uint64(number[:]), conn, s)
+}
+
+func (c *cluster) serveCell(number uint64, conn *peer.Conn, s peer.Stream) {
+	var cell *client.Cell
+	if set := c.cells.Load(); set != nil {
+		cell, _ = set.Cell(number)
+	}
 	if cell == nil || conn.Peer().Role != peer.RoleCore {
 		halfStream{s.Stream}.Reset()
 		return

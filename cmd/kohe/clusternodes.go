@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -267,7 +268,7 @@ func (c *cluster) admit(ctx context.Context, id peer.Identity, s io.Reader) erro
 // says of those without one for a while that nobody is connected there.
 func (c *cluster) lookAround(ctx context.Context) {
 	since := map[string]time.Time{} // absent nodes
-	said := map[string]bool{}
+	said := map[lostNode]bool{}
 	tick := time.NewTicker(lookAround)
 	defer tick.Stop()
 	for {
@@ -279,12 +280,12 @@ func (c *cluster) lookAround(ctx context.Context) {
 			switch {
 			case up[n.ID]:
 				delete(since, n.ID)
-				delete(said, n.ID)
+				maps.DeleteFunc(said, func(l lostNode, _ bool) bool { return l.node == n.ID })
 				continue
 			case since[n.ID].IsZero():
 				since[n.ID] = time.Now()
-			case time.Since(since[n.ID]) > lostAfter && !said[n.ID]:
-				said[n.ID] = c.lost(ctx, n.ID)
+			case time.Since(since[n.ID]) > lostAfter:
+				c.lost(ctx, n.ID, said)
 			}
 			c.running.Go(func() error { c.try(ctx, n.ID); return nil })
 		}
@@ -337,21 +338,28 @@ func (c *cluster) try(ctx context.Context, id string) {
 	_, _ = c.peers.Conn(ctx, id) // the connection comes to be, or the next look tries again
 }
 
-func (c *cluster) lost(ctx context.Context, id string) bool {
-	cell := c.cell.Load()
-	if cell == nil {
-		return true // a core node says so
+// lostNode is a node that a cell has heard of that nobody is connected there.
+type lostNode struct {
+	node string
+	cell *client.Cell
+}
+
+// lost says of a node that cannot be reached that nobody is connected there, to
+// the cells that this one leads and that have not heard it.
+func (c *cluster) lost(ctx context.Context, id string, said map[lostNode]bool) {
+	for _, cell := range c.allCells() {
+		what := lostNode{id, cell}
+		if leader, _ := cell.Node().Leader(); leader != c.name() || said[what] {
+			continue
+		}
+		row, ok := cell.Read().Node(id)
+		if !ok {
+			continue
+		}
+		c.log.Warn("a node cannot be reached; its clients count as gone", "node", id)
+		_, err := cell.Propose(ctx, state.LoseEdge{Node: id, StartedAt: row.StartedAt, At: c.now().UnixMilli()})
+		said[what] = err == nil
 	}
-	if leader, _ := cell.Node().Leader(); leader != c.name() {
-		return false
-	}
-	row, ok := cell.Read().Node(id)
-	if !ok {
-		return true
-	}
-	c.log.Warn("a node cannot be reached; its clients count as gone", "node", id)
-	_, err := cell.Propose(ctx, state.LoseEdge{Node: id, StartedAt: row.StartedAt, At: c.now().UnixMilli()})
-	return err == nil
 }
 
 // Redeem implements peer.Tokens.
@@ -359,9 +367,20 @@ func (c *cluster) Redeem(ctx context.Context, token peer.TokenHash, id peer.Iden
 	if !c.ready() || !c.enrolled() { // a newcomer could not be told of this node
 		return relay.Errorf(relay.CodeUnavailable, "This node is not ready yet. Please try again in a moment.")
 	}
+	for _, cell := range c.allCells() {
+		if slices.ContainsFunc(cell.Node().Members(), func(m raftnode.Member) bool { return m.ID == id.Node }) && !c.listed(id.Node) {
+			// A member that comes back without what it has promised would break the cell.
+			return &relay.Error{Code: relay.CodeUnavailable, Text: "The former node of that name is still being taken out of the cluster. Please try again in a moment.", Retry: time.Second}
+		}
+	}
 	now := c.now().UnixMilli()
 	_, err := c.cell.Load().Propose(ctx, state.RedeemToken{Hash: token[:], Role: string(id.Role), Node: id.Node, Region: id.Region, At: now})
 	return err
+}
+
+// listed reports whether the cluster has a node.
+func (c *cluster) listed(id string) bool {
+	return slices.ContainsFunc(c.members(), func(n state.Node) bool { return n.ID == id })
 }
 
 // enrolled reports whether the cluster knows this node.

@@ -14,7 +14,7 @@ import (
 // Which member of a site or an agent a flag of `add` sets.
 var (
 	siteFlags = map[string]string{
-		"name": "Name", "origin": "Origins", "department": "Departments", "mask": "Mask", "mask-all": "MaskAll", "unmask": "Unmask",
+		"customer": "Customer", "name": "Name", "origin": "Origins", "department": "Departments", "mask": "Mask", "mask-all": "MaskAll", "unmask": "Unmask",
 		"canvas": "Canvas", "visitors": "Visitors", "link-origin": "Links", "page": "Pages", "without": "Without", "assets": "Assets",
 		"record": "Record", "color": "Color", "cobrowse": "CoBrowse",
 	}

@@ -128,6 +128,7 @@ func siteCommand() *cobra.Command {
 		},
 	}
 	add.Flags().StringVar(&s.Name, "name", "", "name, which visitors see (default: the id)")
+	add.Flags().StringVar(&s.Customer, "customer", "", "who the site belongs to (default: the only customer)")
 	add.Flags().StringSliceVar(&s.Origins, "origin", nil, "where the site's pages are, such as https://shop.example")
 	add.Flags().StringSliceVar(&s.Departments, "department", []string{"help"}, "departments that visitors may choose; the first is the default")
 	add.Flags().StringSliceVar(&s.Mask, "mask", nil, "selectors of what agents must not see, besides passwords, card fields and data-kohe-mask")

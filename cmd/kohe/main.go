@@ -44,7 +44,7 @@ func root() *cobra.Command {
 			"agent sees the page live. `kohe demo` shows it; `kohe serve` runs a node.",
 		SilenceUsage: true, SilenceErrors: true,
 	}
-	c.AddCommand(serveCommand(), demoCommand(), configCommand(), agentCommand(), siteCommand(), clusterCommand(), backupCommand(), restoreCommand(), benchCommand(), versionCommand())
+	c.AddCommand(serveCommand(), demoCommand(), configCommand(), agentCommand(), siteCommand(), customerCommand(), clusterCommand(), cellCommand(), backupCommand(), restoreCommand(), benchCommand(), versionCommand())
 	return c
 }
 

@@ -15,7 +15,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -30,7 +29,9 @@ import (
 	"kohe/edge/listen"
 	"kohe/edge/page"
 	"kohe/edge/remote"
+	"kohe/raft/cells"
 	"kohe/raft/client"
+	"kohe/raft/logstore"
 	"kohe/relay"
 	"kohe/widget"
 )
@@ -58,7 +59,10 @@ type node struct {
 	now      func() time.Time // the clock of all that is said to the cell and to other nodes
 	key      *auth.Key        // nil: the node is an edge only
 	cluster  *cluster         // nil: the node is alone
-	cell     *client.Cell     // nil: the node is an edge only
+	disk     *logstore.Disk   // nil: the node is an edge only
+	cell     *client.Cell     // the first; likewise
+	cells    *cells.Set       // all; likewise
+	opening  sync.Mutex       // held while cells are opened
 	remote   *remote.Remote   // nil: the node has the cell itself
 	blobs    *blobs
 	links    *link.Server
@@ -67,9 +71,13 @@ type node struct {
 	port     port
 	local    *http.Server
 	localErr errgroup.Group
-	backing  sync.Mutex // held while a backup is written
+	tending  sync.WaitGroup // tend
+	backing  sync.Mutex     // held while a backup is written
 	public   string
 	started  time.Time // set by newNode
+
+	stopTending context.CancelFunc // nil: it has not begun
+
 	ready    atomic.Bool
 	metrics  link.Metrics
 	registry *prometheus.Registry
@@ -123,6 +131,7 @@ func openNode(ctx context.Context, c config, demo bool, logTo io.Writer) (_ *nod
 	commands := http.NewServeMux()
 	commands.Handle("/", n.commands())
 	n.registerCluster(commands)
+	n.registerCells(commands)
 	stopBackups := n.registerBackup(commands)
 	n.ready.Store(true) // before a command can ask
 	if err := n.openLocal(commands, stopBackups); err != nil {
@@ -137,7 +146,7 @@ func (n *node) consoleAPI() http.Handler {
 		return n.cluster.coreAPI(n.reach)
 	}
 	h := api.New(api.Config{
-		Key: n.key, Tickets: n.tickets, Passwords: auth.NewPasswords(2), Store: n.cell.Read(), Cell: n.cell,
+		Key: n.key, Tickets: n.tickets, Passwords: auth.NewPasswords(2), Store: n.cells.Read(), Cell: n.cells,
 		Recordings: n.blobs, Log: n.log, Secure: strings.HasPrefix(n.public, "https:"), Node: n.config.Node, Reach: n.reach,
 		Cluster: n,
 	})
@@ -150,7 +159,7 @@ func (n *node) consoleAPI() http.Handler {
 // commands serves the command line, but for a cluster's commands.
 func (n *node) commands() http.Handler {
 	if n.remote == nil {
-		return api.NewLocal(n.cell.Read(), n.cell, n.tickets, n.public)
+		return api.NewLocal(n.cells.Read(), n.cells, n.tickets, n.public)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		api.AnswerLocal(w, nil, errEdgeOnly)
@@ -210,40 +219,28 @@ func (n *node) openCell(ctx context.Context) (err error) {
 		n.remote = n.cluster.openRemote()
 		ready = n.remote.Ready()
 	} else {
-		if err := n.openMember(); err != nil {
+		if err := n.openFirst(); err != nil {
 			return err
 		}
 		ready = n.cell.Ready()
 	}
 	select {
 	case <-ready:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if n.cells == nil {
+		return nil
+	}
+	if err := n.openOthers(); err != nil { // the first one names them
+		return err
+	}
+	select {
+	case <-n.cells.Ready():
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// openMember starts the cell's member here.
-func (n *node) openMember() (err error) {
-	config := client.Config{
-		Dir: filepath.Join(n.config.Data, "cell"), FS: n.fs, NodeID: n.config.Node, Logger: n.log, Trailing: n.trailing, Now: n.now,
-		Fatal: func(err error) {
-			n.log.Error("the node ends itself", "err", err)
-			n.fatal(err)
-		},
-	}
-	if n.cluster != nil {
-		n.cluster.member(&config)
-	}
-	if n.cell, err = client.Open(config); errors.Is(err, syscall.EAGAIN) {
-		return fmt.Errorf("another node is running on the folder %s; stop it, or give this one a folder of its own with --data", n.config.Data)
-	} else if err != nil {
-		return fmt.Errorf("open %s: %w", n.config.Data, err)
-	}
-	if n.cluster != nil {
-		n.cluster.beginCore(n.cell)
-	}
-	return nil
 }
 
 // edgeCutOffAfter is how long an edge may be without any core node until its
@@ -262,7 +259,7 @@ func (n *node) openEdge(ctx context.Context) (err error) {
 		config.Cell, config.Store, config.Gate = n.remote, n.remote, n.remote.Gate()
 		config.CutOffAfter = edgeCutOffAfter // and another node has the desks
 	} else {
-		config.Cell, config.Store, config.Desks = n.cell, n.cell.Read(), n.cell.Read()
+		config.Cell, config.Store, config.Desks = n.cells, n.cells.Read(), n.cells.Read()
 		config.Gate = &auth.Gate{Key: n.key, Tickets: n.tickets, Node: n.config.Node, Now: n.now}
 	}
 	if n.cluster != nil {
@@ -276,6 +273,11 @@ func (n *node) openEdge(ctx context.Context) (err error) {
 		n.cluster.links.Store(n.links)
 		n.cluster.operate.Store(new(n.do))
 	}
+	if n.cells != nil {
+		tending, stop := context.WithCancel(context.Background())
+		n.stopTending = stop
+		n.tending.Go(func() { n.tend(tending) })
+	}
 	return nil
 }
 
@@ -285,7 +287,7 @@ func (n *node) cellErr() error {
 	if n.remote != nil {
 		return n.remote.Err()
 	}
-	return n.cell.Err()
+	return n.cells.Err()
 }
 
 // listening says what the port serves. Until the node is ready nobody gets in.
@@ -374,8 +376,12 @@ func (n *node) close(ctx context.Context) error {
 	if n.cluster != nil {
 		n.cluster.closeEdges()
 	}
-	if n.cell != nil {
-		errs = append(errs, n.closeCell(ctx))
+	if n.stopTending != nil {
+		n.stopTending()
+		n.tending.Wait()
+	}
+	if n.disk != nil {
+		errs = append(errs, n.closeCells(ctx))
 	}
 	if n.cluster != nil {
 		errs = append(errs, n.cluster.close())
@@ -384,20 +390,6 @@ func (n *node) close(ctx context.Context) error {
 		errs = append(errs, n.port.Close(ctx))
 	}
 	return errors.Join(errs...)
-}
-
-// closeCell closes the cell, or gives up: what a full disk keeps waiting would
-// keep the process from ending until there is space. What was acknowledged is
-// stored, as if the power had gone.
-func (n *node) closeCell(ctx context.Context) error {
-	closed := make(chan error, 1)
-	go func() { closed <- n.cell.Close() }() // outlives the node only to die with the process
-	select {
-	case err := <-closed:
-		return err
-	case <-ctx.Done():
-		return fmt.Errorf("close the cell: %w", errors.Join(ctx.Err(), n.cell.Err()))
-	}
 }
 
 // run serves until ctx is done, then drains.

@@ -102,9 +102,18 @@ var harms = []harm{
 		}
 		return nil
 	}},
+	{"a customer moves", 3, false, func(s *simulation, v *server, _ func()) error {
+		if l := v.serving(); l != nil && !v.edge {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
+			_ = l.cells.Depart(ctx, "c", 1+l.cells.CellOf("c")%manyCells, l.now().UnixMilli()) // if it can; whoever leads does the rest
+		}
+		return nil
+	}},
 	{"snapshots", 2, false, func(s *simulation, _ *server, _ func()) error {
 		for _, l := range s.cores() {
-			s.running.Go(func() { _ = l.cell.Node().Snapshot() }) // one that is ending takes none, one with a full disk waits
+			_, all := l.cells.Cells()
+			s.running.Go(func() { _ = all[s.faults%len(all)].Node().Snapshot() }) // one that is ending takes none, one with a full disk waits
 		}
 		return nil
 	}},
@@ -144,8 +153,8 @@ const farAhead = 1000
 // behind a gap, in an epoch that is over, of an agent who has another's session.
 // None of it may be stored.
 func (s *simulation) stray(l *life) {
-	for _, row := range l.cell.Read().Live() {
-		_, epoch, _ := l.cell.Read().Origin(row.ID)
+	for _, row := range l.cells.Read().Live() {
+		_, epoch, _ := l.cells.Read().Origin(row.ID)
 		m := relay.Message{
 			Session: row.ID, Epoch: epoch, Seq: row.Stored + 1, ID: fmt.Sprint("stray-", s.faults), Kind: relay.KindText, Text: "stray",
 			Author: relay.Author{Role: relay.RoleVisitor, ID: row.Visitor.String()}, At: l.now().UnixMilli(),
@@ -159,7 +168,7 @@ func (s *simulation) stray(l *life) {
 			m.Author = relay.Author{Role: relay.RoleAgent, ID: row.Agent + "-before"}
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
-		_, _ = l.cell.Propose(ctx, state.Append{Session: row.ID, Epoch: m.Epoch, Messages: []relay.Message{m}, At: m.At}) // the transcripts tell
+		_, _ = l.cells.Propose(ctx, state.Append{Session: row.ID, Epoch: m.Epoch, Messages: []relay.Message{m}, At: m.At}) // the transcripts tell
 		cancel()
 	}
 }

@@ -74,7 +74,7 @@ func (s *simulation) placed(m relay.Message, told relay.Author) {
 // dismissed notes that a visitor was told that a conversation is over.
 func (s *simulation) dismissed(id relay.ID, e wire.ErrorPayload) {
 	for _, l := range s.cores() {
-		if row, ok := l.cell.Read().Session(id); ok && row.State != relay.Ended {
+		if row, ok := l.cells.Read().Session(id); ok && row.State != relay.Ended {
 			s.violated("a visitor was told %q of the live conversation %s", e.Text, id)
 			return
 		}
@@ -98,8 +98,11 @@ func (s *simulation) audit(l *life) {
 	if os.Getenv(unwatchedEnv) != "" {
 		return
 	}
-	a := &auditor{sim: s, at: l.server.name, cell: l.cell}
-	l.cell.Watch(a.changed)
+	_, all := l.cells.Cells()
+	for _, c := range all { // one that comes later is audited from the next start on
+		a := &auditor{sim: s, at: l.server.name, cell: c}
+		c.Watch(a.changed)
+	}
 }
 
 func (a *auditor) changed(changes []state.Change) {
@@ -172,7 +175,7 @@ func (s *simulation) transcripts(l *life, sessions []relay.ID) (map[relay.ID][]r
 	all := map[relay.ID][]relay.Message{}
 	for _, id := range sessions {
 		for after := uint64(0); ; {
-			some, err := l.cell.Read().Messages(id, after, state.MaxPage)
+			some, err := l.cells.Read().Messages(id, after, state.MaxPage)
 			if err != nil {
 				return nil, err
 			}
@@ -277,14 +280,14 @@ func (s *simulation) settled() error {
 		return err
 	}
 	up := s.cores()
-	applied := up[0].cell.Applied()
+	applied := up[0].applied()
 	for _, l := range up {
-		if now := l.cell.Applied(); now != applied {
+		if now := l.applied(); !slices.Equal(now, applied) {
 			return fmt.Errorf("%s stands at %d, %s at %d", l.server.name, now, up[0].server.name, applied)
 		}
 	}
 	var live []relay.ID
-	for _, row := range up[0].cell.Read().Live() {
+	for _, row := range up[0].cells.Read().Live() {
 		live = append(live, row.ID)
 	}
 	all, err := s.transcripts(up[0], live)
@@ -296,7 +299,7 @@ func (s *simulation) settled() error {
 			return err
 		}
 	}
-	if now := up[0].cell.Applied(); now != applied {
+	if now := up[0].applied(); !slices.Equal(now, applied) {
 		return fmt.Errorf("the log still grows, from %d to %d", applied, now)
 	}
 	return nil
@@ -337,17 +340,37 @@ func (s *simulation) healthy() error {
 		if v.edge {
 			continue
 		}
-		voters := 0
-		for _, m := range l.cell.Node().Members() {
-			if m.Voter {
-				voters++
-			}
+		numbers, all := l.cells.Cells()
+		if len(all) != manyCells {
+			return fmt.Errorf("%s has %d cells", v.name, len(all))
 		}
-		if voters != len(servers)-edges {
-			return fmt.Errorf("%s knows %d voters, not %d", v.name, voters, len(servers)-edges)
+		for i, c := range all {
+			voters := 0
+			for _, m := range c.Node().Members() {
+				if m.Voter {
+					voters++
+				}
+			}
+			if voters != len(servers)-edges {
+				return fmt.Errorf("%s knows %d voters of the cell %d, not %d", v.name, voters, numbers[i], len(servers)-edges)
+			}
+			for _, m := range c.Read().Moves() {
+				if m.Phase != state.Gone {
+					return fmt.Errorf("the customer %s has %s from the cell %d", m.Customer, m.Phase, numbers[i])
+				}
+			}
 		}
 	}
 	return nil
+}
+
+// applied returns how far each cell is.
+func (l *life) applied() (list []uint64) {
+	_, all := l.cells.Cells()
+	for _, c := range all {
+		list = append(list, c.Applied())
+	}
+	return list
 }
 
 // sees says whether somebody sees the live sessions that are theirs as they are
@@ -356,7 +379,7 @@ func (s *simulation) sees(p *someone, l *life, all map[relay.ID][]relay.Message)
 	done := make(chan struct{})
 	p.check <- func(p *someone) {
 		defer close(done)
-		for _, row := range l.cell.Read().Live() {
+		for _, row := range l.cells.Read().Live() {
 			theirs := row.Agent == p.me.ID && row.State == relay.Active || row.Visitor.String() == p.me.ID
 			if !theirs || err != nil {
 				continue

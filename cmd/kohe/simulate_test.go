@@ -28,12 +28,13 @@ var (
 
 // Who takes part in a simulation.
 const (
-	founders = 3
-	mostHere = 5 // core nodes
-	edges    = 2 // nodes that are nothing else
-	visitors = 5
-	agents   = 3
-	places   = 2 // sessions of an agent
+	founders  = 3
+	mostHere  = 5 // core nodes
+	edges     = 2 // nodes that are nothing else
+	manyCells = 2
+	visitors  = 5
+	agents    = 3
+	places    = 2 // sessions of an agent
 )
 
 // simulation is a cluster, its network, and those who talk through it, in one
@@ -115,6 +116,14 @@ func (s *simulation) begin() error {
 			return err
 		}
 	}
+	for range manyCells - 1 {
+		if _, err := first.serving().foundCell(context.Background()); err != nil {
+			return err
+		}
+	}
+	if err := within(time.Minute, s.healthy); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.home = cancel
 	for i := range visitors {
@@ -146,7 +155,7 @@ func (s *simulation) furnish(l *life) error {
 	}
 	for _, put := range rows {
 		put.At = time.Now().UnixMilli()
-		if _, err := l.cell.Propose(context.Background(), put); err != nil {
+		if _, err := l.cells.Propose(context.Background(), put); err != nil {
 			return err
 		}
 	}

@@ -22,8 +22,7 @@ import (
 	"kohe/relay/wire"
 )
 
-// localCustomer is whose the sites and agents of the command line are. Several
-// customers on one cell come with cells.
+// localCustomer is whose the sites of the command line are that name no customer.
 const localCustomer = "main"
 
 // LocalStore is what Local reads; state.Reader is one.
@@ -31,6 +30,7 @@ type LocalStore interface {
 	Store
 	AllSites() []state.Site
 	AllAgents() []state.Agent
+	Customer(id string) (state.Customer, bool)
 }
 
 // Local is the API on the node's unix socket, which only the node's user can
@@ -59,6 +59,7 @@ type LocalAgent struct {
 // LocalSite is a site as the command line gives it.
 type LocalSite struct {
 	ID          string   `json:"id"`
+	Customer    string   `json:"customer,omitempty"` // "": its own, or the only one
 	Name        string   `json:"name"`
 	Origins     []string `json:"origins"`
 	Departments []string `json:"departments"`
@@ -134,6 +135,9 @@ func (l *Local) agents(*http.Request, *struct{}) (any, error) {
 	}
 	return list, nil
 }
+
+// ValidID reports whether a name may be that of a site, an agent or a customer.
+func ValidID(id string) bool { return idShape.MatchString(id) }
 
 var idShape = regexp.MustCompile(`^[a-z0-9][a-z0-9._@-]{0,59}$`)
 
@@ -271,7 +275,7 @@ func (l *Local) setPassword(r *http.Request, in LocalAgent) (any, error) {
 func (l *Local) sites(*http.Request, *struct{}) (any, error) {
 	list := []LocalSite{}
 	for _, s := range l.store.AllSites() {
-		list = append(list, LocalSite{ID: s.ID, Name: s.Name, Origins: s.Origins, Departments: s.Departments,
+		list = append(list, LocalSite{ID: s.ID, Customer: s.Customer, Name: s.Name, Origins: s.Origins, Departments: s.Departments,
 			Mask: s.Mask, MaskAll: s.MaskAll, Unmask: s.Unmask, Canvas: s.Canvas, Without: s.Without,
 			Pages: s.Pages, Links: s.Links, Assets: s.Assets, Color: s.Color, CoBrowse: s.CoBrowse, Record: s.Record, Visitors: s.Visitors})
 	}
@@ -302,8 +306,13 @@ func (l *Local) addSite(r *http.Request, in LocalSite) (any, error) {
 		in.Name = in.ID
 	}
 	at := time.Now().UnixMilli()
-	customer := l.customerOf(in.ID)
-	rows := []state.Put{{Customer: &state.Customer{ID: customer, Name: customer}}}
+	customer := cmp.Or(in.Customer, l.customerOf(in.ID))
+	var rows []state.Put
+	if _, ok := l.store.Customer(customer); !ok && in.Customer != "" {
+		return nil, relay.Errorf(relay.CodeNotFound, "There is no customer %q. Add them with `kohe customer add`.", customer)
+	} else if !ok {
+		rows = append(rows, state.Put{Customer: &state.Customer{ID: customer, Name: customer}})
+	}
 	for _, id := range in.Departments {
 		if _, ok := l.store.Department(id); !ok {
 			rows = append(rows, state.Put{Department: &state.Department{ID: id, Customer: customer, Name: title(id)}})

@@ -21,10 +21,32 @@ type Cell interface {
 	AfterChanges(f func())
 }
 
+// Store is what a core node reads for edges; state.Reader is one.
+type Store interface {
+	Agent(id string) (state.Agent, bool)
+	AllSites() []state.Site
+	Customers() []state.Customer
+	Departments(customer string) []state.Department
+	Desk(agent string) (state.AgentDesk, bool)
+	LastOrigin(session relay.ID) (node string, ok bool)
+	Live() []relay.Session
+	LiveOf(visitor relay.ID) (relay.Session, bool)
+	Messages(session relay.ID, after uint64, limit int) ([]relay.Message, error)
+	Nodes() []state.Node
+	Offers(agent string) []state.Offer
+	Origin(session relay.ID) (node string, epoch uint32, ok bool)
+	Place(session relay.ID) int
+	Queue(department string) relay.Queue
+	Session(id relay.ID) (relay.Session, bool)
+	Site(id string) (state.Site, bool)
+	Department(id string) (state.Department, bool)
+	Visitor(site string, id relay.ID) (state.Visitor, bool)
+}
+
 // ServerConfig is what a core node needs to serve edges. All members are required.
 type ServerConfig struct {
 	Cell    Cell
-	Store   *state.Reader
+	Store   Store
 	Key     *auth.Key
 	Tickets *auth.Tickets
 	Log     *slog.Logger

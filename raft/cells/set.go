@@ -121,7 +121,7 @@ func (s *Set) of(cmd state.Command) *client.Cell {
 // does. While the customer is on the way it waits, for as long as ctx.
 func (s *Set) Propose(ctx context.Context, cmd state.Command) (any, error) {
 	switch c := cmd.(type) {
-	case state.StartEdge, state.Forget:
+	case state.StartEdge:
 		return s.everywhere(ctx, cmd)
 	case state.Put:
 		if err := s.taken(c); err != nil {

@@ -200,3 +200,45 @@ func TestAMoveThatWasCutOffIsGoneOnWith(t *testing.T) {
 		t.Errorf("of a customer who is not there: %v", err)
 	}
 }
+
+func TestABackupOfSeveralCellsIsOfAll(t *testing.T) {
+	s := openSet(t, 3)
+	var ids []relay.ID
+	for i := range 3 {
+		ids = append(ids, open(t, s, fmt.Sprint("c", i)))
+	}
+	var running sync.WaitGroup
+	var stop atomic.Bool
+	running.Go(func() {
+		for i := 0; !stop.Load(); i++ {
+			if err := errors.Join(s.Depart(context.Background(), "c1", uint64(1+i%3), now()), s.Move(context.Background(), "c1", now)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for range 10 {
+		all, behind, err := s.Export(t.Context(), "")
+		if err != nil || behind != nil {
+			t.Fatal(err, behind)
+		}
+		var got state.Inventory
+		var last []byte
+		if err := all.Each(t.Context(), func(k, _ []byte) error {
+			if slices.Compare(k, last) <= 0 {
+				t.Errorf("%q follows %q", k, last)
+			}
+			last = slices.Clone(k)
+			return got.Add(k)
+		}); err != nil {
+			t.Error(err)
+		}
+		if err := all.Close(); err != nil {
+			t.Error(err)
+		}
+		if len(got.Customers) != len(ids) || got.Sessions != len(ids) || got.Sites != len(ids) || got.Agents != len(ids) {
+			t.Errorf("%+v", got)
+		}
+	}
+	stop.Store(true)
+	running.Wait()
+}
