@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -29,11 +28,9 @@ func main() {
 	// hashicorp/raft measures itself into a process-wide sink; nobody reads it.
 	_, _ = metrics.NewGlobal(&metrics.Config{FilterDefault: false}, &metrics.BlackholeSink{}) // fails on a bad host name only
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := root().ExecuteContext(ctx); err != nil && !errors.Is(err, context.Canceled) {
-		fmt.Fprintln(os.Stderr, "kohe:", err)
-		os.Exit(1)
-	}
+	code := execute(ctx, root())
+	stop()
+	os.Exit(code)
 }
 
 func root() *cobra.Command {

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// line runs a command line and returns its exit code and what it wrote.
+func line(t *testing.T, args ...string) (code int, out, err string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	c := root()
+	c.SetArgs(args)
+	c.SetOut(&o)
+	c.SetErr(&e)
+	code = execute(t.Context(), c)
+	return code, o.String(), e.String()
+}
+
+func TestALineThatCannotBeMeantEndsWith2AndTheUsage(t *testing.T) {
+	lines := []string{"cluster init --adr x", "cluster init", "cluster status now", "cluster leave", "site add", "backup now --out x",
+		"config check --no-such", "site add shop --page nonsense"}
+	var groups func(c *cobra.Command)
+	groups = func(c *cobra.Command) {
+		if c.HasSubCommands() {
+			lines = append(lines, strings.TrimPrefix(c.CommandPath()+" foo", "kohe "), strings.TrimPrefix(c.CommandPath()+" --no-such", "kohe "))
+		}
+		for _, sub := range c.Commands() {
+			groups(sub)
+		}
+	}
+	groups(root())
+	for _, l := range append(lines, "completion foo") {
+		code, out, err := line(t, strings.Fields(l)...)
+		if code != exitUsage || out != "" || !strings.HasPrefix(err, "kohe: ") || !strings.Contains(err, "\nUsage:\n") {
+			t.Errorf("kohe %s: exit code %d, output %q, errors\n%s", l, code, out, err)
+		}
+	}
+	if _, _, err := line(t, "cluster", "statsu"); !strings.Contains(err, `did you mean "status"?`) {
+		t.Errorf("it is not said what was meant: %s", err)
+	}
+}
+
+func TestALineThatIsRightEndsWithWhatBecameOfIt(t *testing.T) {
+	for l, want := range map[string]int{
+		"version":        exitDone,
+		"cluster":        exitDone,
+		"cluster --help": exitDone,
+		"help site":      exitDone,
+		"config check":   exitDone,
+		"":               exitDone,
+		"cluster status": exitFailed, // no node runs there
+	} {
+		t.Chdir(t.TempDir())
+		code, out, err := line(t, strings.Fields(l)...)
+		if code != want || (out == "") != (want == exitFailed) || strings.Contains(err, "Usage:") {
+			t.Errorf("kohe %s: exit code %d, output %q, errors\n%s", l, code, out, err)
+		}
+	}
+}
