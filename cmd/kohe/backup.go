@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -24,16 +25,17 @@ func backupCommand() *cobra.Command {
 	var l local
 	var s seal
 	var out, customer string
+	var force bool
 	c := &cobra.Command{
 		Use: "backup", Short: "Write all that a running node keeps to one file", Args: cobra.NoArgs,
 		Long: "Write all that a running core node keeps to one file, as of one moment, while it goes on serving. The file has its\n" +
-			"name only once it is whole. In clear it is worth as much care as the node's data folder, and lacks the key that\n" +
+			"name only once it is whole, and none is written over without --force. In clear it is worth as much care as the node's data folder, and lacks the key that\n" +
 			"visitors' browsers are known by; give a recipient or a passphrase, and it is in it.",
 		Example: `  kohe backup key backup.key                                  # once; prints the recipient. Keep the file elsewhere
   kohe backup --out kohe-$(date +%F).backup --recipient age1…
   kohe backup verify kohe-2030-01-31.backup --identity-file backup.key`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			b, err := writeBackup(cmd, l, s, out, customer)
+			b, err := writeBackup(cmd, l, s, out, customer, force)
 			if err != nil {
 				return err
 			}
@@ -50,6 +52,7 @@ func backupCommand() *cobra.Command {
 	}
 	l.flag(c)
 	c.Flags().StringVar(&out, "out", "", "file to write; - is standard output")
+	c.Flags().BoolVar(&force, "force", false, "put it in the place of a file that is there")
 	c.Flags().StringVar(&customer, "customer", "", "of this customer only")
 	s.flags(c)
 	_ = c.MarkFlagRequired("out") // there is such a flag
@@ -185,7 +188,7 @@ func (b *found) print(w io.Writer) {
 
 // writeBackup asks a node for a backup and writes it. What is written is read
 // meanwhile: a file that could not be restored never gets its name.
-func writeBackup(cmd *cobra.Command, l local, s seal, out, customer string) (b found, err error) {
+func writeBackup(cmd *cobra.Command, l local, s seal, out, customer string, force bool) (b found, err error) {
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer cancel()
 	to := cmd.OutOrStdout()
@@ -193,13 +196,18 @@ func writeBackup(cmd *cobra.Command, l local, s seal, out, customer string) (b f
 	if f, ok := to.(*os.File); out == "-" && ok && term.IsTerminal(int(f.Fd())) {
 		return b, errors.New("a backup is not for a terminal; send it to a file or a command")
 	}
+	if out != "-" {
+		if err := mayWrite(out, force); err != nil {
+			return b, err
+		}
+	}
 	from, err := api.StreamLocal(ctx, socketPath(l.data), http.MethodPost, "/backup", backupAsk{Customer: customer, Key: s.any() && customer == ""})
 	if err != nil {
 		return b, err
 	}
 	defer from.Close()
 	if out != "-" {
-		if to, done, err = newFile(out); err != nil {
+		if to, done, err = newFile(out, force); err != nil {
 			return b, err
 		}
 	}
@@ -217,9 +225,27 @@ func writeBackup(cmd *cobra.Command, l local, s seal, out, customer string) (b f
 	return b, err
 }
 
+// mayWrite refuses a name that something has already: a file is written over
+// only by force, and what is no file, such as a device, never.
+func mayWrite(path string, force bool) error {
+	stat, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !stat.Mode().IsRegular():
+		return fmt.Errorf("%s is there and no file; give another name", path)
+	case !force:
+		return fmt.Errorf("%s is there already; give another name, or --force to write over it", path)
+	}
+	return nil
+}
+
 // newFile makes a file beside the one that it will be. done gives it its name,
-// durably, or removes it after an error.
-func newFile(path string) (_ io.Writer, done func(error) error, _ error) {
+// durably, or removes it after an error; another file that has come to be there
+// meanwhile is written over only by force.
+func newFile(path string, force bool) (_ io.Writer, done func(error) error, _ error) {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, filepath.Base(path)+".*.part") // mode 0600
 	if err != nil {
@@ -232,7 +258,11 @@ func newFile(path string) (_ io.Writer, done func(error) error, _ error) {
 		if err := errors.Join(f.Sync(), f.Close()); err != nil {
 			return errors.Join(err, os.Remove(f.Name()))
 		}
-		if err := os.Rename(f.Name(), path); err != nil {
+		err := mayWrite(path, force)
+		if err == nil {
+			err = os.Rename(f.Name(), path)
+		}
+		if err != nil {
 			return errors.Join(err, os.Remove(f.Name()))
 		}
 		return syncFile(dir)

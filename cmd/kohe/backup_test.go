@@ -197,6 +197,59 @@ func TestANodeIsRestoredFromItsBackup(t *testing.T) {
 	}
 }
 
+func TestABackupTakesNoOtherFilesPlaceUnlessItIsForced(t *testing.T) {
+	h := newHome(t)
+	defer h.shut(t)
+	dir := t.TempDir()
+	file, folder := filepath.Join(dir, "kohe.backup"), filepath.Join(dir, "folder")
+	if err := errors.Join(os.WriteFile(file, []byte("the last good one"), 0o600), os.Mkdir(folder, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	still := func() {
+		t.Helper()
+		if b, err := os.ReadFile(file); err != nil || string(b) != "the last good one" {
+			t.Errorf("the file that was there has %d bytes now, %v", len(b), err)
+		}
+		if left, _ := filepath.Glob(filepath.Join(dir, "*.part")); len(left) != 0 {
+			t.Errorf("left are %v", left)
+		}
+	}
+	ask := []string{"backup", "--data", h.config.Data, "--out"}
+	if _, err := runHere(t, append(ask, file)...); err == nil || !strings.Contains(err.Error(), "--force") {
+		t.Errorf("onto a file: %v", err)
+	}
+	for _, there := range []string{folder, os.DevNull} {
+		if _, err := runHere(t, append(ask, there, "--force")...); err == nil || !strings.Contains(err.Error(), "no file") {
+			t.Errorf("onto %s: %v", there, err)
+		}
+	}
+	late := filepath.Join(dir, "late")
+	w, done, err := newFile(late, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(w, "ours"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(late, []byte("theirs"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := done(nil); err == nil || !strings.Contains(err.Error(), "--force") {
+		t.Errorf("onto a file that came meanwhile: %v", err)
+	}
+	if b, _ := os.ReadFile(late); string(b) != "theirs" {
+		t.Errorf("it has %q", b)
+	}
+	if _, err := runHere(t, append(ask, file, "--force", "--customer", "nobody")...); err == nil {
+		t.Error("a backup of nobody was written")
+	}
+	still()
+	mustRun(t, append(ask, file, "--force")...)
+	if printed := mustRun(t, "backup", "verify", file); !strings.Contains(printed, "customers   acme, zulu") {
+		t.Errorf("by force: %s", printed)
+	}
+}
+
 func TestABackupIsNotReadWithoutItsKey(t *testing.T) {
 	h := newHome(t)
 	defer h.shut(t)
@@ -222,10 +275,10 @@ func TestABackupIsNotReadWithoutItsKey(t *testing.T) {
 		"from a pipe":            {[]string{"restore", "--in", "-", "--data", data}, "read twice"},
 		"of nobody":              {[]string{"restore", "--in", open, "--data", data, "--customer", "nobody"}, "no customer"},
 		"at no address":          {[]string{"restore", "--in", open, "--data", data, "--address", "nowhere"}, "host:port"},
-		"a backup of nobody":     {[]string{"backup", "--out", file, "--data", h.config.Data, "--customer", "nobody"}, "no customer"},
-		"for no key":             {[]string{"backup", "--out", file, "--data", h.config.Data, "--recipient", "ann"}, "age1"},
+		"a backup of nobody":     {[]string{"backup", "--out", file + "2", "--data", h.config.Data, "--customer", "nobody"}, "no customer"},
+		"for no key":             {[]string{"backup", "--out", file + "2", "--data", h.config.Data, "--recipient", "ann"}, "age1"},
 		"a key over another":     {[]string{"backup", "key", mine}, "exists"},
-		"of a node that is away": {[]string{"backup", "--out", file, "--data", dir}, "kohe serve"},
+		"of a node that is away": {[]string{"backup", "--out", file + "2", "--data", dir}, "kohe serve"},
 	} {
 		if _, err := runHere(t, c.args...); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", what, err)
