@@ -29,7 +29,7 @@ const (
 // openFirst opens the database and the first cell's member.
 func (n *node) openFirst() (err error) {
 	n.disk, err = logstore.Open(logstore.Config{
-		Dir: filepath.Join(n.config.Data, "cell"), FS: n.fs, Logger: n.log,
+		Dir: filepath.Join(n.config.Data, "cell"), FS: timedFS{n.fs, n.syncs}, Logger: n.log,
 		Fatal: func(err error) {
 			n.log.Error("the node ends itself", "err", err)
 			n.fatal(err)
@@ -54,6 +54,9 @@ func (n *node) openFirst() (err error) {
 func (n *node) openMember(number uint64, join bool) (*client.Cell, error) {
 	config := client.Config{
 		Disk: n.disk, Number: number, NodeID: n.config.Node, Logger: n.log.With("cell", number), Trailing: n.trailing, Now: n.now, Join: join,
+	}
+	if number == firstCell {
+		config.LeaderChanged = func(id, _ string) { n.reigns.changed(id, n.now()) }
 	}
 	if n.cluster != nil {
 		n.cluster.member(number, &config)

@@ -91,6 +91,7 @@ type cluster struct {
 	carriers map[*peer.Conn]*link.Carrier
 	nodes    []state.Node
 	dead     map[string]bool      // nodes whose process has ended
+	losses   map[string]*losses   // by node; see sampleLinks
 	lostAt   map[string]time.Time // when the connection to a node was lost; while there is none
 	asked    string               // core: the node that was asked last
 	known    known                // nil before begin
@@ -190,8 +191,11 @@ func (c *cluster) member(number uint64, config *client.Config) {
 			config.Transport = c.beats.Transport(number, config.Transport)
 		}
 	}
-	log := config.Logger
-	config.LeaderChanged = func(id, _ string) {
+	log, heard := config.Logger, config.LeaderChanged
+	config.LeaderChanged = func(id, address string) {
+		if heard != nil {
+			heard(id, address)
+		}
 		if id == "" {
 			log.Warn("the cell has no leader")
 		} else {

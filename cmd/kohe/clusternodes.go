@@ -273,7 +273,9 @@ func (c *cluster) lookAround(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		up := map[string]bool{c.name(): true}
-		for _, l := range c.peers.Links() {
+		links := c.peers.Links()
+		c.sampleLinks(links)
+		for _, l := range links {
 			up[l.Node] = l.Conn != nil
 		}
 		for _, n := range c.members() {

@@ -80,13 +80,15 @@ type node struct {
 
 	ready    atomic.Bool
 	metrics  link.Metrics
+	reigns   reigns
+	syncs    prometheus.Histogram
 	registry *prometheus.Registry
 }
 
 func newNode(c config, log *slog.Logger) *node {
 	return &node{
 		config: c, log: log, fs: vfs.Default, fatal: func(error) { os.Exit(2) }, now: time.Now,
-		started: time.Now(), tickets: &auth.Tickets{}, registry: prometheus.NewRegistry(),
+		started: time.Now(), tickets: &auth.Tickets{}, registry: prometheus.NewRegistry(), syncs: newSyncs(),
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"net/http/pprof"
+	"regexp"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,7 +29,8 @@ func (n *node) operations(mux *http.ServeMux) {
 		}
 		_, _ = w.Write([]byte("ready\n"))
 	})
-	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), figures{n})
+	waits := collectors.WithGoCollectorRuntimeMetrics(collectors.GoRuntimeMetricsRule{Matcher: regexp.MustCompile("^/sched/latencies:seconds$")})
+	n.registry.MustRegister(collectors.NewGoCollector(waits), n.syncs, collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), figures{n})
 	metrics := promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{})
 	mux.Handle("GET /metrics", n.private(metrics))
 	mux.Handle("GET /debug/pprof/", n.private(http.HandlerFunc(pprof.Index)))
@@ -62,6 +64,7 @@ var (
 	descBarred   = prometheus.NewDesc("kohe_acts_refused_total", "Things that agents tried on visitors' pages and may not do.", nil, nil)
 	descCellOK   = prometheus.NewDesc("kohe_cell_up", "1 while the cell settles what this node asks of it.", nil, nil)
 	descLeading  = prometheus.NewDesc("kohe_cell_leading", "1 while this node leads the cell.", nil, nil)
+	descReigns   = prometheus.NewDesc("kohe_cell_leader_changes_total", "Leaders of the cell that began since this node's start, the first one not counted.", nil, nil)
 	descApplied  = prometheus.NewDesc("kohe_cell_applied_index", "Log index of the last command in this node's state.", nil, nil)
 	descInFlight = prometheus.NewDesc("kohe_cell_proposals", "Proposals of this node that are not settled yet.", nil, nil)
 	descTooMany  = prometheus.NewDesc("kohe_cell_proposals_refused_total", "Proposals turned away because too many were under way.", nil, nil)
@@ -110,6 +113,7 @@ func (f figures) cell(gauge, counter func(*prometheus.Desc, float64, ...string))
 	}
 	leader, _ := f.n.cell.Node().Leader()
 	gauge(descLeading, truth(leader == f.n.config.Node))
+	counter(descReigns, float64(f.n.reigns.changes()))
 	gauge(descApplied, float64(f.n.cell.Applied()))
 	s := f.n.cell.Stats()
 	gauge(descInFlight, float64(s.InFlight))

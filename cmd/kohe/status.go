@@ -44,9 +44,10 @@ func (n *node) report() api.Report {
 			continue
 		}
 		s := l.Conn.Stats()
+		packets, lost := n.cluster.recentLoss(l, s)
 		r.Halves = append(r.Halves, api.LinkHalf{
 			Node: l.Node, Since: s.Began.UnixMilli(), RTT: ms(s.RTT), Heard: s.BytesIn,
-			Sent: api.Traffic{Bytes: s.BytesOut, Packets: s.PacketsOut, Lost: s.PacketsLost},
+			Sent: api.Traffic{Bytes: s.BytesOut, Packets: packets, Lost: lost},
 		})
 	}
 	return r
@@ -64,6 +65,10 @@ func (n *node) clusterStatus() api.ClusterStatus {
 	if n.cell != nil {
 		s.Leader, _ = n.cell.Node().Leader()
 		s.Term, s.Applied = n.cell.Node().Term(), n.cell.Applied()
+		s.LeaderChanges, s.LeaderLately = n.reigns.count(reignsFor, n.now()), n.reigns.count(api.Lately, n.now())
+		if since := n.reigns.leading(); s.Leader != "" && !since.IsZero() {
+			s.LeaderSince = since.UnixMilli()
+		}
 		for _, m := range n.cell.Node().Members() {
 			voters[m.ID] = m.Voter
 		}

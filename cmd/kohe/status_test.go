@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -154,6 +155,21 @@ func TestTheLeaderRemovesNoNodeThatItIsConnectedTo(t *testing.T) {
 	nodeIn(t, nodes[0].status(), "n4")
 }
 
+// figures returns what the node says on /metrics.
+func (p *process) figures() string {
+	p.t.Helper()
+	answer, err := http.Get("http://" + p.address() + "/metrics")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	b, err := io.ReadAll(answer.Body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return string(b)
+}
+
 // operate sends an operator's request at a node and returns the status of the
 // answer and what it says.
 func (p *process) operate(client *http.Client, path string, in any) (int, string) {
@@ -220,8 +236,18 @@ func TestAnOperatorDrainsANodeHandsOverAndRemovesADeadOne(t *testing.T) {
 	}
 
 	leader := nodes[0].status().Leader
+	before := nodes[0].status()
 	want(http.StatusOK, "/cell/hand-over", struct{}{})
 	nodes[0].await("another leads", func() bool { now := nodes[0].status().Leader; return now != "" && now != leader })
+	s := nodes[0].status()
+	if s.LeaderChanges <= before.LeaderChanges || s.LeaderLately != s.LeaderChanges || s.LeaderSince < before.At || s.LeaderSince > s.At {
+		t.Errorf("after the change of leader: %+v; before it: %+v", s, before)
+	}
+	if figures := nodes[0].figures(); !strings.Contains(figures, fmt.Sprintf("\nkohe_cell_leader_changes_total %d\n", s.LeaderChanges)) ||
+		!strings.Contains(figures, "\nkohe_disk_sync_seconds_count ") || strings.Contains(figures, "\nkohe_disk_sync_seconds_count 0\n") ||
+		!strings.Contains(figures, "\ngo_sched_latencies_seconds_count ") {
+		t.Errorf("the figures that an unsteady leader is traced with are\n%s", figures)
+	}
 
 	var invited api.Invitation
 	if err := json.Unmarshal([]byte(want(http.StatusOK, "/join-tokens", map[string]string{"role": "edge"})), &invited); err != nil {
@@ -262,7 +288,7 @@ func TestAnOperatorDrainsANodeHandsOverAndRemovesADeadOne(t *testing.T) {
 func TestStatusSaysWhatIsWrongFirstAndWhatToDo(t *testing.T) {
 	const minute = 60_000
 	s := api.ClusterStatus{
-		At: 100 * minute, Leader: "a", Term: 7,
+		At: 100 * minute, Leader: "a", Term: 7, LeaderSince: 98 * minute, LeaderChanges: 9, LeaderLately: 4,
 		Nodes: []api.NodeStatus{
 			{Node: "a", Role: "core", Region: "north", Address: "a:1", Self: true, Leader: true, Voter: true, Up: true,
 				Figures: api.Figures{Version: "v1", StartedAt: 10 * minute, Applied: 12, Quiet: 3, Visitors: 2, Agents: 1, Sessions: 2, DiskFree: 3 << 30, DiskSize: 100 << 30}},
@@ -279,19 +305,20 @@ func TestStatusSaysWhatIsWrongFirstAndWhatToDo(t *testing.T) {
 	if err := writeStatus(&b, s); err != nil {
 		t.Fatal(err)
 	}
-	want := `! b cannot be reached for 2 min (its process has ended). Look at its machine and start it; if it never comes back: kohe cluster leave b
+	want := `! The leader changed 4 times within 10 minutes, and nothing is stored meanwhile: a core node's disk or processor is too slow at times. Look at /metrics of the core nodes (kohe_disk_sync_seconds for the disk, go_sched_latencies_seconds for the processor) and give the slow one a machine with less to do.
+! b cannot be reached for 2 min (its process has ended). Look at its machine and start it; if it never comes back: kohe cluster leave b
 ! If one more core node fails, nothing can be stored. Bring the missing one back, or add another: kohe cluster token
 ! The disk of a is nearly full. Make room, or give its data folder a larger one.
 ! Packets between a and c get lost. Look at the network between them.
 
-Cell: a leads in term 7; 2 of 3 voting nodes are there, 2 are needed.
+Cell: a leads in term 7 for 2 min; changes of leader in the last hour: 9; 2 of 3 voting nodes are there, 2 are needed.
 
 NODE  ROLE  REGION  STATE              ROUND TRIP  UP FOR      VERSION  VISITORS  QUIET  AGENTS  SESSIONS  APPLIED  DISK FREE  ADDRESS
 a     core  north   leads              this node   1 h 30 min  v1       2         3      1       2         12       3.0 GiB    a:1
 b     core  north   cannot be reached                                                                                          b:1
 c     core  –       up, draining       1.5ms       1 min       v1       0         0      0       0         12       50 GiB     c:1
 
-What is live between the nodes, since they are connected; Raft has connections of its own.
+What is live between the nodes: packets lost within the last minute, bytes since they are connected. Raft has connections of its own.
 LINK   ROUND TRIP     LOST →  LOST ←  BYTES →  BYTES ←  FOR
 a → b  not connected                                    
 a → c  1.5ms          3 %     0 %     1.0 MiB  2.0 KiB  1 min

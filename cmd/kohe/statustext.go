@@ -33,7 +33,7 @@ func writeStatus(w io.Writer, s api.ClusterStatus) error {
 	if err := t.Flush(); err != nil || len(s.Links) == 0 {
 		return err
 	}
-	fmt.Fprint(w, "\nWhat is live between the nodes, since they are connected; Raft has connections of its own.\n")
+	fmt.Fprint(w, "\nWhat is live between the nodes: packets lost within the last minute, bytes since they are connected. Raft has connections of its own.\n")
 	fmt.Fprintln(t, "LINK\tROUND TRIP\tLOST →\tLOST ←\tBYTES →\tBYTES ←\tFOR")
 	for _, l := range s.Links {
 		fmt.Fprintln(t, strings.Join(linkCells(s.At, l), "\t"))
@@ -59,12 +59,19 @@ func cellText(s api.ClusterStatus) string {
 	if s.Leader != "" {
 		leader = s.Leader + " leads"
 	}
-	return fmt.Sprintf("Cell: %s in term %d; %d of %d voting nodes are there, %d are needed.", leader, s.Term, up, voters, voters/2+1)
+	leader += fmt.Sprintf(" in term %d", s.Term)
+	if s.LeaderSince != 0 {
+		leader += " for " + span(s.At-s.LeaderSince)
+	}
+	return fmt.Sprintf("Cell: %s; changes of leader in the last hour: %d; %d of %d voting nodes are there, %d are needed.", leader, s.LeaderChanges, up, voters, voters/2+1)
 }
 
 // problemText says what is wrong and what to do.
 func problemText(s api.ClusterStatus, p api.Problem) string {
 	switch p.Code {
+	case api.Unsteady:
+		return fmt.Sprintf("The leader changed %d times within %.0f minutes, and nothing is stored meanwhile: a core node's disk or processor is too slow at times. "+
+			"Look at /metrics of the core nodes (kohe_disk_sync_seconds for the disk, go_sched_latencies_seconds for the processor) and give the slow one a machine with less to do.", s.LeaderLately, api.Lately.Minutes())
 	case api.NoLeader:
 		return "Nothing can be stored: nobody leads the cell. Start the core nodes that are missing; more than half of them are needed." + said(p)
 	case api.NobodyIn:

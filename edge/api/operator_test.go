@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -111,5 +112,37 @@ func TestALinkIsJoinedOfItsHalves(t *testing.T) {
 	}
 	if codes != "link_down ac; link_down bc; link_lossy ab; " {
 		t.Errorf("problems %s", codes)
+	}
+}
+
+func TestTheCellIsFragileWhenOneMoreFailureStopsIt(t *testing.T) {
+	for _, c := range []struct {
+		voters, up int
+		want       bool
+	}{
+		{1, 1, false}, {2, 2, true}, {3, 3, false}, {3, 2, true}, {4, 4, false}, {4, 3, true}, {5, 4, false}, {5, 3, true}, {5, 2, true},
+	} {
+		s := ClusterStatus{Leader: "a"}
+		for i := range c.voters {
+			s.Nodes = append(s.Nodes, NodeStatus{Node: string(rune('a' + i)), Role: "core", Voter: true, Up: i < c.up})
+		}
+		s.Join(nil)
+		got := slices.ContainsFunc(s.Problems, func(p Problem) bool { return p.Code == Fragile })
+		if got != c.want {
+			t.Errorf("%d of %d there: fragile is %v", c.up, c.voters, got)
+		}
+	}
+}
+
+func TestALeaderThatChangesAgainAndAgainIsTheFirstProblem(t *testing.T) {
+	s := ClusterStatus{LeaderChanges: 9, LeaderLately: 3, Nodes: []NodeStatus{{Node: "a", Role: "core", Voter: true}}} // gone, and nobody leads
+	s.Join(nil)
+	if i := slices.IndexFunc(s.Problems, func(p Problem) bool { return p.Code == Unsteady }); i >= 0 {
+		t.Errorf("three changes in ten minutes: %+v", s.Problems)
+	}
+	s.LeaderLately = 4
+	s.Join(nil)
+	if len(s.Problems) < 3 || s.Problems[0].Code != Unsteady {
+		t.Errorf("four: %+v", s.Problems)
 	}
 }

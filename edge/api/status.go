@@ -3,18 +3,25 @@ package api
 import (
 	"cmp"
 	"slices"
+	"time"
 )
 
 // ClusterStatus is a cluster at one moment, as one node knows it and as the
 // others said of themselves. The console and `kohe cluster status` show it.
 // Times are Unix ms.
 type ClusterStatus struct {
-	At       int64        `json:"at"`
-	Leader   string       `json:"leader"`  // "": none, or an edge answers
-	Term     uint64       `json:"term"`    // of the cell, as this node knows it
-	Asked    string       `json:"asked"`   // by an edge: its core node
-	Applied  uint64       `json:"applied"` // log index in the state of the node that answers
-	Problem  string       `json:"problem"` // why the node that answers settles nothing now
+	At      int64  `json:"at"`
+	Leader  string `json:"leader"`  // "": none, or an edge answers
+	Term    uint64 `json:"term"`    // of the cell, as this node knows it
+	Asked   string `json:"asked"`   // by an edge: its core node
+	Applied uint64 `json:"applied"` // log index in the state of the node that answers
+	Problem string `json:"problem"` // why the node that answers settles nothing now
+
+	// What the node that answers has heard of the leaders since its own start.
+	LeaderSince   int64 `json:"leader_since"`          // when this one began; 0: nobody leads, or an edge answers
+	LeaderChanges int   `json:"leader_changes"`        // within the last hour
+	LeaderLately  int   `json:"leader_changes_lately"` // of these, within Lately
+
 	Problems []Problem    `json:"problems"`
 	Nodes    []NodeStatus `json:"nodes"` // in order of name
 	Links    []LinkStatus `json:"links"` // empty where an edge answers, which knows only itself
@@ -68,11 +75,12 @@ type LinkHalf struct {
 	Heard uint64  `json:"heard"` // bytes that came
 }
 
-// Traffic is what one node sent to another since they are connected.
+// Traffic is what one node sent to another: bytes since they are connected,
+// packets within the last minute or so.
 type Traffic struct {
 	Bytes   uint64 `json:"bytes"`
 	Packets uint64 `json:"packets"`
-	Lost    uint64 `json:"lost"` // packets, as the sender takes them for (RFC 9002 §6)
+	Lost    uint64 `json:"lost"` // of Packets, as the sender takes them for (RFC 9002 §6)
 }
 
 // Loss returns the share of packets that got lost, 0 to 1.
@@ -103,6 +111,7 @@ type Problem struct {
 
 // The codes of problems, the worst first.
 const (
+	Unsteady   = "unsteady"    // the leader changes again and again
 	NoLeader   = "no_leader"   // nothing can be stored
 	NobodyIn   = "nobody_in"   // every node that is there is draining: nobody can connect
 	NodeGone   = "node_gone"   // it is not connected
@@ -123,6 +132,13 @@ const (
 	lossyFrom   = 0.02    // of the packets
 	lossyAmong  = 1000    // packets: fewer say nothing
 	maxProblems = 100
+)
+
+// More than steadyUpTo changes of leader within Lately are a problem. Three core
+// nodes that are restarted one after the other make at most so many.
+const (
+	Lately     = 10 * time.Minute
+	steadyUpTo = 3
 )
 
 // Join makes the links of reports, by the node that gave them, and says what is
@@ -180,9 +196,12 @@ func (s *ClusterStatus) problems() []Problem {
 		}
 		list = append(list, n.problems(s.Leader != "")...)
 	}
+	if s.LeaderLately > steadyUpTo {
+		list = append(list, Problem{Code: Unsteady})
+	}
 	if s.Leader == "" {
 		list = append(list, Problem{Code: NoLeader, Text: s.Problem})
-	} else if voters > 1 && voting == voters/2+1 && voting-1 < voters/2+1 && (voting < voters || voters == 2) {
+	} else if voters > 1 && voting <= voters/2+1 {
 		list = append(list, Problem{Code: Fragile})
 	}
 	if open == 0 && len(s.Nodes) > 0 {
@@ -194,10 +213,10 @@ func (s *ClusterStatus) problems() []Problem {
 		case !l.Up:
 			list = append(list, Problem{Code: LinkDown, Node: l.A, Other: l.B})
 		case l.AtoB.lossy() || l.BtoA.lossy():
-			list = append(list, Problem{Code: LinkLossy, Node: l.A, Other: l.B, Since: l.Since})
+			list = append(list, Problem{Code: LinkLossy, Node: l.A, Other: l.B})
 		}
 	}
-	order := []string{NoLeader, NobodyIn, NodeGone, Fragile, NodeSilent, Unsettled, LinkDown, DiskFull, LinkLossy, CatchingUp}
+	order := []string{Unsteady, NoLeader, NobodyIn, NodeGone, Fragile, NodeSilent, Unsettled, LinkDown, DiskFull, LinkLossy, CatchingUp}
 	slices.SortStableFunc(list, func(a, b Problem) int {
 		return cmp.Compare(slices.Index(order, a.Code), slices.Index(order, b.Code))
 	})

@@ -24,8 +24,8 @@ export interface NodeStatus {
   disk_free: number; // bytes
 }
 export interface Traffic {
-  bytes: number;
-  packets: number;
+  bytes: number; // since they are connected
+  packets: number; // within the last minute
   lost: number; // packets
 }
 export interface LinkStatus {
@@ -38,6 +38,7 @@ export interface LinkStatus {
   b_to_a: Traffic;
 }
 export const problemCodes = [
+  'unsteady',
   'no_leader',
   'nobody_in',
   'node_gone',
@@ -60,6 +61,9 @@ export interface ClusterStatus {
   at: number;
   leader: string;
   term: number;
+  // As the node that answers heard; a node of the version before says nothing of it.
+  leader_since?: number; // 0: nobody leads
+  leader_changes?: number; // within the last hour
   problems: Problem[];
   nodes: NodeStatus[];
   links: LinkStatus[];

@@ -6,7 +6,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { Api } from './api.ts';
 import { Icon } from './icons.tsx';
-import { type ClusterStatus, type Problem, problemCodes, span, votes } from './nodes.ts';
+import { type ClusterStatus, count, type Problem, problemCodes, span, votes } from './nodes.ts';
 import { type Asked, NodeQuestion } from './nodes-ask.tsx';
 import { LinkTable, NodeTable } from './nodes-tables.tsx';
 import { Empty, Failed, Loading, useStore } from './ui.tsx';
@@ -147,13 +147,19 @@ function Problems({ list, onAsk }: { list: readonly Problem[]; onAsk: (asked: As
 const mild: ReadonlySet<string> = new Set(['link_lossy', 'catching_up']);
 
 function Cell({ status, onAsk }: { status: ClusterStatus; onAsk: (asked: Asked) => void }) {
-  const { t } = useStore();
-  const { leader, term, nodes } = status;
+  const store = useStore();
+  const { t } = store;
+  const language = store.parts.settings.language.value;
+  const { leader, term, nodes, at, leader_since: since = 0, leader_changes: changes } = status;
   return (
     <section class="nodes-cell" aria-label={t.value('nodes.cell')}>
       <p>
         <strong>{leader ? t.value('nodes.leads', { node: leader }) : t.value('nodes.nobodyLeads')}</strong>
+        {leader && since > 0 && <span>{t.value('nodes.for', { time: span(at - since, language) })}</span>}
         <span class="number">{t.value('nodes.term', { term })}</span>
+        {changes !== undefined && (
+          <span class="number">{t.value('nodes.changes', { count: count(changes, language) })}</span>
+        )}
         <span>{t.value('nodes.voting', votes(nodes))}</span>
       </p>
       {leader && votes(nodes).up > 1 && (

@@ -94,10 +94,17 @@ describe('an operator of a cluster', { timeout: 180_000 }, () => {
 
   test('hands leadership over', async () => {
     const leads = async () => (await page.locator('.nodes-cell strong').textContent()).split(' ')[0];
-    const before = await leads();
+    const changes = async () =>
+      Number(/Changes of leader in the last hour: (\d+)/.exec(await page.locator('.nodes-cell').textContent())?.[1]);
+    const [before, counted] = [await leads(), await changes()];
     await page.getByRole('button', { name: 'Hand over leadership' }).click();
     await page.getByRole('button', { name: 'Hand over', exact: true }).click();
     await until('another leads', leads, (now) => /^n\d$/.test(now) && now !== before);
+    await until('the change is counted', changes, (now) => now > counted);
+    await page
+      .locator('.nodes-cell')
+      .getByText(/^for \d+ sec$/)
+      .waitFor();
   });
 
   test('makes a token, shown once, with which a node joins', async () => {

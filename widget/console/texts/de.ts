@@ -375,6 +375,7 @@ export const de: Texts = {
   'nodes.leads': '{node} führt',
   'nodes.nobodyLeads': 'Niemand führt',
   'nodes.term': 'Amtszeit {term}',
+  'nodes.changes': 'Führungswechsel in der letzten Stunde: {count}',
   'nodes.voting': '{up} von {all} stimmberechtigten Knoten sind da, {needed} werden gebraucht',
   'nodes.noRegion': 'Ohne Region',
   'nodes.this': 'dieser Knoten',
@@ -404,8 +405,11 @@ export const de: Texts = {
   'nodes.state.gone': 'Weg',
   'nodes.state.silent': 'Berichtet nicht',
   'nodes.links': 'Verbindungen',
-  'nodes.linksText': 'Was zwischen den Knoten live fließt, seit sie verbunden sind.',
+  'nodes.linksText':
+    'Was zwischen den Knoten live fließt: verlorene Pakete der letzten Minute, Bytes seit der Verbindung.',
   'nodes.notConnected': 'Nicht verbunden',
+  'nodes.problem.unsteady':
+    'Die Führung wechselt immer wieder, und solange wird nichts gespeichert: Platte oder Prozessor eines Kernknotens ist zeitweise zu langsam. Sehen Sie nach /metrics der Kernknoten (kohe_disk_sync_seconds, go_sched_latencies_seconds) und geben Sie dem langsamen eine Maschine mit weniger Arbeit.',
   'nodes.problem.no_leader':
     'Nichts kann gespeichert werden: Niemand führt. Starten Sie die fehlenden Kernknoten; mehr als die Hälfte wird gebraucht.',
   'nodes.problem.nobody_in':

@@ -370,6 +370,7 @@ export const en = {
   'nodes.leads': '{node} leads',
   'nodes.nobodyLeads': 'Nobody leads',
   'nodes.term': 'Term {term}',
+  'nodes.changes': 'Changes of leader in the last hour: {count}',
   'nodes.voting': '{up} of {all} voting nodes are there, {needed} are needed',
   'nodes.noRegion': 'No region',
   'nodes.this': 'this node',
@@ -399,8 +400,11 @@ export const en = {
   'nodes.state.gone': 'Gone',
   'nodes.state.silent': 'Did not report',
   'nodes.links': 'Links',
-  'nodes.linksText': 'What is live between the nodes, since they are connected.',
+  'nodes.linksText':
+    'What is live between the nodes: packets lost within the last minute, bytes since they are connected.',
   'nodes.notConnected': 'Not connected',
+  'nodes.problem.unsteady':
+    "The leader changes again and again, and nothing is saved meanwhile: a core node's disk or processor is too slow at times. Look at /metrics of the core nodes (kohe_disk_sync_seconds, go_sched_latencies_seconds) and give the slow one a machine with less to do.",
   'nodes.problem.no_leader':
     'Nothing can be saved: nobody leads. Start the core nodes that are missing; more than half of them are needed.',
   'nodes.problem.nobody_in': 'Nobody can connect: every node that is there is drained. Let people in at one of them.',

@@ -370,6 +370,7 @@ export const et: Texts = {
   'nodes.leads': '{node} juhib',
   'nodes.nobodyLeads': 'Keegi ei juhi',
   'nodes.term': 'Ametiaeg {term}',
+  'nodes.changes': 'Juhi vahetusi viimase tunni jooksul: {count}',
   'nodes.voting': 'Hääletavaid sõlmi on kohal {up}/{all}, vaja on {needed}',
   'nodes.noRegion': 'Piirkonnata',
   'nodes.this': 'see sõlm',
@@ -399,8 +400,10 @@ export const et: Texts = {
   'nodes.state.gone': 'Kadunud',
   'nodes.state.silent': 'Ei vastanud',
   'nodes.links': 'Ühendused',
-  'nodes.linksText': 'Sõlmede vaheline otseliiklus ühenduse algusest.',
+  'nodes.linksText': 'Sõlmede vaheline otseliiklus: kadunud paketid viimase minuti jooksul, baidid ühenduse algusest.',
   'nodes.notConnected': 'Ühendamata',
+  'nodes.problem.unsteady':
+    'Juht vahetub ikka ja jälle ning seni ei salvestata midagi: mõne tuumsõlme ketas või protsessor on kohati liiga aeglane. Vaata tuumsõlmede /metrics lehte (kohe_disk_sync_seconds, go_sched_latencies_seconds) ja anna aeglasele masin, millel on vähem tööd.',
   'nodes.problem.no_leader':
     'Midagi ei saa salvestada: keegi ei juhi. Käivita puuduvad tuumsõlmed; vaja on üle poole neist.',
   'nodes.problem.nobody_in':

@@ -369,6 +369,7 @@ export const fi: Texts = {
   'nodes.leads': '{node} johtaa',
   'nodes.nobodyLeads': 'Kukaan ei johda',
   'nodes.term': 'Kausi {term}',
+  'nodes.changes': 'Johtajan vaihdoksia viime tunnin aikana: {count}',
   'nodes.voting': 'Äänestävistä solmuista paikalla {up}/{all}, tarvitaan {needed}',
   'nodes.noRegion': 'Ei aluetta',
   'nodes.this': 'tämä solmu',
@@ -398,8 +399,10 @@ export const fi: Texts = {
   'nodes.state.gone': 'Poissa',
   'nodes.state.silent': 'Ei vastannut',
   'nodes.links': 'Yhteydet',
-  'nodes.linksText': 'Solmujen välinen suora liikenne yhteyden alusta.',
+  'nodes.linksText': 'Solmujen välinen suora liikenne: kadonneet paketit viime minuutilta, tavut yhteyden alusta.',
   'nodes.notConnected': 'Ei yhteyttä',
+  'nodes.problem.unsteady':
+    'Johtaja vaihtuu yhä uudelleen, eikä sillä välin tallenneta mitään: jonkin ydinsolmun levy tai suoritin on ajoittain liian hidas. Katso ydinsolmujen /metrics-sivua (kohe_disk_sync_seconds, go_sched_latencies_seconds) ja anna hitaalle kone, jolla on vähemmän työtä.',
   'nodes.problem.no_leader':
     'Mitään ei voi tallentaa: kukaan ei johda. Käynnistä puuttuvat ydinsolmut; yli puolet tarvitaan.',
   'nodes.problem.nobody_in':

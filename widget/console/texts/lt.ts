@@ -433,6 +433,7 @@ export const lt: Texts = {
   'nodes.leads': 'Vadovauja {node}',
   'nodes.nobodyLeads': 'Niekas nevadovauja',
   'nodes.term': 'Kadencija {term}',
+  'nodes.changes': 'Vadovo pasikeitimų per paskutinę valandą: {count}',
   'nodes.voting': 'Balsuojantys mazgai: yra {up} iš {all}, reikia {needed}',
   'nodes.noRegion': 'Be regiono',
   'nodes.this': 'šis mazgas',
@@ -462,8 +463,10 @@ export const lt: Texts = {
   'nodes.state.gone': 'Dingęs',
   'nodes.state.silent': 'Neatsakė',
   'nodes.links': 'Ryšiai',
-  'nodes.linksText': 'Tiesioginis srautas tarp mazgų nuo susijungimo.',
+  'nodes.linksText': 'Tiesioginis srautas tarp mazgų: paskutinę minutę dingę paketai, baitai nuo susijungimo.',
   'nodes.notConnected': 'Nesujungta',
+  'nodes.problem.unsteady':
+    'Vadovas vis keičiasi, ir tuo metu niekas neišsaugoma: kurio nors branduolio mazgo diskas ar procesorius kartais per lėtas. Pažiūrėkite branduolio mazgų /metrics (kohe_disk_sync_seconds, go_sched_latencies_seconds) ir lėtajam duokite mažiau apkrautą mašiną.',
   'nodes.problem.no_leader':
     'Nieko negalima išsaugoti: niekas nevadovauja. Paleiskite trūkstamus branduolio mazgus; reikia daugiau nei pusės.',
   'nodes.problem.nobody_in':

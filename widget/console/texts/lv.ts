@@ -383,6 +383,7 @@ export const lv: Texts = {
   'nodes.leads': 'Vada {node}',
   'nodes.nobodyLeads': 'Neviens nevada',
   'nodes.term': 'Termiņš {term}',
+  'nodes.changes': 'Vadītāja maiņas pēdējā stundā: {count}',
   'nodes.voting': 'Balsojošie mezgli: {up} no {all} ir vietā, vajag {needed}',
   'nodes.noRegion': 'Bez reģiona',
   'nodes.this': 'šis mezgls',
@@ -412,8 +413,10 @@ export const lv: Texts = {
   'nodes.state.gone': 'Pazudis',
   'nodes.state.silent': 'Neatbildēja',
   'nodes.links': 'Savienojumi',
-  'nodes.linksText': 'Tiešā satiksme starp mezgliem kopš savienošanās.',
+  'nodes.linksText': 'Tiešā satiksme starp mezgliem: pēdējā minūtē zudušās paketes, baiti kopš savienošanās.',
   'nodes.notConnected': 'Nav savienots',
+  'nodes.problem.unsteady':
+    'Vadītājs mainās atkal un atkal, un tikmēr nekas netiek saglabāts: kāda kodola mezgla disks vai procesors brīžiem ir par lēnu. Apskatiet kodola mezglu /metrics (kohe_disk_sync_seconds, go_sched_latencies_seconds) un dodiet lēnajam mazāk noslogotu mašīnu.',
   'nodes.problem.no_leader':
     'Neko nevar saglabāt: neviens nevada. Palaidiet trūkstošos kodola mezglus; vajag vairāk nekā pusi.',
   'nodes.problem.nobody_in':

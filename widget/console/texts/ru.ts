@@ -433,6 +433,7 @@ export const ru: Texts = {
   'nodes.leads': 'Ведёт {node}',
   'nodes.nobodyLeads': 'Никто не ведёт',
   'nodes.term': 'Срок {term}',
+  'nodes.changes': 'Смен ведущего за последний час: {count}',
   'nodes.voting': 'Голосующих узлов на месте {up} из {all}, нужно {needed}',
   'nodes.noRegion': 'Без региона',
   'nodes.this': 'этот узел',
@@ -462,8 +463,10 @@ export const ru: Texts = {
   'nodes.state.gone': 'Пропал',
   'nodes.state.silent': 'Не ответил',
   'nodes.links': 'Связи',
-  'nodes.linksText': 'Живой обмен между узлами с момента соединения.',
+  'nodes.linksText': 'Живой обмен между узлами: пакеты, потерянные за последнюю минуту, байты с момента соединения.',
   'nodes.notConnected': 'Нет связи',
+  'nodes.problem.unsteady':
+    'Ведущий меняется снова и снова, и тем временем ничего не сохраняется: диск или процессор узла ядра временами слишком медленный. Посмотрите /metrics узлов ядра (kohe_disk_sync_seconds, go_sched_latencies_seconds) и дайте медленному менее загруженную машину.',
   'nodes.problem.no_leader':
     'Ничего нельзя сохранить: никто не ведёт. Запустите недостающие узлы ядра; нужно больше половины.',
   'nodes.problem.nobody_in':
