@@ -366,8 +366,8 @@ func (c *cluster) lost(ctx context.Context, id string, said map[lostNode]bool) {
 
 // Redeem implements peer.Tokens.
 func (c *cluster) Redeem(ctx context.Context, token peer.TokenHash, id peer.Identity) error {
-	if !c.ready() || !c.enrolled() { // a newcomer could not be told of this node
-		return relay.Errorf(relay.CodeUnavailable, "This node is not ready yet. Please try again in a moment.")
+	if err := c.mayInvite(); err != nil {
+		return err
 	}
 	for _, cell := range c.allCells() {
 		if slices.ContainsFunc(cell.Node().Members(), func(m raftnode.Member) bool { return m.ID == id.Node }) && !c.listed(id.Node) {
@@ -383,6 +383,33 @@ func (c *cluster) Redeem(ctx context.Context, token peer.TokenHash, id peer.Iden
 // listed reports whether the cluster has a node.
 func (c *cluster) listed(id string) bool {
 	return slices.ContainsFunc(c.members(), func(n state.Node) bool { return n.ID == id })
+}
+
+// mayInvite refuses newcomers while they could not be told of this node.
+func (c *cluster) mayInvite() error {
+	if !c.ready() || !c.enrolled() {
+		return relay.Errorf(relay.CodeUnavailable, "This node is not ready yet. Please try again in a moment.")
+	}
+	return nil
+}
+
+// awaitInvite is mayInvite once a node that has just begun has had some time.
+func (c *cluster) awaitInvite(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, operateFor)
+	defer cancel()
+	tick := time.NewTicker(enrolAgain)
+	defer tick.Stop()
+	for {
+		err := c.mayInvite()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // enrolled reports whether the cluster knows this node.
@@ -404,8 +431,11 @@ func (c *cluster) answer(_ context.Context, id peer.Identity) ([]byte, error) {
 	return json.Marshal(told)
 }
 
-// token makes a join token that is good for an hour.
+// token makes a join token that is good for an hour, and at once.
 func (c *cluster) token(ctx context.Context, role string) (string, error) {
+	if err := c.awaitInvite(ctx); err != nil {
+		return "", err
+	}
 	addrs := []string{c.own.Address}
 	for _, n := range c.members() {
 		if n.ID != c.name() && n.Role == state.CoreNode && n.Addr != "" && len(addrs) < 4 {
