@@ -69,6 +69,7 @@ type cluster struct {
 	key     *auth.Key     // nil: the node is an edge only, as with ca and raft
 	tickets *auth.Tickets // of the node's console API
 	now     func() time.Time
+	pace    pace
 	peers   *peer.Peers
 	raft    *quicnet.Net
 	flock   *canary.Flock
@@ -238,6 +239,7 @@ func (c *cluster) begin(k known) {
 	c.running.Go(func() error { c.enrol(ctx); return nil })
 	c.running.Go(func() error { c.lookAround(ctx); return nil })
 	c.running.Go(func() error { c.keepCertificate(ctx); return nil })
+	c.running.Go(func() error { c.pace.watch(ctx); return nil })
 }
 
 // closeEdges ends what other nodes read of the cell through this one, before it

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"kohe/edge/api"
 	"kohe/edge/remote"
 	"kohe/raft/state"
 	"kohe/relay/peer"
@@ -109,8 +110,9 @@ const (
 func (c *cluster) serveAPI(h http.Handler) {
 	server := &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			edge := r.RemoteAddr // as streamConn names it
 			r.RemoteAddr = r.Header.Get(remoteHeader)
-			h.ServeHTTP(w, r)
+			h.ServeHTTP(w, api.Through(r, edge))
 		}),
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: apiFor, WriteTimeout: apiFor,
 	}

@@ -81,14 +81,14 @@ type node struct {
 	ready    atomic.Bool
 	metrics  link.Metrics
 	reigns   reigns
-	syncs    prometheus.Histogram
+	pace     pace
 	registry *prometheus.Registry
 }
 
 func newNode(c config, log *slog.Logger) *node {
 	return &node{
 		config: c, log: log, fs: vfs.Default, fatal: func(error) { os.Exit(2) }, now: time.Now,
-		started: time.Now(), tickets: &auth.Tickets{}, registry: prometheus.NewRegistry(), syncs: newSyncs(),
+		started: time.Now(), tickets: &auth.Tickets{}, registry: prometheus.NewRegistry(), pace: newPace(),
 	}
 }
 
@@ -183,7 +183,7 @@ func (n *node) openCluster() (err error) {
 	if n.cluster == nil {
 		return nil
 	}
-	n.cluster.key, n.cluster.tickets, n.cluster.now = n.key, n.tickets, n.now
+	n.cluster.key, n.cluster.tickets, n.cluster.now, n.cluster.pace = n.key, n.tickets, n.now, n.pace
 	name := n.cluster.name()
 	if given := n.config.Node; given != defaults().Node && given != name {
 		return fmt.Errorf("the node in %s is called %q in its cluster, not %q", n.config.Data, name, given)

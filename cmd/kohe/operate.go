@@ -52,7 +52,7 @@ type operateAnswer struct {
 func (c *cluster) tell(ctx context.Context, node string, ask operateAsk) (api.Report, error) {
 	s, err := c.open(ctx, node, kindOperate)
 	if err != nil {
-		return api.Report{}, cmp.Or(ctx.Err(), err)
+		return api.Report{}, cmp.Or(ctx.Err(), noWay(node, err))
 	}
 	stop := context.AfterFunc(ctx, s.Reset)
 	defer stop()
@@ -62,13 +62,21 @@ func (c *cluster) tell(ctx context.Context, node string, ask operateAsk) (api.Re
 	}
 	var answer operateAnswer
 	if err := json.NewDecoder(io.LimitReader(s, maxOperate)).Decode(&answer); err != nil {
-		err = &relay.Error{Code: relay.CodeUnavailable, Text: "Its version cannot be asked this.", Err: err}
+		err = &relay.Error{Code: relay.CodeUnavailable, Text: "Its version cannot be asked this: update it.", Err: err}
 		return api.Report{}, cmp.Or(ctx.Err(), err)
 	}
 	if answer.Text != "" {
 		return api.Report{}, &relay.Error{Code: answer.Code, Text: answer.Text}
 	}
 	return answer.Report, nil
+}
+
+// noWay tells an operator that a node cannot be asked. That err is the sentence
+// for whoever is in a chat says nothing; why is in it.
+func noWay(node string, err error) error {
+	told := relay.Errorf(relay.CodeUnavailable, "There is no connection to %s. Look at its machine, its log, and the network between the nodes.", node)
+	told.Err = relay.AsError(err).Err
+	return told
 }
 
 // serveOperate answers another node.
@@ -91,7 +99,7 @@ func (c *cluster) serveOperate(ctx context.Context, conn *peer.Conn, s peer.Stre
 		answer.Report, err = (*do)(ctx, ask)
 	}
 	if err != nil {
-		answer.Code, answer.Text = relay.CodeOf(err), cmp.Or(relay.AsError(err).Text, err.Error())
+		answer.Code, answer.Text = relay.CodeOf(err), api.OperatorText(err)
 	}
 	_ = json.NewEncoder(s).Encode(answer) // whoever asked has gone
 }
@@ -142,7 +150,7 @@ func (n *node) at(ctx context.Context, node string, ask operateAsk) error {
 	defer cancel()
 	_, err := n.cluster.tell(ctx, node, ask)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return &relay.Error{Code: relay.CodeUnavailable, Text: "That node does not answer. Look at its state before you try again.", Err: err}
+		return &relay.Error{Code: relay.CodeUnavailable, Text: "That node does not answer. Look at its load, and at whether it was done, before you try again.", Err: err}
 	}
 	return err
 }
@@ -155,7 +163,7 @@ func (n *node) Drain(ctx context.Context, node, by string, over time.Duration) e
 	case i < 0:
 		return noNode(node)
 	case !lines[i].Up:
-		return relay.Errorf(relay.CodeUnavailable, "%s cannot be reached.", node)
+		return noWay(node, errUnreached)
 	}
 	if !slices.ContainsFunc(lines, func(l api.NodeStatus) bool { return l.Node != node && l.Up && !l.Silent && !l.Draining }) {
 		return relay.Errorf(relay.CodeConflict, "No other node takes people now, so those at %s would have nowhere to go.", node)
@@ -179,7 +187,7 @@ func noNode(node string) error {
 	return relay.Errorf(relay.CodeNotFound, "There is no node %q in the cluster.", node)
 }
 
-var errNoLeader = relay.Errorf(relay.CodeUnavailable, "The cell has no leader now. Please try again in a moment.")
+var errNoLeader = relay.Errorf(relay.CodeUnavailable, "Nobody leads the cell now. Wait until somebody does; if that does not come, start the core nodes that are missing.")
 
 // atLeader has the leader do something.
 func (n *node) atLeader(ctx context.Context, ask operateAsk) error {

@@ -3,7 +3,6 @@ package main
 import (
 	"net/http"
 	"net/http/pprof"
-	"regexp"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,8 +28,7 @@ func (n *node) operations(mux *http.ServeMux) {
 		}
 		_, _ = w.Write([]byte("ready\n"))
 	})
-	waits := collectors.WithGoCollectorRuntimeMetrics(collectors.GoRuntimeMetricsRule{Matcher: regexp.MustCompile("^/sched/latencies:seconds$")})
-	n.registry.MustRegister(collectors.NewGoCollector(waits), n.syncs, collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), figures{n})
+	n.registry.MustRegister(collectors.NewGoCollector(), n.pace.syncs, n.pace.late, collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), figures{n})
 	metrics := promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{})
 	mux.Handle("GET /metrics", n.private(metrics))
 	mux.Handle("GET /debug/pprof/", n.private(http.HandlerFunc(pprof.Index)))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"strings"
 	"time"
 
@@ -8,13 +9,42 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// newSyncs returns what counts how long durable writes take, from 0.1 ms to the
-// 10 s after which a node ends itself (logstore.DefaultSlow).
-func newSyncs() prometheus.Histogram {
-	return prometheus.NewHistogram(prometheus.HistogramOpts{
-		Name: "kohe_disk_sync_seconds", Help: "How long the disk took for a durable write of the cell's log.",
-		Buckets: prometheus.ExponentialBucketsRange(0.0001, 10, 16),
-	})
+// pace is how fast the machine is, where a slow one costs the cell its leader.
+type pace struct {
+	syncs prometheus.Histogram
+	late  prometheus.Histogram
+}
+
+// newPace counts from 0.1 ms to the 10 s after which a node ends itself
+// (logstore.DefaultSlow).
+func newPace() pace {
+	histogram := func(name, help string) prometheus.Histogram {
+		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: prometheus.ExponentialBucketsRange(0.0001, 10, 16)})
+	}
+	return pace{
+		syncs: histogram("kohe_disk_sync_seconds", "How long the disk took for a durable write of the cell's log."),
+		late:  histogram("kohe_late_seconds", "How much later than it asked the node was woken: the processor had no time for it."),
+	}
+}
+
+// wakeEvery is how often the node asks to be woken to see how late that is: the
+// lease of a leader within a region.
+const wakeEvery = 100 * time.Millisecond
+
+// watch measures how late the node is woken until ctx ends.
+func (p pace) watch(ctx context.Context) {
+	timer := time.NewTimer(wakeEvery)
+	defer timer.Stop()
+	for {
+		asked := time.Now()
+		timer.Reset(wakeEvery)
+		select {
+		case <-timer.C:
+			p.late.Observe(max(0, time.Since(asked)-wakeEvery).Seconds())
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // timedFS measures the syncs of write-ahead logs.

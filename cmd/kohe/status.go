@@ -3,12 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
 	"kohe/edge/api"
 	"kohe/raft/state"
-	"kohe/relay"
 )
 
 // reportFor is how long a node that is asked has to say what it knows.
@@ -180,5 +180,5 @@ func notHeard(err error) string {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "it does not answer"
 	}
-	return relay.AsError(err).Text
+	return strings.TrimSuffix(api.OperatorText(err), ".") // in brackets
 }

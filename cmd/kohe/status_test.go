@@ -2,10 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -245,7 +248,7 @@ func TestAnOperatorDrainsANodeHandsOverAndRemovesADeadOne(t *testing.T) {
 	}
 	if figures := nodes[0].figures(); !strings.Contains(figures, fmt.Sprintf("\nkohe_cell_leader_changes_total %d\n", s.LeaderChanges)) ||
 		!strings.Contains(figures, "\nkohe_disk_sync_seconds_count ") || strings.Contains(figures, "\nkohe_disk_sync_seconds_count 0\n") ||
-		!strings.Contains(figures, "\ngo_sched_latencies_seconds_count ") {
+		!strings.Contains(figures, "\nkohe_late_seconds_count ") || strings.Contains(figures, "\nkohe_late_seconds_count 0\n") {
 		t.Errorf("the figures that an unsteady leader is traced with are\n%s", figures)
 	}
 
@@ -285,6 +288,54 @@ func TestAnOperatorDrainsANodeHandsOverAndRemovesADeadOne(t *testing.T) {
 	}
 }
 
+func TestAnOperatorIsToldWhatToDoAndNotWhatAVisitorIs(t *testing.T) {
+	cause := errors.New("no route to host")
+	for _, c := range []struct {
+		err         error
+		says, hides string
+	}{
+		{context.DeadlineExceeded, "it does not answer", "deadline"},
+		{errUnreached, "its log", "server"}, // as noWay words it
+		{&relay.Error{Code: relay.CodeUnavailable, Text: errUnreached.Text, Err: cause}, "no route to host", "server"},
+		{cause, "no route to host", "our side"},
+	} {
+		err := c.err
+		if !errors.Is(err, context.DeadlineExceeded) {
+			err = noWay("n2", err)
+		}
+		if got := notHeard(err); !strings.Contains(got, c.says) || strings.Contains(got, c.hides) {
+			t.Errorf("of %v an operator is told: %s", c.err, got)
+		}
+	}
+	nodes := newCluster(t, 3, 0)
+	kohe(t, "agent", "add", "olga", "--operator", "--data", nodes[0].data)
+	client := nodes[0].signIn("olga")
+	nodes[1].kill()
+	nodes[0].await("n2 is missed, and somebody leads", func() bool {
+		s := nodes[0].status()
+		return !nodeIn(t, s, "n2").Up && s.Leader != "" && s.Leader != "n2"
+	})
+	code, text := nodes[0].operate(client, "/nodes/n2/undrain", struct{}{})
+	if code != http.StatusServiceUnavailable || !strings.Contains(text, "no connection to n2. Look at its machine") {
+		t.Errorf("of a node that is gone: %d %s", code, text)
+	}
+	nodes[2].kill()
+	nodes[0].await("nobody leads", func() bool { return nodes[0].status().Leader == "" })
+	if code, text := nodes[0].operate(client, "/cell/hand-over", struct{}{}); code != http.StatusServiceUnavailable || !strings.Contains(text, "start the core nodes that are missing") {
+		t.Errorf("without a leader: %d %s", code, text)
+	}
+}
+
+func TestATokenThatIsMadeCanBeUsedAtOnce(t *testing.T) {
+	p := &process{t: t, name: "n1", port: freePort(t), log: &syncBuffer{}}
+	p.data = filepath.Join(t.TempDir(), p.name)
+	t.Cleanup(p.kill)
+	kohe(t, "cluster", "init", "--data", p.data, "--node", p.name, "--address", p.address())
+	p.start()
+	token := kohe(t, "cluster", "token", "--data", p.data)
+	kohe(t, "cluster", "join", token, "--node", "n2", "--address", "127.0.0.1:"+freePort(t), "--data", filepath.Join(t.TempDir(), "n2"))
+}
+
 func TestStatusSaysWhatIsWrongFirstAndWhatToDo(t *testing.T) {
 	const minute = 60_000
 	s := api.ClusterStatus{
@@ -305,7 +356,7 @@ func TestStatusSaysWhatIsWrongFirstAndWhatToDo(t *testing.T) {
 	if err := writeStatus(&b, s); err != nil {
 		t.Fatal(err)
 	}
-	want := `! The leader changed 4 times within 10 minutes, and nothing is stored meanwhile: a core node's disk or processor is too slow at times. Look at /metrics of the core nodes (kohe_disk_sync_seconds for the disk, go_sched_latencies_seconds for the processor) and give the slow one a machine with less to do.
+	want := `! The leader changed 4 times within 10 minutes, and nothing is stored meanwhile: a core node's disk or processor is too slow at times. Look at /metrics of the core nodes (kohe_disk_sync_seconds for the disk, kohe_late_seconds for the processor) and give the slow one a machine with less to do.
 ! b cannot be reached for 2 min (its process has ended). Look at its machine and start it; if it never comes back: kohe cluster leave b
 ! If one more core node fails, nothing can be stored. Bring the missing one back, or add another: kohe cluster token
 ! The disk of a is nearly full. Make room, or give its data folder a larger one.

@@ -71,7 +71,7 @@ func problemText(s api.ClusterStatus, p api.Problem) string {
 	switch p.Code {
 	case api.Unsteady:
 		return fmt.Sprintf("The leader changed %d times within %.0f minutes, and nothing is stored meanwhile: a core node's disk or processor is too slow at times. "+
-			"Look at /metrics of the core nodes (kohe_disk_sync_seconds for the disk, go_sched_latencies_seconds for the processor) and give the slow one a machine with less to do.", s.LeaderLately, api.Lately.Minutes())
+			"Look at /metrics of the core nodes (kohe_disk_sync_seconds for the disk, kohe_late_seconds for the processor) and give the slow one a machine with less to do.", s.LeaderLately, api.Lately.Minutes())
 	case api.NoLeader:
 		return "Nothing can be stored: nobody leads the cell. Start the core nodes that are missing; more than half of them are needed." + said(p)
 	case api.NobodyIn:

@@ -111,13 +111,14 @@ func AnswerLocal(w http.ResponseWriter, v any, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	if err != nil {
 		w.WriteHeader(http.StatusBadRequest)
-		v = wire.ErrorPayload{Code: relay.CodeOf(err), Text: operatorText(err)}
+		v = wire.ErrorPayload{Code: relay.CodeOf(err), Text: OperatorText(err)}
 	}
 	_ = json.NewEncoder(w).Encode(v) // whoever asked has gone
 }
 
-// operatorText says all that is known of an error, once.
-func operatorText(err error) string {
+// OperatorText says all that is known of an error, once: it is for who runs the
+// nodes, not for visitors and agents.
+func OperatorText(err error) string {
 	e, ok := errors.AsType[*relay.Error](err)
 	switch {
 	case !ok:

@@ -50,7 +50,8 @@ func (a *API) operate() {
 var errNoOperator = relay.Errorf(relay.CodeForbidden, "This is for operators only. Whoever runs the nodes can make you one.")
 
 // operator runs h for a signed-in agent who is an operator. What changes
-// something is logged with who asked for it and how it ended.
+// something is logged with who asked for it and how it ended, and why it was not
+// done is said in full.
 func (a *API) operator(h func(*http.Request, state.Agent) (any, error)) func(*http.Request, http.ResponseWriter) (any, error) {
 	return a.signedIn(func(r *http.Request, agent state.Agent) (v any, err error) {
 		log := a.Log.With("agent", agent.ID, "path", clip(r.URL.Path), "remote", remote(r))
@@ -63,6 +64,7 @@ func (a *API) operator(h func(*http.Request, state.Agent) (any, error)) func(*ht
 		case r.Method == http.MethodGet:
 		case err != nil:
 			log.Warn("an operator's wish was not done", "err", err)
+			return nil, &relay.Error{Code: relay.CodeOf(err), Text: OperatorText(err), Retry: relay.AsError(err).Retry, Err: err}
 		default:
 			log.Info("an operator's wish was done")
 		}
@@ -71,7 +73,16 @@ func (a *API) operator(h func(*http.Request, state.Agent) (any, error)) func(*ht
 }
 
 func (a *API) nodes(r *http.Request, _ state.Agent) (any, error) {
-	return a.Cluster.Status(r.Context()), nil
+	s := a.Cluster.Status(r.Context())
+	s.Through, _ = r.Context().Value(throughKey{}).(string)
+	return s, nil
+}
+
+type throughKey struct{}
+
+// Through notes in a request through which edge it came.
+func Through(r *http.Request, edge string) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), throughKey{}, edge))
 }
 
 func (a *API) drain(r *http.Request, by state.Agent) (any, error) {

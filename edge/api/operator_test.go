@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -90,6 +91,41 @@ func TestOnlyAnOperatorSeesAndChangesTheNodes(t *testing.T) {
 			t.Errorf("%s is told %s", who, body)
 		}
 		me.Agent.Operator = false
+	}
+}
+
+// failing is a cluster that does nothing.
+type failing struct {
+	fakeCluster
+	err error
+}
+
+func (f *failing) HandOver(context.Context, string) error { return f.err }
+
+func TestAnOperatorIsToldAllThatIsKnownOfAnError(t *testing.T) {
+	a, cell := world(t)
+	f := &failing{}
+	a.Cluster = f
+	agent, _ := cell.Read().Agent("bob")
+	agent.Operator = true
+	if _, err := cell.Propose(t.Context(), state.Put{Agent: &agent, At: 1}); err != nil {
+		t.Fatal(err)
+	}
+	operator := signIn(t, a, "bob")
+	for _, c := range []struct {
+		err  error
+		code int
+		want string
+	}{
+		{errors.New("n2 has no room"), http.StatusInternalServerError, "n2 has no room"},
+		{&relay.Error{Code: relay.CodeUnavailable, Text: "Not now.", Err: errors.New("n2 has no room")}, http.StatusServiceUnavailable, "Not now. n2 has no room"},
+		{relay.Errorf(relay.CodeConflict, "Stop it first."), http.StatusConflict, "Stop it first."},
+	} {
+		f.err = c.err
+		code, body, _ := ask(a, "POST", "/api/v1/cell/hand-over", "{}", operator)
+		if code != c.code || !strings.Contains(body, c.want) || strings.Contains(body, "our side") {
+			t.Errorf("%v: %d %s", c.err, code, body)
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ type ClusterStatus struct {
 	Leader  string `json:"leader"`  // "": none, or an edge answers
 	Term    uint64 `json:"term"`    // of the cell, as this node knows it
 	Asked   string `json:"asked"`   // by an edge: its core node
+	Through string `json:"through"` // of a console: the edge that its requests go through
 	Applied uint64 `json:"applied"` // log index in the state of the node that answers
 	Problem string `json:"problem"` // why the node that answers settles nothing now
 
@@ -130,7 +131,7 @@ const (
 	diskPart    = 10      // of the disk, and
 	diskFree    = 5 << 30 // bytes
 	lossyFrom   = 0.02    // of the packets
-	lossyAmong  = 1000    // packets: fewer say nothing
+	lossyMin    = 5       // packets lost: fewer are chance
 	maxProblems = 100
 )
 
@@ -244,4 +245,4 @@ func (n NodeStatus) problems(led bool) (list []Problem) {
 	return list
 }
 
-func (t Traffic) lossy() bool { return t.Packets >= lossyAmong && t.Loss() >= lossyFrom }
+func (t Traffic) lossy() bool { return t.Lost >= lossyMin && t.Loss() >= lossyFrom }

@@ -4,7 +4,7 @@ import { useSignal } from '@preact/signals';
 import { Modal } from './dialogs.tsx';
 import { Icon } from './icons.tsx';
 import { type Invitation, joinCommand } from './nodes.ts';
-import { codeOf, errorKey } from './store.ts';
+import { Refused } from './nodes-refused.tsx';
 import { timeOfDay } from './time.ts';
 import { IconButton, Segments, useStore } from './ui.tsx';
 
@@ -18,17 +18,17 @@ export function AddNode({ onClose }: { onClose: () => void }) {
   const role = useSignal<'core' | 'edge'>('core');
   const [node, address, region] = [useSignal(''), useSignal(''), useSignal('')];
   const made = useSignal<Invitation | null>(null);
-  const refused = useSignal('');
+  const refused = useSignal<unknown>(null);
   const busy = useSignal(false);
   const make = async (event: Event) => {
     event.preventDefault();
     if (busy.value) return;
     busy.value = true;
-    refused.value = '';
+    refused.value = null;
     try {
       made.value = await store.parts.api.invite(role.value);
     } catch (error) {
-      refused.value = codeOf(error);
+      refused.value = error;
     }
     busy.value = false;
   };
@@ -68,11 +68,7 @@ export function AddNode({ onClose }: { onClose: () => void }) {
             required
           />
           <Field label={t('nodes.addRegion')} value={region} pattern={names} placeholder="eu-north" />
-          {refused.value && (
-            <p class="problem" role="alert">
-              {t(refused.value === 'invalid' ? 'nodes.alone' : errorKey(refused.value))}
-            </p>
-          )}
+          {refused.value !== null && <Refused error={refused.value} texts={{ invalid: 'nodes.alone' }} />}
           <div class="dialog-do">
             <button type="button" class="button" onClick={onClose}>
               {t('cancel')}

@@ -6,7 +6,7 @@ import type { Api } from './api.ts';
 import { Modal } from './dialogs.tsx';
 import { count, type NodeStatus, span } from './nodes.ts';
 import { AddNode } from './nodes-add.tsx';
-import { codeOf, errorKey } from './store.ts';
+import { Refused } from './nodes-refused.tsx';
 import type { Key } from './texts.ts';
 import { useStore } from './ui.tsx';
 
@@ -63,17 +63,12 @@ function Doing(props: Doing) {
     }
     busy.value = false;
   };
-  const code = refused.value === null ? '' : codeOf(refused.value);
   return (
     <Modal label={props.title} onClose={props.onClose}>
       <form class="nodes-form" onSubmit={(event) => void go(event)}>
         <h2>{props.title}</h2>
         {props.children}
-        {code && (
-          <p class="problem" role="alert">
-            {t(props.refusals?.[code] ?? errorKey(code), { node: props.node })}
-          </p>
-        )}
+        {refused.value !== null && <Refused error={refused.value} node={props.node} texts={props.refusals} />}
         <div class="dialog-do">
           <button type="button" class="button" onClick={props.onClose}>
             {t('cancel')}

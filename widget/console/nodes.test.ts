@@ -6,6 +6,7 @@ const node = (change: Partial<NodeStatus>): NodeStatus => ({
   node: 'n1',
   role: 'core',
   region: '',
+  public: '',
   self: false,
   leader: false,
   voter: true,

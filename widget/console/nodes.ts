@@ -5,6 +5,7 @@ export interface NodeStatus {
   node: string;
   role: 'core' | 'edge';
   region: string;
+  public: string; // where browsers find it
   self: boolean; // it answers
   leader: boolean;
   voter: boolean;
@@ -59,6 +60,7 @@ export interface Problem {
 }
 export interface ClusterStatus {
   at: number;
+  through?: string; // the edge that this console is connected to; "": a core node
   leader: string;
   term: number;
   // As the node that answers heard; a node of the version before says nothing of it.

@@ -6,7 +6,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { Api } from './api.ts';
 import { Icon } from './icons.tsx';
-import { type ClusterStatus, count, type Problem, problemCodes, span, votes } from './nodes.ts';
+import { type ClusterStatus, count, type NodeStatus, type Problem, problemCodes, span, votes } from './nodes.ts';
 import { type Asked, NodeQuestion } from './nodes-ask.tsx';
 import { LinkTable, NodeTable } from './nodes-tables.tsx';
 import { Empty, Failed, Loading, useStore } from './ui.tsx';
@@ -53,6 +53,7 @@ function Watched() {
       {!status && error !== null && <Failed error={error} again={again} />}
       {status && (
         <>
+          {status.through && <AtAnEdge nodes={status.nodes} edge={status.through} />}
           <Problems list={status.problems} onAsk={open} />
           <Cell status={status} onAsk={open} />
           <NodeTable status={status} onAsk={open} />
@@ -108,6 +109,26 @@ function useStatus(api: Api) {
     };
   }, [now]);
   return { status: status.value, error: error.value, heardAt: heardAt.value, again: () => turn.value++ };
+}
+
+/** What an operator should not do here: an edge that somebody took over could do it in their name. */
+function AtAnEdge({ nodes, edge }: { nodes: readonly NodeStatus[]; edge: string }) {
+  const { t } = useStore();
+  const cores = nodes.filter((n) => n.role === 'core' && n.up && /^https?:/.test(n.public));
+  return (
+    <section class="nodes-edge">
+      <p>
+        <strong>{t.value('nodes.atEdge', { node: edge })}</strong> {t.value('nodes.atEdgeText')}
+      </p>
+      <ul>
+        {cores.map((n) => (
+          <li key={n.node}>
+            <a href={`${n.public}/console/#nodes`}>{n.node}</a>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
 }
 
 function Problems({ list, onAsk }: { list: readonly Problem[]; onAsk: (asked: Asked) => void }) {

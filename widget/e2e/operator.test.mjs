@@ -107,6 +107,18 @@ describe('an operator of a cluster', { timeout: 180_000 }, () => {
       .waitFor();
   });
 
+  test('is told by the node what to do when it refuses', async () => {
+    await page.route('**/api/v1/cell/hand-over', (route) =>
+      route.fulfill({ status: 503, json: { code: 'unavailable', text: 'Start n9, which is missing.' } }),
+    );
+    await page.getByRole('button', { name: 'Hand over leadership' }).click();
+    await page.getByRole('button', { name: 'Hand over', exact: true }).click();
+    await page.getByRole('alert').getByText('Start n9, which is missing.').waitFor();
+    await clean('a refusal', page);
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+    await page.unroute('**/api/v1/cell/hand-over');
+  });
+
   test('makes a token, shown once, with which a node joins', async () => {
     const port = await freePort();
     await page.getByRole('button', { name: 'Add a node' }).click();
@@ -165,5 +177,34 @@ describe('an operator of a cluster', { timeout: 180_000 }, () => {
   test('is told when the nodes do not answer any more', async () => {
     await first.kill();
     await page.getByText(/The nodes do not answer\. This is how they were/).waitFor({ timeout: 20_000 });
+  });
+});
+
+describe('an operator at a node that is an edge only', { timeout: 60_000 }, () => {
+  let browser, cluster;
+  before(async () => {
+    cluster = await startCluster(['n1'], ['e1']);
+    kohe('agent', 'add', 'olga', '--operator', '--data', cluster.nodes[0].data);
+    browser = await launchChromium();
+  });
+  after(async () => {
+    await browser?.close();
+    await cluster?.stop();
+  });
+
+  test('is told that a core node is the place to operate from', async () => {
+    const [core, edge] = cluster.nodes;
+    const note = async (node) => {
+      const { page } = await openAgent(browser, node, 'olga');
+      await page.getByRole('link', { name: 'Nodes' }).click();
+      await page.locator('.nodes-cell').waitFor();
+      return { page, note: page.locator('.nodes-edge') };
+    };
+    const there = await note(edge);
+    await there.note.getByText('You are connected to e1, an edge.').waitFor();
+    assert.equal(await there.note.getByRole('link', { name: 'n1' }).getAttribute('href'), `${core.console}#nodes`);
+    await clean('the nodes at an edge', there.page);
+    const here = await note(core);
+    assert.equal(await here.note.count(), 0);
   });
 });

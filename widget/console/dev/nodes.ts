@@ -11,6 +11,7 @@ export function cluster(scene: string): ClusterStatus {
     node: name,
     role: 'core',
     region,
+    public: '',
     self: name === 'kohe1',
     leader: false,
     voter: true,

@@ -377,6 +377,9 @@ export const de: Texts = {
   'nodes.term': 'Amtszeit {term}',
   'nodes.changes': 'Führungswechsel in der letzten Stunde: {count}',
   'nodes.voting': '{up} von {all} stimmberechtigten Knoten sind da, {needed} werden gebraucht',
+  'nodes.atEdge': 'Sie sind mit {node} verbunden, einem Randknoten.',
+  'nodes.atEdgeText':
+    'Arbeiten Sie in der Konsole eines Kernknotens: Wer diesen Rand übernähme, könnte in Ihrem Namen alles, was Sie dürfen. Seine eigene Befehlszeile kann nichts davon. Kernknoten:',
   'nodes.noRegion': 'Ohne Region',
   'nodes.this': 'dieser Knoten',
   'nodes.for': 'seit {time}',
@@ -409,7 +412,7 @@ export const de: Texts = {
     'Was zwischen den Knoten live fließt: verlorene Pakete der letzten Minute, Bytes seit der Verbindung.',
   'nodes.notConnected': 'Nicht verbunden',
   'nodes.problem.unsteady':
-    'Die Führung wechselt immer wieder, und solange wird nichts gespeichert: Platte oder Prozessor eines Kernknotens ist zeitweise zu langsam. Sehen Sie nach /metrics der Kernknoten (kohe_disk_sync_seconds, go_sched_latencies_seconds) und geben Sie dem langsamen eine Maschine mit weniger Arbeit.',
+    'Die Führung wechselt immer wieder, und solange wird nichts gespeichert: Platte oder Prozessor eines Kernknotens ist zeitweise zu langsam. Sehen Sie nach /metrics der Kernknoten (kohe_disk_sync_seconds, kohe_late_seconds) und geben Sie dem langsamen eine Maschine mit weniger Arbeit.',
   'nodes.problem.no_leader':
     'Nichts kann gespeichert werden: Niemand führt. Starten Sie die fehlenden Kernknoten; mehr als die Hälfte wird gebraucht.',
   'nodes.problem.nobody_in':

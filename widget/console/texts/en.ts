@@ -372,6 +372,9 @@ export const en = {
   'nodes.term': 'Term {term}',
   'nodes.changes': 'Changes of leader in the last hour: {count}',
   'nodes.voting': '{up} of {all} voting nodes are there, {needed} are needed',
+  'nodes.atEdge': 'You are connected to {node}, an edge.',
+  'nodes.atEdgeText':
+    'Operate from the console of a core node: whoever took this edge over could do in your name what you may do. Its own command line does none of it. Core nodes:',
   'nodes.noRegion': 'No region',
   'nodes.this': 'this node',
   'nodes.for': 'for {time}',
@@ -404,7 +407,7 @@ export const en = {
     'What is live between the nodes: packets lost within the last minute, bytes since they are connected.',
   'nodes.notConnected': 'Not connected',
   'nodes.problem.unsteady':
-    "The leader changes again and again, and nothing is saved meanwhile: a core node's disk or processor is too slow at times. Look at /metrics of the core nodes (kohe_disk_sync_seconds, go_sched_latencies_seconds) and give the slow one a machine with less to do.",
+    "The leader changes again and again, and nothing is saved meanwhile: a core node's disk or processor is too slow at times. Look at /metrics of the core nodes (kohe_disk_sync_seconds, kohe_late_seconds) and give the slow one a machine with less to do.",
   'nodes.problem.no_leader':
     'Nothing can be saved: nobody leads. Start the core nodes that are missing; more than half of them are needed.',
   'nodes.problem.nobody_in': 'Nobody can connect: every node that is there is drained. Let people in at one of them.',

@@ -372,6 +372,9 @@ export const et: Texts = {
   'nodes.term': 'Ametiaeg {term}',
   'nodes.changes': 'Juhi vahetusi viimase tunni jooksul: {count}',
   'nodes.voting': 'Hääletavaid sõlmi on kohal {up}/{all}, vaja on {needed}',
+  'nodes.atEdge': 'Oled ühenduses servasõlmega {node}.',
+  'nodes.atEdgeText':
+    'Halda tuumsõlme konsoolist: kes selle serva üle võtaks, saaks sinu nimel teha kõike, mida sina tohid. Serva enda käsurida ei tee sellest midagi. Tuumsõlmed:',
   'nodes.noRegion': 'Piirkonnata',
   'nodes.this': 'see sõlm',
   'nodes.for': 'juba {time}',
@@ -403,7 +406,7 @@ export const et: Texts = {
   'nodes.linksText': 'Sõlmede vaheline otseliiklus: kadunud paketid viimase minuti jooksul, baidid ühenduse algusest.',
   'nodes.notConnected': 'Ühendamata',
   'nodes.problem.unsteady':
-    'Juht vahetub ikka ja jälle ning seni ei salvestata midagi: mõne tuumsõlme ketas või protsessor on kohati liiga aeglane. Vaata tuumsõlmede /metrics lehte (kohe_disk_sync_seconds, go_sched_latencies_seconds) ja anna aeglasele masin, millel on vähem tööd.',
+    'Juht vahetub ikka ja jälle ning seni ei salvestata midagi: mõne tuumsõlme ketas või protsessor on kohati liiga aeglane. Vaata tuumsõlmede /metrics lehte (kohe_disk_sync_seconds, kohe_late_seconds) ja anna aeglasele masin, millel on vähem tööd.',
   'nodes.problem.no_leader':
     'Midagi ei saa salvestada: keegi ei juhi. Käivita puuduvad tuumsõlmed; vaja on üle poole neist.',
   'nodes.problem.nobody_in':

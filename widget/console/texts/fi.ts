@@ -371,6 +371,9 @@ export const fi: Texts = {
   'nodes.term': 'Kausi {term}',
   'nodes.changes': 'Johtajan vaihdoksia viime tunnin aikana: {count}',
   'nodes.voting': 'Äänestävistä solmuista paikalla {up}/{all}, tarvitaan {needed}',
+  'nodes.atEdge': 'Olet yhteydessä reunasolmuun {node}.',
+  'nodes.atEdgeText':
+    'Ylläpidä ydinsolmun konsolista: joka tämän reunan kaappaisi, voisi tehdä nimissäsi kaiken, minkä sinä saat. Reunan oma komentorivi ei tee siitä mitään. Ydinsolmut:',
   'nodes.noRegion': 'Ei aluetta',
   'nodes.this': 'tämä solmu',
   'nodes.for': 'jo {time}',
@@ -402,7 +405,7 @@ export const fi: Texts = {
   'nodes.linksText': 'Solmujen välinen suora liikenne: kadonneet paketit viime minuutilta, tavut yhteyden alusta.',
   'nodes.notConnected': 'Ei yhteyttä',
   'nodes.problem.unsteady':
-    'Johtaja vaihtuu yhä uudelleen, eikä sillä välin tallenneta mitään: jonkin ydinsolmun levy tai suoritin on ajoittain liian hidas. Katso ydinsolmujen /metrics-sivua (kohe_disk_sync_seconds, go_sched_latencies_seconds) ja anna hitaalle kone, jolla on vähemmän työtä.',
+    'Johtaja vaihtuu yhä uudelleen, eikä sillä välin tallenneta mitään: jonkin ydinsolmun levy tai suoritin on ajoittain liian hidas. Katso ydinsolmujen /metrics-sivua (kohe_disk_sync_seconds, kohe_late_seconds) ja anna hitaalle kone, jolla on vähemmän työtä.',
   'nodes.problem.no_leader':
     'Mitään ei voi tallentaa: kukaan ei johda. Käynnistä puuttuvat ydinsolmut; yli puolet tarvitaan.',
   'nodes.problem.nobody_in':

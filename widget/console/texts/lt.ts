@@ -435,6 +435,9 @@ export const lt: Texts = {
   'nodes.term': 'Kadencija {term}',
   'nodes.changes': 'Vadovo pasikeitimų per paskutinę valandą: {count}',
   'nodes.voting': 'Balsuojantys mazgai: yra {up} iš {all}, reikia {needed}',
+  'nodes.atEdge': 'Esate prisijungę prie krašto mazgo {node}.',
+  'nodes.atEdgeText':
+    'Tvarkykite iš branduolio mazgo konsolės: perėmęs šį kraštą galėtų jūsų vardu daryti viską, ką galite jūs. Jo paties komandų eilutė nieko iš to nedaro. Branduolio mazgai:',
   'nodes.noRegion': 'Be regiono',
   'nodes.this': 'šis mazgas',
   'nodes.for': 'jau {time}',
@@ -466,7 +469,7 @@ export const lt: Texts = {
   'nodes.linksText': 'Tiesioginis srautas tarp mazgų: paskutinę minutę dingę paketai, baitai nuo susijungimo.',
   'nodes.notConnected': 'Nesujungta',
   'nodes.problem.unsteady':
-    'Vadovas vis keičiasi, ir tuo metu niekas neišsaugoma: kurio nors branduolio mazgo diskas ar procesorius kartais per lėtas. Pažiūrėkite branduolio mazgų /metrics (kohe_disk_sync_seconds, go_sched_latencies_seconds) ir lėtajam duokite mažiau apkrautą mašiną.',
+    'Vadovas vis keičiasi, ir tuo metu niekas neišsaugoma: kurio nors branduolio mazgo diskas ar procesorius kartais per lėtas. Pažiūrėkite branduolio mazgų /metrics (kohe_disk_sync_seconds, kohe_late_seconds) ir lėtajam duokite mažiau apkrautą mašiną.',
   'nodes.problem.no_leader':
     'Nieko negalima išsaugoti: niekas nevadovauja. Paleiskite trūkstamus branduolio mazgus; reikia daugiau nei pusės.',
   'nodes.problem.nobody_in':

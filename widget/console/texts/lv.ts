@@ -385,6 +385,9 @@ export const lv: Texts = {
   'nodes.term': 'Termiņš {term}',
   'nodes.changes': 'Vadītāja maiņas pēdējā stundā: {count}',
   'nodes.voting': 'Balsojošie mezgli: {up} no {all} ir vietā, vajag {needed}',
+  'nodes.atEdge': 'Jūs esat savienots ar malas mezglu {node}.',
+  'nodes.atEdgeText':
+    'Pārvaldiet no kodola mezgla konsoles: kas pārņemtu šo malu, varētu jūsu vārdā darīt visu, ko drīkstat jūs. Tās pašas komandrinda neko no tā nedara. Kodola mezgli:',
   'nodes.noRegion': 'Bez reģiona',
   'nodes.this': 'šis mezgls',
   'nodes.for': 'jau {time}',
@@ -416,7 +419,7 @@ export const lv: Texts = {
   'nodes.linksText': 'Tiešā satiksme starp mezgliem: pēdējā minūtē zudušās paketes, baiti kopš savienošanās.',
   'nodes.notConnected': 'Nav savienots',
   'nodes.problem.unsteady':
-    'Vadītājs mainās atkal un atkal, un tikmēr nekas netiek saglabāts: kāda kodola mezgla disks vai procesors brīžiem ir par lēnu. Apskatiet kodola mezglu /metrics (kohe_disk_sync_seconds, go_sched_latencies_seconds) un dodiet lēnajam mazāk noslogotu mašīnu.',
+    'Vadītājs mainās atkal un atkal, un tikmēr nekas netiek saglabāts: kāda kodola mezgla disks vai procesors brīžiem ir par lēnu. Apskatiet kodola mezglu /metrics (kohe_disk_sync_seconds, kohe_late_seconds) un dodiet lēnajam mazāk noslogotu mašīnu.',
   'nodes.problem.no_leader':
     'Neko nevar saglabāt: neviens nevada. Palaidiet trūkstošos kodola mezglus; vajag vairāk nekā pusi.',
   'nodes.problem.nobody_in':
