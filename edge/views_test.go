@@ -139,10 +139,20 @@ func TestNothingIsSentBetweenEdgesWhileNobodyWatches(t *testing.T) {
 	}
 	ann.send(wire.View, wire.ViewPayload{})
 	bob.Close()
-	for until := time.Now().Add(wait); open() > 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(until) {
-			t.Fatal("a view that nobody watches stays open")
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for _, w := range ts.edges {
+			w.edge.views.running.Wait() // the goroutines of all its views
 		}
+	}()
+	select {
+	case <-ended:
+	case <-time.After(wait):
+		t.Fatal("a view that nobody watches goes on")
+	}
+	if n := open(); n != 0 {
+		t.Errorf("%d views that nobody watches are open", n)
 	}
 }
 
@@ -162,9 +172,18 @@ func TestBeforeTheClickPagesAreKnownByTheirPaths(t *testing.T) {
 
 func TestASiteThatDoesNotShowItsVisitorsCountsThemOnly(t *testing.T) {
 	w := newWorld(t)
+	w.showVisitors(nil)
 	w.looker("/boats")
-	w.agent("ann").view(wire.ViewPayload{}).until(func(rows map[string]wire.Visit, p wire.VisitsPayload) bool {
-		return len(rows) == 0 && p.Visits == 1
+	v := w.agent("ann").view(wire.ViewPayload{})
+	v.shows("/boats") // so what follows is not for want of a visitor who said where they are
+	w.showVisitors(func(s *state.Site) { s.Visitors = false })
+	counted := func(rows map[string]wire.Visit, p wire.VisitsPayload) bool { return len(rows) == 0 && p.Visits == 1 }
+	v.until(counted)
+	w.agent("bob").view(wire.ViewPayload{Filter: "boats"}).until(func(rows map[string]wire.Visit, p wire.VisitsPayload) bool {
+		if len(rows) > 0 {
+			t.Errorf("who asks later is shown %v", rows)
+		}
+		return counted(rows, p)
 	})
 }
 
@@ -308,11 +327,19 @@ func TestASupervisorsBoardCounts(t *testing.T) {
 		b := p.Board
 		return b != nil && b.Chats == 1 && b.Agents[relay.Service] == 1 && b.Agents[relay.Break] == 1 && b.Waiting == 0
 	})
-	ann.view(wire.ViewPayload{}).until(func(_ map[string]wire.Visit, p wire.VisitsPayload) bool {
+	bob.send(wire.State, wire.StatePayload{State: relay.Service})
+	v.until(func(_ map[string]wire.Visit, p wire.VisitsPayload) bool {
+		b := p.Board
+		return b != nil && b.Chats == 1 && b.Agents[relay.Service] == 2 && b.Agents[relay.Break] == 0
+	})
+	told := ann.view(wire.ViewPayload{})
+	w.looker("/boats") // is told after all that a board would be told with
+	told.until(func(rows map[string]wire.Visit, p wire.VisitsPayload) bool {
 		if p.Board != nil {
 			t.Error("an agent has the supervisors' board")
 		}
-		return true
+		_, there := rows["/boats"]
+		return there
 	})
 }
 
