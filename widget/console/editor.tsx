@@ -7,7 +7,7 @@ import { difference, moved } from '../guide/splice.ts';
 import { screenBox } from '../mirror/box.ts';
 import { idOf } from '../mirror/nodes.ts';
 import { closest, isConnected } from '../native.ts';
-import type { Session } from '../wire/payload.ts';
+import type { Acted, Session } from '../wire/payload.ts';
 import { Coauthor } from './coauthor.ts';
 import type { Mirror } from './edge.ts';
 import type { Store } from './store.ts';
@@ -33,18 +33,23 @@ export interface Editing {
   element: Element;
   node: number;
   kind: Exclude<FieldKind, 'tick'>;
+  heard: Heard;
 }
 
+/** Is told what became of what was filled in. */
+type Heard = (acted: Pick<Acted, 'why' | 'now'>) => void;
+
 /** A press on the page with the tool that fills in: a box is ticked at once, another field is opened. */
-export function press(store: Store, session: Session, at: Element): Editing | null {
+export function press(store: Store, session: Session, at: Element, heard: Heard): Editing | null {
   const label = closest(at, 'label') as HTMLLabelElement | null;
   const element = closest(at, 'input, textarea, select, [contenteditable]') ?? label?.control ?? null;
   const node = idOf(element);
   const kind = element && kindOf(element);
   if (!element || !node || !kind) return null;
-  if (kind !== 'tick') return { element, node, kind };
+  if (kind !== 'tick') return { element, node, kind, heard };
   const { checked, type } = element as HTMLInputElement;
-  store.act({ session: session.id, node, do: 'fill', text: checked && type === 'checkbox' ? 'off' : 'on', done: true });
+  const text = checked && type === 'checkbox' ? 'off' : 'on';
+  store.act({ session: session.id, node, do: 'fill', text, done: true }, heard);
   return null;
 }
 
@@ -110,7 +115,7 @@ function nameOf(field: HTMLInputElement): string {
 function useCoauthor(
   store: Store,
   session: string,
-  { element, node, kind }: Editing,
+  { element, node, kind, heard }: Editing,
   mirror: Mirror,
   field: { current: Field | null },
   onDone: () => void,
@@ -122,6 +127,7 @@ function useCoauthor(
     const coauthor = new Coauthor(contentOf(element, kind), kind !== 'text' && kind !== 'rich');
     draft.current = coauthor;
     const fill = { session, node, do: 'fill' } as const;
+    let barred = false; // the edge lets nobody fill it in
     let frame = 0;
     const step = (now: number): void => {
       const box = field.current;
@@ -137,6 +143,12 @@ function useCoauthor(
       if (!next) return;
       sentAt.current = now;
       store.act({ ...fill, ...next }, (acted) => {
+        heard(acted);
+        if (acted.why === 'hidden') {
+          barred = true;
+          onDone();
+          return;
+        }
         coauthor.acted(acted, performance.now());
         // Before another key: it is added to what the box shows, and what is missing there would count as taken out.
         if (field.current) show(field.current, kind, coauthor.text);
@@ -145,7 +157,7 @@ function useCoauthor(
     frame = requestAnimationFrame(step);
     return () => {
       cancelAnimationFrame(frame);
-      store.act({ ...fill, ...coauthor.last(), done: true });
+      if (!barred) store.act({ ...fill, ...coauthor.last(), done: true });
     };
   }, [session, node]);
   return () => {

@@ -47,6 +47,8 @@ export function feed(store: Store, edge: Edge): void {
     if (offer && end.why === 'gone') store.tell('toast.offerGone', { name: offer.session.name });
   });
   edge.on('Mirror', (note) => {
+    const before = store.mirrors.value.get(note.session)?.tab;
+    if (before && before !== note.tab) store.drawings.lose(note.session);
     store.mirrors.value = new Map(store.mirrors.value).set(note.session, note);
   });
   edge.on('Faults', ({ session, faults }) => {
@@ -66,7 +68,7 @@ export function feed(store: Store, edge: Edge): void {
   edge.onPage((session, message) => store.pages.get(session)?.(message));
   edge.onPointer((session, record) => store.pointers.get(session)?.(record));
   edge.onHand((session, record) => store.hands.get(session)?.(record));
-  edge.on('Draw', (draw) => store.drawings.get(draw.session)?.(draw));
+  edge.on('Draw', (draw) => store.drawings.show(draw));
 }
 
 function welcomed(store: Store, welcome: Welcome): void {
@@ -123,6 +125,7 @@ function sessionCame(store: Store, session: Session): void {
   batch(() => {
     store.sessions.value = putSession(store.sessions.value, session);
     store.talk(session.id).apply('Session', session);
+    store.drawings.settle(session);
     if (session.state !== 'waiting') {
       forget(store, session.id);
       store.offers.value = store.offers.value.filter((o) => o.session.id !== session.id);

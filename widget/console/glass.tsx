@@ -7,11 +7,13 @@ import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { Held } from '../guide/record.ts';
 import { type Point, pathOf } from '../guide/shapes.ts';
-import type { Session } from '../wire/payload.ts';
+import type { Acted, Session } from '../wire/payload.ts';
 import type { Mirror } from './edge.ts';
 import { type Editing, Editor, press as pressField } from './editor.tsx';
+import { GlassNote, useNote } from './glass-note.tsx';
 import { useHand } from './hand.ts';
-import { drawingOf, unmasked } from './ink.ts';
+import type { Hidden } from './hidden.ts';
+import { drawingOf, isStroke, unmasked } from './ink.ts';
 import { allowed, draws, levelOf, type Tool } from './tools.tsx';
 import { useStore } from './ui.tsx';
 
@@ -19,17 +21,19 @@ const pointsMost = 2_000; // of a stroke, while it is drawn
 const trailMost = 25; // points of the light that follows a pressed button
 const nudge = 8; // px that an arrow key moves the pointer; with Shift five times as far
 const clickWithin = 5; // px that a click may move
+const triesMost = 4; // elements, one around the other, that a drawing is tried on
 
 interface GlassProps {
   tool: Exclude<Tool, 'look' | 'inspect'>;
   session: Session;
   mirror: Mirror;
+  hidden: Hidden;
   stay: Signal<boolean>;
   onWheel: (event: WheelEvent) => void;
 }
 
 /** Lies over the mirror while a tool other than looking is chosen. */
-export function Glass({ tool, session, mirror, stay, onWheel }: GlassProps) {
+export function Glass({ tool, session, mirror, hidden, stay, onWheel }: GlassProps) {
   const store = useStore();
   const t = store.t.value;
   const hand = useHand(store, session.id);
@@ -40,7 +44,7 @@ export function Glass({ tool, session, mirror, stay, onWheel }: GlassProps) {
   const from = useRef<Point | null>(null); // where a button was pressed
   const level = levelOf(tool) ?? 'point';
   const granted = session.granted?.includes(level) ?? false;
-  const mask = store.me.value?.sites.find(({ id }) => id === session.site)?.mask ?? [];
+  const note = useNote();
   const held = draws(tool) ? Held[tool] : Held.button;
   useEffect(() => {
     mirror.reach(true);
@@ -48,16 +52,17 @@ export function Glass({ tool, session, mirror, stay, onWheel }: GlassProps) {
   }, [mirror]);
 
   const point = (x: number, y: number): void =>
-    hand.point(unmasked(mirror, mirror.at(x, y), mask), from.current && granted ? held : Held.nothing);
+    hand.point(unmasked(mirror, mirror.at(x, y), hidden), from.current && granted ? held : Held.nothing);
 
   const start = (x: number, y: number): void => {
+    note.hide();
     if (!draws(tool)) {
       from.current = [x, y];
       if (tool === 'point' && granted) {
         stroke.value = [[x, y]];
         point(x, y);
       }
-    } else if (allowed(store, session, level)) {
+    } else if (allowed(store, session, level) || !session.refused?.includes(level)) {
       from.current = [x, y];
       stroke.value = [[x, y]];
       point(x, y);
@@ -73,20 +78,45 @@ export function Glass({ tool, session, mirror, stay, onWheel }: GlassProps) {
     stroke.value = from.current = null;
     point(x, y);
     if (draws(tool) && drawn) {
-      const drawing = drawingOf(mirror, tool, drawn, mask);
-      if (drawing) store.draw({ session: session.id, ...drawing, stay: stay.value });
+      if (isStroke(drawn)) draw(tool, drawn, [x, y]);
     } else if (began && Math.hypot(x - began[0], y - began[1]) <= clickWithin) press(x, y);
   };
   const cancel = (): void => {
     stroke.value = from.current = null;
   };
 
+  /** What the edge forbids because it is masked belongs to what is around it. */
+  const draw = (shape: 'arrow' | 'box' | 'pen', drawn: readonly Point[], at: Point, tries = triesMost): void => {
+    const found = tries > 0 ? drawingOf(mirror, shape, drawn, hidden) : null;
+    if (!found) {
+      note.show(t('tool.hidden'), at);
+      return;
+    }
+    if (!granted) note.show(t('draw.waits', { name: session.name }), at);
+    store.drawings.draw(session, { ...found.draw, stay: stay.value }, (code) => {
+      if (code !== 'forbidden' || !store.may(session.id, level)) store.tellError({ code });
+      else {
+        hidden.refuse(found.element);
+        draw(shape, drawn, at, tries - 1);
+      }
+    });
+  };
+
   const press = (x: number, y: number): void => {
-    const spot = mirror.at(x, y);
-    if (!spot || !store.isMine(session) || !allowed(store, session, level)) return;
-    const { node } = spot;
-    if (tool === 'fill') editing.value = pressField(store, session, spot.element);
-    else if (!draws(tool)) store.act({ session: session.id, node, do: tool });
+    note.hide();
+    const at = mirror.at(x, y);
+    const shows = tool === 'point' || tool === 'scroll';
+    const spot = shows ? unmasked(mirror, at, hidden) : at;
+    if (!at || draws(tool) || !store.isMine(session) || !allowed(store, session, level)) return;
+    const barred = (): void => note.show(t(tool === 'fill' ? 'tool.hiddenField' : 'tool.hidden'), [x, y]);
+    const heard = ({ why }: Pick<Acted, 'why'>): void => {
+      if (why !== 'hidden') return;
+      hidden.refuse(at.element);
+      barred();
+    };
+    if (!spot || hidden.has(spot.element)) barred();
+    else if (tool === 'fill') editing.value = pressField(store, session, spot.element, heard);
+    else store.act({ session: session.id, node: spot.node, do: tool }, heard);
   };
   const onKeyDown = (event: KeyboardEvent): void => {
     const box = glass.current?.getBoundingClientRect();
@@ -153,6 +183,7 @@ export function Glass({ tool, session, mirror, stay, onWheel }: GlassProps) {
           <path d={shown} />
         </svg>
       )}
+      <GlassNote note={note} glass={glass} />
       {cross.value && <span class="glass-cross" style={moved(cross.value)} />}
       {tool === 'fill' && editing.value && granted && (
         <Editor editing={editing.value} session={session} mirror={mirror} onDone={() => (editing.value = null)} />

@@ -2,9 +2,9 @@
 // to an element of the visitor's page.
 
 import { type Point, simplified } from '../guide/shapes.ts';
-import { matches } from '../native.ts';
 import type { Draw, Shape } from '../wire/payload.ts';
 import type { Mirror, Spot } from './edge.ts';
+import type { Hidden } from './hidden.ts';
 
 const leastLength = 6; // px; less is a click
 const finest = 0.8; // px that a line may be off
@@ -13,37 +13,47 @@ const farthest = 1_000_000; // ten-thousandths of the element's box that a point
 const beside = 12; // px
 const covers = 0.6; // of a stroke's width and height, that its element has at least
 
-/** Returns what a stroke of points on the agent's screen is on the page; null if it is too short, or not on it. */
+/** Whether a stroke of points is more than a click. */
+export function isStroke(stroke: readonly Point[]): boolean {
+  const { width, height } = extent(stroke);
+  return Math.hypot(width, height) >= leastLength;
+}
+
+/** Returns what a stroke of points on the agent's screen is on the page, and on which element; null if there is none that is not hidden. */
 export function drawingOf(
   mirror: Mirror,
   shape: Exclude<Shape, 'clear'>,
   stroke: readonly Point[],
-  mask: readonly string[],
-): Pick<Draw, 'node' | 'shape' | 'points'> | null {
+  hides: Hidden,
+): { element: Element; draw: Pick<Draw, 'node' | 'shape' | 'points'> } | null {
   const points = shape === 'pen' ? fewer(stroke) : [stroke[0], stroke.at(-1)].filter((point) => point !== undefined);
-  const [xs, ys] = [points.map(([x]) => x), points.map(([, y]) => y)];
-  const [left, top] = [Math.min(...xs), Math.min(...ys)];
-  const [width, height] = [Math.max(...xs) - left, Math.max(...ys) - top];
+  const { left, top, width, height } = extent(points);
   const tip = points.at(-1);
-  if (!tip || Math.hypot(width, height) < leastLength) return null;
+  if (!tip) return null;
   const suits = ({ box }: Spot): boolean =>
     (shape === 'arrow' || (box.width >= covers * width && box.height >= covers * height)) &&
     placed(box, points).every((n) => Math.abs(n) <= farthest);
   const [x, y] = shape === 'arrow' ? tip : [left + width / 2, top + height / 2];
   const near = shape === 'pen' ? [-beside, 0, beside] : [0]; // what is underlined is above the line
   const spots = near
-    .map((dy) => innermost(mirror, mirror.at(x, y + dy), mask, suits))
+    .map((dy) => innermost(mirror, mirror.at(x, y + dy), hides, suits))
     .filter((spot) => spot !== null)
     .sort((a, b) => a.box.width * a.box.height - b.box.width * b.box.height);
   const [spot] = spots;
-  return spot ? { node: spot.node, shape, points: placed(spot.box, points) } : null;
+  return spot ? { element: spot.element, draw: { node: spot.node, shape, points: placed(spot.box, points) } } : null;
+}
+
+function extent(points: readonly Point[]): DOMRect {
+  const [xs, ys] = [points.map(([x]) => x), points.map(([, y]) => y)];
+  const [left, top] = [Math.min(...xs), Math.min(...ys)];
+  return new DOMRect(left, top, Math.max(...xs) - left, Math.max(...ys) - top);
 }
 
 /** The first spot from one on outwards that suits, the outermost if none does. */
-function innermost(mirror: Mirror, from: Spot | null, mask: readonly string[], suits: (spot: Spot) => boolean) {
-  let spot = unmasked(mirror, from, mask);
+function innermost(mirror: Mirror, from: Spot | null, hides: Hidden, suits: (spot: Spot) => boolean) {
+  let spot = unmasked(mirror, from, hides);
   while (spot && !suits(spot)) {
-    const around = unmasked(mirror, mirror.around(spot), mask);
+    const around = unmasked(mirror, mirror.around(spot), hides);
     if (!around) break;
     spot = around;
   }
@@ -66,20 +76,8 @@ function fewer(stroke: readonly Point[]): Point[] {
 }
 
 /** The spot itself, or the same place in the first element around it whose content is not hidden from the agent. */
-export function unmasked(mirror: Mirror, at: Spot | null, mask: readonly string[]): Spot | null {
+export function unmasked(mirror: Mirror, at: Spot | null, hides: Hidden): Spot | null {
   let spot = at;
-  while (spot && hidden(spot.element, mask)) spot = mirror.around(spot);
+  while (spot && hides.has(spot.element)) spot = mirror.around(spot);
   return spot;
-}
-
-const always = 'input[type=password i], [data-kohe-mask], [data-kohe-mask] *';
-
-function hidden(element: Element, mask: readonly string[]): boolean {
-  return [always, ...mask].some((selector) => {
-    try {
-      return matches(element, selector);
-    } catch {
-      return false; // what this browser cannot read hides nothing here; the visitor's page looks again
-    }
-  });
 }

@@ -13,6 +13,7 @@ import type { Session } from '../wire/payload.ts';
 import { type Description, describe, pressable } from './describe.ts';
 import type { Mirror } from './edge.ts';
 import { type Editing, Editor, press } from './editor.tsx';
+import type { Hidden } from './hidden.ts';
 import type { Store } from './store.ts';
 import { allowed } from './tools.tsx';
 import { useStore } from './ui.tsx';
@@ -23,10 +24,11 @@ const mostControls = 2_000; // that the arrow keys go through
 interface Props {
   mirror: Mirror;
   session: Session;
+  hidden: Hidden;
   onWheel: (event: WheelEvent) => void;
 }
 
-export function Inspector({ mirror, session, onWheel }: Props) {
+export function Inspector({ mirror, session, hidden, onWheel }: Props) {
   const store = useStore();
   const { t } = store;
   const editing = useSignal<Editing | null>(null);
@@ -46,7 +48,7 @@ export function Inspector({ mirror, session, onWheel }: Props) {
     if (event.key === 'Escape') seen.value = null;
     if (event.key === 'Enter' && seen.value) {
       event.preventDefault();
-      editing.value = act(store, session, seen.value.element);
+      editing.value = act(store, session, seen.value.element, hidden);
     }
     if (!step) return;
     event.preventDefault();
@@ -84,10 +86,15 @@ export function Inspector({ mirror, session, onWheel }: Props) {
 }
 
 /** Fills in a field, or clicks what is none; asks the visitor first, if they have not been asked. */
-function act(store: Store, session: Session, element: Element): Editing | null {
+function act(store: Store, session: Session, element: Element, hidden: Hidden): Editing | null {
+  const barred = (): void => store.tell('tool.hiddenField');
+  if (hidden.has(element)) {
+    barred();
+    return null;
+  }
   const field = kindOf(element) !== null;
   if (!store.isMine(session) || !allowed(store, session, field ? 'fill' : 'click')) return null;
-  if (field) return press(store, session, element);
+  if (field) return press(store, session, element, ({ why }) => why === 'hidden' && barred());
   store.act({ session: session.id, node: idOf(element), do: 'click' });
   return null;
 }

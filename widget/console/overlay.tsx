@@ -54,10 +54,16 @@ export function Overlay({ session, mirror, moves }: Props) {
       if (anchor) drawings.draw(drawing, anchor);
       else waiting.current = [...waiting.current.slice(1 - waitingMost), { draw: drawing, at: performance.now() }];
     };
-    store.drawings.set(id, (drawing) => {
-      if (seen.current.includes(drawing.id)) return; // the agent's own, back from an edge that passes all on
-      seen.current = [drawing.id, ...seen.current].slice(0, seenMost);
-      show.current?.(drawing);
+    store.drawings.lay(id, {
+      draw(drawing) {
+        if (seen.current.includes(drawing.id)) return; // the agent's own, back from an edge that passes all on
+        seen.current = [drawing.id, ...seen.current].slice(0, seenMost);
+        show.current?.(drawing);
+      },
+      remove(drawing) {
+        seen.current = seen.current.filter((other) => other !== drawing);
+        drawings.remove(drawing);
+      },
     });
     store.hands.set(id, (record) => {
       const hand = readHand(record);
@@ -65,7 +71,7 @@ export function Overlay({ session, mirror, moves }: Props) {
       if (!own) others.point(hand, hand.node ? mirror.anchor(hand.node) : null);
     });
     return () => {
-      store.drawings.delete(id);
+      store.drawings.lift(id);
       store.hands.delete(id);
       layer.close();
     };

@@ -1,12 +1,13 @@
 // The visitor's page as they see it, once they have allowed it.
 
 import { useSignal } from '@preact/signals';
-import { useRef } from 'preact/hooks';
+import { useMemo, useRef } from 'preact/hooks';
 import type { Session } from '../wire/payload.ts';
 import { type MirrorState, mirrorState } from './desk.ts';
 import type { Mirror, Viewport } from './edge.ts';
 import { Faults } from './faults.tsx';
 import { Glass } from './glass.tsx';
+import { Hidden } from './hidden.ts';
 import { Icon, type IconName } from './icons.tsx';
 import { Inspector } from './inspector.tsx';
 import { Minimap } from './minimap.tsx';
@@ -32,6 +33,7 @@ export function PageView({ session }: { session: Session }) {
   const stay = useSignal(false);
   const frame = useRef<HTMLElement>(null);
   const site = store.me.value?.sites.find(({ id }) => id === session.site);
+  const hidden = useMemo(() => new Hidden(site), [site]);
   const state = mirrorState(session, {
     cobrowse: site?.cobrowse ?? true,
     linked: store.link.value.state === 'open',
@@ -79,7 +81,7 @@ export function PageView({ session }: { session: Session }) {
           session={session}
           shown={shown}
           stay={stay}
-          onClear={() => store.draw({ session: session.id, shape: 'clear' })}
+          onClear={() => store.drawings.draw(session, { shape: 'clear' }, (code) => store.tellError({ code }))}
         />
       )}
       {/* biome-ignore lint/a11y/noStaticElementInteractions: zooms and scrolls what is focused inside */}
@@ -93,9 +95,9 @@ export function PageView({ session }: { session: Session }) {
           onWheel={wheel}
         />
         {mirror.value && <Overlay session={session} mirror={mirror.value} moves={moves} />}
-        {page && tool === 'inspect' && <Inspector mirror={page} session={session} onWheel={wheel} />}
+        {page && tool === 'inspect' && <Inspector mirror={page} session={session} hidden={hidden} onWheel={wheel} />}
         {page && tool !== 'look' && tool !== 'inspect' && (
-          <Glass key={tool} tool={tool} session={session} mirror={page} stay={stay} onWheel={wheel} />
+          <Glass key={tool} tool={tool} session={session} mirror={page} hidden={hidden} stay={stay} onWheel={wheel} />
         )}
         {page && !store.follows.value && (
           <button

@@ -11,7 +11,6 @@ import type {
   AgentState,
   AgentView,
   ControlKind,
-  Draw,
   Fault,
   Hello,
   Level,
@@ -33,6 +32,7 @@ import {
   sharedNames,
   unread,
 } from './desk.ts';
+import { Drawings } from './drawings.ts';
 import type { Edge, EdgeOptions, OpenMirror } from './edge.ts';
 import { feed } from './feed.ts';
 import { goNear } from './near.ts';
@@ -123,7 +123,10 @@ export class Store {
   readonly pages = new Map<string, (message: Uint8Array) => void>(); // who draws a session's page
   readonly pointers = new Map<string, (record: Uint8Array) => void>();
   readonly hands = new Map<string, (record: Uint8Array) => void>();
-  readonly drawings = new Map<string, (draw: Draw) => void>();
+  readonly drawings = new Drawings(
+    (drawing, refused) => this.ask('Draw', drawing, undefined, ({ code }) => refused(code)),
+    (session) => this.tell('draw.lost', { name: this.sessions.value.get(session)?.name ?? '' }),
+  );
   private readonly talks = new Map<string, Talk>();
   private readonly asked = new Map<number, (error: WireError | null) => void>();
   private readonly acts = new Map<string, (acted: Pick<Acted, 'why' | 'now'>) => void>(); // who waits for an outcome
@@ -372,7 +375,11 @@ export class Store {
     const settled = () => {
       if (this.wished.value === state) this.wished.value = null;
     };
-    if (state) this.request('State', { state }, settled, settled);
+    const failed = (error: WireError) => {
+      this.tellError(error);
+      settled();
+    };
+    if (state) this.request('State', { state }, settled, failed);
   }
 
   setDepartments(departments: string[]): void {
@@ -411,7 +418,12 @@ export class Store {
     const [oldest] = this.acts.keys();
     if (oldest !== undefined && this.acts.size >= maxAsked) this.acts.delete(oldest);
     if (heard) this.acts.set(id, heard);
-    this.ask('Act', { ...act, id }, undefined, () => this.acted({ session: act.session, id, why: 'refused' }));
+    this.ask('Act', { ...act, id }, undefined, (error) => {
+      const hidden = error.code === 'forbidden' && this.may(act.session, act.do === 'open' ? 'click' : act.do);
+      if (!hidden) this.tellError(error);
+      else if (!heard) this.tell('tool.hidden');
+      this.acted({ session: act.session, id, why: hidden ? 'hidden' : 'refused' });
+    });
   }
 
   /** What became of an act. */
@@ -420,11 +432,9 @@ export class Store {
     this.acts.delete(id);
   }
 
-  /** Draws on the visitor's page and here, or takes all drawings away. */
-  draw(draw: Omit<Draw, 'id'>): void {
-    const drawing = { ...draw, id: newId() };
-    this.ask('Draw', drawing);
-    this.drawings.get(draw.session)?.(drawing);
+  /** Whether the visitor lets the agent: what the edge forbids even so is what the page hides. */
+  may(session: string, level: Level): boolean {
+    return this.sessions.value.get(session)?.granted?.includes(level) ?? false;
   }
 
   /** Shows the visitor where the agent points. */
@@ -459,7 +469,7 @@ export class Store {
     kind: K,
     payload: Payloads[K],
     done: () => void = () => undefined,
-    failed: () => void = () => undefined,
+    failed: (error: WireError) => void = (error) => this.tellError(error),
   ): void {
     if (this.link.value.state !== 'open' || !this.edge) {
       this.settleAnswers();
@@ -469,15 +479,19 @@ export class Store {
     this.request(kind, payload, done, failed);
   }
 
-  private request<K extends ControlKind>(kind: K, payload: Payloads[K], done: () => void, failed: () => void): void {
+  private request<K extends ControlKind>(
+    kind: K,
+    payload: Payloads[K],
+    done: () => void,
+    failed: (error: WireError) => void,
+  ): void {
     const seq = this.edge?.send(kind, payload);
     if (!seq) return;
     const [oldest] = this.asked.keys();
     if (oldest !== undefined && this.asked.size >= maxAsked) this.asked.delete(oldest);
     this.asked.set(seq, (error) => {
-      if (!error) return done();
-      this.tellError(error);
-      failed();
+      if (error) failed(error);
+      else done();
     });
   }
 

@@ -86,12 +86,15 @@ describe('guiding', { timeout: 120_000 }, () => {
     assert.doesNotMatch(await events(agent), /Lill/, 'the transcript holds what was filled in');
   });
 
-  test('what is masked cannot be touched', async () => {
+  test('what is masked cannot be touched, and says so where it is pressed', async () => {
     await press(field('Personal code'));
-    await agent.page.waitForTimeout(300);
-    const editor = agent.page.locator('.mirror-editor');
-    if (await editor.count()) await editor.pressSequentially('123');
-    await agent.page.waitForTimeout(500);
+    await agent.page.getByText('This field is hidden from you. The visitor fills it in.').waitFor();
+    assert.equal(await agent.page.locator('.mirror-editor').count(), 0);
+    const [note, box] = [
+      await agent.page.locator('.glass-note').boundingBox(),
+      await field('Personal code').boundingBox(),
+    ];
+    assert.ok(Math.abs(note.y - box.y) < 120 && Math.abs(note.x - box.x) < 300, JSON.stringify({ note, box }));
     assert.equal(await value('Personal code'), '');
   });
 

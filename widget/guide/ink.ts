@@ -26,12 +26,12 @@ class Stroke implements Drawn {
     private readonly anchor: Anchor,
     private readonly shape: Shape,
     private readonly points: readonly Point[], // parts of the anchor's box
-    stay: boolean,
-    colour: number,
+    readonly drawing: Draw,
   ) {
+    const { stay = false, colour = 0 } = drawing;
     this.element = svg(1, 1, path(), path());
     this.element.setAttribute('class', 'ink');
-    this.element.dataset.colour = `${colour}`;
+    this.element.dataset.colour = `${colour & 7}`;
     this.#until = stay ? Number.POSITIVE_INFINITY : performance.now() + shownFor;
   }
 
@@ -72,16 +72,21 @@ export class Ink {
   constructor(private readonly layer: Layer) {}
 
   /** Draws what belongs to an anchor. What is no drawing is not drawn. */
-  draw({ shape, points = [], stay = false, colour = 0 }: Draw, anchor: Anchor): void {
+  draw(drawing: Draw, anchor: Anchor): void {
+    const { shape, points = [] } = drawing;
     const pairs = points
       .slice(0, 2 * pointsMost)
       .flatMap((n, i): Point[] => (i % 2 ? [[(points[i - 1] ?? 0) / 10_000, n / 10_000]] : []));
     if (!shapes.includes(shape) || !pairs.flat().every(Number.isFinite)) return;
-    const stroke = new Stroke(anchor, shape, pairs, stay, colour & 7);
+    const stroke = new Stroke(anchor, shape, pairs, drawing);
     this.#strokes = this.#strokes.filter(({ element }) => element.isConnected);
     if (this.#strokes.length >= strokesMost) this.layer.remove(this.#strokes.shift() as Stroke);
     this.#strokes.push(stroke);
     this.layer.add(stroke);
+  }
+
+  remove(id: string): void {
+    for (const stroke of this.#strokes) if (stroke.drawing.id === id) this.layer.remove(stroke);
   }
 
   clear(): void {
