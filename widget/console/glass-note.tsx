@@ -7,6 +7,7 @@ import type { Point } from '../guide/shapes.ts';
 const shownFor = 6_000; // ms
 const width = 260; // px at most, as in page.css
 const below = 18; // px under the pointer
+const map = 24; // px at the right edge, where the map of the page lies
 
 export interface Note {
   readonly shown: Signal<{ text: string; at: Point } | null>;
@@ -37,7 +38,7 @@ export function useNote(): Note {
 export function GlassNote({ note, glass }: { note: Note; glass: { current: HTMLElement | null } }) {
   const { text = '', at: [x, y] = [0, 0] } = note.shown.value ?? {};
   const box = glass.current?.getBoundingClientRect();
-  const left = Math.max(0, Math.min(x - (box?.left ?? 0), (box?.width ?? 0) - width));
+  const left = Math.max(0, Math.min(x - (box?.left ?? 0), (box?.width ?? 0) - width - map));
   const top = y - (box?.top ?? 0);
   const low = top > (box?.height ?? 0) / 2;
   return (

@@ -9,11 +9,15 @@ import type { Store } from './store.ts';
 const pages = 20;
 const characters = 300;
 
-/** Notes a page view unless it is the page already noted last. */
+/** Notes a page view; of the page already noted last only its title. */
 export function note(store: Store, url: string, title: string, at: number): void {
   const kept = trail(store);
   const view = { url: url.slice(0, characters), title: title.slice(0, characters), at };
-  if (kept.at(-1)?.url === view.url) kept.pop();
+  const last = kept.at(-1);
+  if (last?.url === view.url) {
+    view.at = last.at;
+    kept.pop();
+  }
   store.save('sessionStorage', 'trail', [...kept, view].slice(-pages));
 }
 

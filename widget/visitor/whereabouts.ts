@@ -13,12 +13,14 @@ export function presence(store: Store, invited: number): Presence {
   const pages = trail(store).map((page) => known(store, page));
   const now = Date.now();
   const here = pages.at(-1) ?? { ...known(store, { url: location.href, title: document.title }), at: now };
+  const { visit, referrer, since } = visitOf(store, pages[0]?.at ?? now);
   return {
-    ...visitOf(store),
+    visit,
+    referrer,
     url: path(here.url),
     ...(here.title && { title: here.title }),
     page_ms: now - here.at,
-    visit_ms: now - (pages[0]?.at ?? now),
+    visit_ms: now - since,
     pages: pages
       .slice(0, -1)
       .slice(-before)
@@ -27,12 +29,18 @@ export function presence(store: Store, invited: number): Presence {
   };
 }
 
-/** The tab's visit: an id of its own, and the host that it came from. */
-function visitOf(store: Store): { visit: string; referrer: string } {
-  const kept = store.load('sessionStorage', 'visit') as { visit: string; referrer: string } | undefined;
-  if (kept) return kept;
+/** The tab's visit. */
+interface Visit {
+  visit: string; // an id of its own
+  referrer: string; // the host that it came from
+  since: number; // ms since 1970
+}
+
+function visitOf(store: Store, since: number): Visit {
+  const kept = store.load('sessionStorage', 'visit') as Visit | undefined;
+  if (kept) return { ...kept, since: Math.min(kept.since ?? since, since) };
   const from = document.referrer && new URL(document.referrer).host; // of a page, or empty
-  const visit = { visit: newId(), referrer: from === location.host ? '' : from };
+  const visit = { visit: newId(), referrer: from === location.host ? '' : from, since };
   store.save('sessionStorage', 'visit', visit);
   return visit;
 }
