@@ -98,6 +98,16 @@ describe('who is on the site', { timeout: 120_000 }, () => {
     await agent.page.getByText('2 here now').waitFor();
   });
 
+  test('who is in a chat stays on the list when they move to another edge', async () => {
+    const ene = await visit(cluster.faces[1], 'dinghies');
+    await ene.ask('Ene');
+    await row('/dinghies').getByText('In a chat').waitFor();
+    await cluster.faces[1].kill('SIGTERM');
+    await agent.page.waitForTimeout(4000); // for that edge's own rows to be over
+    await row('/dinghies').getByText('In a chat').waitFor({ timeout: 1000 });
+    await agent.page.getByText('3 here now').waitFor();
+  });
+
   test('who leaves is gone', async () => {
     await liis.context.close();
     await row('/boats-2').waitFor({ state: 'detached', timeout: 5000 });

@@ -164,6 +164,7 @@ class Visitor implements ChatHandle {
     this.link.on('Welcome', ({ now, site, wt, hashes }) => {
       this.shell.store.save('sessionStorage', 'reach', { from: this.link.node, wt, hashes } satisfies Reach);
       this.startedAt = Math.min(this.startedAt, now);
+      this.told = ''; // another node, perhaps, though the link was open all the time
       if (!site) return;
       this.panel.paint(site.color);
       const { maskAll } = store.memory;
@@ -172,7 +173,6 @@ class Visitor implements ChatHandle {
     });
     this.link.onState((link) => {
       if (link.state !== 'open') {
-        this.told = '';
         this.share.lost();
         this.changed();
       } else this.sendPresence();
