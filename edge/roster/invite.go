@@ -12,7 +12,8 @@ var (
 )
 
 // Invite shows an invitation on the tab that the visit's row shows. Nobody is
-// invited twice within InviteAgain, or with the chat open: that is CodeConflict.
+// invited twice within InviteAgain, unless they accepted, or with the chat open:
+// that is CodeConflict.
 // Who is not there is CodeGone.
 func (r *Roster) Invite(name string, id relay.ID, by string, now int64) error {
 	r.mu.Lock()
@@ -41,7 +42,8 @@ func (r *Roster) invite(name string, id relay.ID, now int64) (*Tab, error) {
 	return v.shown, nil
 }
 
-// Answer notes what the visitor says to an invitation.
+// Answer notes what the visitor says to an invitation. Who accepts one may be
+// invited again once the chat is over.
 func (t *Tab) Answer(accept bool) {
 	t.roster.mu.Lock()
 	defer t.roster.mu.Unlock()
@@ -50,7 +52,7 @@ func (t *Tab) Answer(accept bool) {
 	}
 	t.visit.Invited = wire.InvitedDeclined
 	if accept {
-		t.visit.Invited = wire.InvitedAccepted
+		t.visit.Invited, t.visit.invited = wire.InvitedAccepted, 0
 	}
 	t.site.version++
 }

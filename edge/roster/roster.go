@@ -136,6 +136,9 @@ func (t *Tab) Tell(p wire.PresencePayload, now int64) {
 		v.tabs = append(v.tabs, t)
 		t.site.untold--
 	}
+	if t.who.Invite != nil && v.invited == 0 {
+		v.Invited = "" // the chat that they were invited to is over
+	}
 	v.left, v.shown = 0, t
 	v.show(now)
 }
@@ -149,7 +152,7 @@ func (r *Roster) rename(s *site, from, to relay.ID) {
 	}
 	s.take(v)
 	delete(s.ids, from)
-	v.ID, v.known = to, true
+	v.ID, v.Was, v.known = to, from, true
 	s.ids[to] = v
 	s.put(v)
 }
@@ -195,9 +198,9 @@ func (t *Tab) leave(now int64) {
 func (v *visit) show(now int64) {
 	p := v.shown.page
 	v.site.take(v)
-	id, invited := v.ID, v.Invited
+	id, was, invited := v.ID, v.Was, v.Invited
 	v.Visit = wire.Visit{
-		ID: id, Known: v.known, Lang: v.shown.who.Lang, URL: p.URL, Title: p.Title, Referrer: p.Referrer, Pages: p.Pages,
+		ID: id, Was: was, Known: v.known, Lang: v.shown.who.Lang, URL: p.URL, Title: p.Title, Referrer: p.Referrer, Pages: p.Pages,
 		At: v.shown.at - p.PageMS, Since: v.shown.at - p.VisitMS, Invited: invited,
 	}
 	if n := len(v.tabs); n > 1 {

@@ -119,6 +119,43 @@ func TestWhoOpensAChatStaysOneVisit(t *testing.T) {
 	}
 }
 
+func TestWhoAcceptsAnInvitationCanBeInvitedAgainAfterTheChat(t *testing.T) {
+	r := New()
+	quiet, p := r.Open("shop", anybody()), at("/a")
+	quiet.Tell(p, t0)
+	if err := r.Invite("shop", p.Visit, "Mari", t0+1); err != nil {
+		t.Fatal(err)
+	}
+	quiet.Answer(true)
+	quiet.Close(t0 + 2)
+	visitor := Visitor{ID: relay.NewID()}
+	chat := r.Open("shop", visitor)
+	chat.Tell(p, t0+3)
+	row := func() wire.Visit {
+		rows, _ := r.Top(Query{Site: "shop", Limit: 10}, t0+10)
+		if len(rows) != 1 {
+			t.Fatalf("%d rows", len(rows))
+		}
+		return rows[0]
+	}
+	if v := row(); v.ID != visitor.ID || v.Was != p.Visit || v.Invited != wire.InvitedAccepted {
+		t.Fatalf("in the chat: %+v", v)
+	}
+	if err := r.Invite("shop", visitor.ID, "Mari", t0+4); relay.CodeOf(err) != relay.CodeConflict {
+		t.Fatalf("invited in the chat: %v", err)
+	}
+	chat.Close(t0 + 5)
+	after := anybody()
+	after.ID = visitor.ID
+	r.Open("shop", after).Tell(p, t0+6)
+	if v := row(); v.Was != p.Visit || v.Invited != "" {
+		t.Fatalf("after the chat: %+v", v)
+	}
+	if err := r.Invite("shop", visitor.ID, "Mari", t0+7); err != nil {
+		t.Fatalf("invited after the chat: %v", err)
+	}
+}
+
 func TestNobodyTakesTheRowOfAnother(t *testing.T) {
 	r := New()
 	who := anybody()

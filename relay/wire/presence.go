@@ -44,6 +44,7 @@ type (
 	// Visit is one visitor on a site now.
 	Visit struct {
 		ID       relay.ID `json:"id"`
+		Was      relay.ID `json:"was,omitzero"`     // the id before they opened the chat
 		Node     string   `json:"node"`             // the edge that has them
 		Known    bool     `json:"known,omitempty"`  // the id was proved to be a visitor's; else their page says it
 		Chat     bool     `json:"chat,omitempty"`   // in a chat

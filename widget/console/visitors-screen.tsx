@@ -97,7 +97,7 @@ export function Visitors() {
       {list.whole && rows.length > 0 && (
         <ul class="visit-list">
           {rows.map((visit) => (
-            <VisitView key={visit.id} visit={visit} site={chosen.value} />
+            <VisitView key={visit.was ?? visit.id} visit={visit} site={chosen.value} />
           ))}
         </ul>
       )}
@@ -149,7 +149,9 @@ function VisitView({ visit, site }: { visit: Visit; site: string }) {
   const store = useStore();
   const t = store.t.value;
   const now = store.now.value;
-  const { name = '', pages = [] } = visit;
+  const { pages = [] } = visit;
+  const own = store.own.value.find(({ visitor, state }) => visitor === visit.id && state === 'active');
+  const name = visit.name || own?.name || '';
   const called = name || `${t('visitor.nameless')} · ${tagOf(visit.id).letters}`;
   return (
     <li class="visit">
@@ -157,6 +159,7 @@ function VisitView({ visit, site }: { visit: Visit; site: string }) {
       <div class="visit-who">
         <h3>
           <bdi>{called}</bdi>
+          {visit.was && <small> {t('visitors.was', { letters: tagOf(visit.was).letters })}</small>}
         </h3>
         <p>
           {visit.referrer ? t('visitors.from', { host: visit.referrer }) : t('visitors.direct')}

@@ -85,6 +85,7 @@ describe('who is on the site', { timeout: 120_000 }, () => {
   });
 
   test('the other is invited by keyboard at another edge, accepts, and is in a chat', async () => {
+    const letters = /· (\S+)/.exec(await row('/loan').getByRole('heading').textContent())[1];
     const invite = row('/loan').getByRole('button', { name: /^Invite/ });
     await invite.focus();
     await agent.page.keyboard.press('Enter');
@@ -95,7 +96,18 @@ describe('who is on the site', { timeout: 120_000 }, () => {
     await jaan.page.getByRole('button', { name: 'Start chat' }).click();
     await agent.page.getByRole('link', { name: 'Visitors' }).waitFor();
     await row('/loan').getByText('In a chat').waitFor(); // whose, only supervisors of the department are told
+    await row('/loan').getByText(`was ${letters}`).waitFor();
     await agent.page.getByText('2 here now').waitFor();
+  });
+
+  test('who accepted can be invited again after the chat', async () => {
+    await jaan.page.getByRole('button', { name: 'End chat' }).click();
+    await jaan.page.getByRole('group', { name: 'End chat' }).getByRole('button', { name: 'End chat' }).click();
+    await jaan.page.getByRole('button', { name: 'Minimise' }).click();
+    await row('/loan')
+      .getByRole('button', { name: /^Invite/ })
+      .click();
+    await jaan.page.getByText('Mari: hello! Can I help you?').waitFor();
   });
 
   test('who is in a chat stays on the list when they move to another edge', async () => {

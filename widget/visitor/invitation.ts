@@ -1,5 +1,5 @@
 // An agent's invitation: a small card beside the button. Accepting opens the
-// chat; who declines is not asked again in this tab, nobody twice in an hour.
+// chat; who declines is not asked again in this tab, nobody else twice in an hour.
 
 import { h, say } from './dom.ts';
 import { invitationTexts } from './invitation-texts.ts';
@@ -34,7 +34,8 @@ export function showInvitation(shell: Shell, by: string, answer: (accept: boolea
     if (!card.isConnected) return;
     card.remove();
     root.adoptedStyleSheets = root.adoptedStyleSheets.filter((other) => other !== sheet);
-    if (!accept) store.save('sessionStorage', 'declined', true);
+    if (accept) store.save('localStorage', 'invited', undefined);
+    else store.save('sessionStorage', 'declined', true);
     answer(accept);
   };
   const decline = (): void => {

@@ -300,6 +300,7 @@ export interface Presence {
 /** One visitor on a site now; times in ms since 1970. */
 export interface Visit {
   id: string;
+  was?: string; // the id before they opened the chat
   node: string; // the edge that has them
   known?: boolean; // the id was proved to be a visitor's; else their page says it
   chat?: boolean; // in a chat

@@ -68,6 +68,7 @@ export const visits: readonly Visit[] = [
   },
   {
     id: id('b4c'),
+    was: id('m2x'),
     node: 'demo-2',
     url: 'https://shop.example/',
     title: 'Demo shop',

@@ -343,6 +343,7 @@ export const de: Texts = {
   'visitors.asked': 'Eingeladen',
   'visitors.accepted': 'Angenommen',
   'visitors.declined': 'Abgelehnt',
+  'visitors.was': 'vorher {letters}',
   'visitors.inChat': 'Im Chat',
   'visitors.nowInvited': '{name} ist eingeladen',
   'visitors.already': 'Dieser Besucher wurde in der letzten Stunde eingeladen oder hat den Chat offen.',

@@ -338,6 +338,7 @@ export const en = {
   'visitors.asked': 'Invited',
   'visitors.accepted': 'Accepted',
   'visitors.declined': 'Declined',
+  'visitors.was': 'was {letters}',
   'visitors.inChat': 'In a chat',
   'visitors.nowInvited': '{name} is invited',
   'visitors.already': 'This visitor was invited within the last hour, or has the chat open.',

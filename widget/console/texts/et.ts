@@ -338,6 +338,7 @@ export const et: Texts = {
   'visitors.asked': 'Kutsutud',
   'visitors.accepted': 'Nõus',
   'visitors.declined': 'Keeldus',
+  'visitors.was': 'enne {letters}',
   'visitors.inChat': 'Vestleb',
   'visitors.nowInvited': '{name} on kutsutud',
   'visitors.already': 'Seda külastajat on viimase tunni jooksul kutsutud või on tal vestlus avatud.',

@@ -337,6 +337,7 @@ export const fi: Texts = {
   'visitors.asked': 'Kutsuttu',
   'visitors.accepted': 'Suostui',
   'visitors.declined': 'Kieltäytyi',
+  'visitors.was': 'aiemmin {letters}',
   'visitors.inChat': 'Keskustelee',
   'visitors.nowInvited': '{name} on kutsuttu',
   'visitors.already': 'Tätä kävijää on kutsuttu viimeisen tunnin aikana, tai hänellä on keskustelu auki.',

@@ -401,6 +401,7 @@ export const lt: Texts = {
   'visitors.asked': 'Pakviestas',
   'visitors.accepted': 'Sutiko',
   'visitors.declined': 'Atsisakė',
+  'visitors.was': 'anksčiau {letters}',
   'visitors.inChat': 'Kalbasi',
   'visitors.nowInvited': '{name}: pakviesta',
   'visitors.already': 'Šis lankytojas jau kviestas per pastarąją valandą arba yra atsivėręs pokalbį.',

@@ -351,6 +351,7 @@ export const lv: Texts = {
   'visitors.asked': 'Uzaicināts',
   'visitors.accepted': 'Piekrita',
   'visitors.declined': 'Atteicās',
+  'visitors.was': 'iepriekš {letters}',
   'visitors.inChat': 'Sarunā',
   'visitors.nowInvited': '{name} ir uzaicināts',
   'visitors.already': 'Šis apmeklētājs ir uzaicināts pēdējās stundas laikā vai viņam jau ir atvērta saruna.',

@@ -401,6 +401,7 @@ export const ru: Texts = {
   'visitors.asked': 'Приглашён',
   'visitors.accepted': 'Согласен',
   'visitors.declined': 'Отказался',
+  'visitors.was': 'раньше {letters}',
   'visitors.inChat': 'В чате',
   'visitors.nowInvited': 'Приглашение отправлено: {name}',
   'visitors.already': 'Этого посетителя уже приглашали в течение часа, или чат у него открыт.',
