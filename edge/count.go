@@ -1,6 +1,12 @@
 package edge
 
-import "sync/atomic"
+import (
+	"maps"
+	"slices"
+	"sync/atomic"
+
+	"kohe/relay"
+)
 
 // Counters are what an edge has done since it started.
 type Counters struct {
@@ -21,9 +27,18 @@ type Census struct {
 // Census counts.
 func (e *Edge) Census() Census {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	return Census{
-		Visitors: len(e.visitors), Agents: len(e.agents), Sessions: len(e.lives), Quiet: len(e.quiet),
+	lives := slices.Collect(maps.Values(e.lives))
+	c := Census{
+		Visitors: len(e.visitors), Agents: len(e.agents), Quiet: len(e.quiet),
 		Messages: e.Count.Messages.Load(), NotSaved: e.Count.NotSaved.Load(), ActsRefused: e.Count.ActsRefused.Load(),
 	}
+	e.mu.Unlock()
+	for _, l := range lives {
+		l.mu.Lock()
+		if l.row.State != relay.Ended { // who was in one that has ended may still look at it
+			c.Sessions++
+		}
+		l.mu.Unlock()
+	}
+	return c
 }
