@@ -2,6 +2,7 @@
 
 import { useSignal } from '@preact/signals';
 import type { Line, Tick } from '../wire/conversation.ts';
+import { readDeed } from '../wire/deed.ts';
 import { type Deed, type Level, type Message, spoken } from '../wire/payload.ts';
 import { LinkCard } from './link-card.tsx';
 import type { Store } from './store.ts';
@@ -187,14 +188,14 @@ const named = ({ kind, text }: Message): string | undefined =>
 
 /** What a level or an act is about: the level's name, the element's. */
 function whatOf({ kind, text = '' }: Message, t: Store['t']['value']): string {
-  const [first = '', rest = ''] = text.split(/ (.*)/s);
-  return kind === 'level' ? t(`level.${first as Level}`) : rest;
+  const { deed, what } = readDeed(text);
+  return kind === 'level' ? t(`level.${deed as Level}`) : what || t('system.part');
 }
 
 /** Returns the text of a message that Kohe itself wrote, in a conversation of one's own or of another agent. */
 export function systemKey({ kind, text = '' }: Message, mine: boolean): Key {
   if (kind === 'level') return `system.level.${text.endsWith(' on') ? 'on' : text.endsWith(' off') ? 'off' : 'no'}`;
-  if (kind === 'act') return `system.act.${text.split(' ', 1)[0] as Deed | 'draw'}`;
+  if (kind === 'act') return `system.act.${readDeed(text).deed as Deed | 'draw'}`;
   if (kind === 'joined') return 'system.joined';
   if (kind === 'left') return 'system.left';
   if (kind === 'consent') {

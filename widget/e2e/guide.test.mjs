@@ -141,7 +141,7 @@ describe('guiding', { timeout: 120_000 }, () => {
     await until(
       'all is taken back',
       () => events(visitor),
-      (text) => /Fill in: taken back|fill in: taken back/.test(text),
+      (text) => /Filling in: taken back/.test(text),
     );
     await tool('Fill in');
     await press(field('E-mail'));

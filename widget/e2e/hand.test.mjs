@@ -169,7 +169,7 @@ describe('pointing, drawing and looking around', { timeout: 180_000 }, () => {
       (n) => n === 0,
     );
     const log = await agent.page.getByRole('log').textContent();
-    assert.equal(log.match(/Drawn on/g)?.length, 1, 'the transcript says once that something was drawn');
+    assert.equal(log.match(/Drew on the page/g)?.length, 1, 'the transcript says once that something was drawn');
   });
 
   test('a drawing stays if it is to, is seen while it is drawn, and is taken away with all others', async () => {

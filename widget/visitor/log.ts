@@ -2,6 +2,7 @@
 // a screen reader hears each message once and the page does no work for the rest.
 
 import type { Line, Tick } from '../wire/conversation.ts';
+import { readDeed } from '../wire/deed.ts';
 import { type Message, type SiteView, spoken } from '../wire/payload.ts';
 import { h, icon, say, set } from './dom.ts';
 import * as icons from './icons.ts';
@@ -120,9 +121,9 @@ function eventText(t: ChatTranslate, { kind, text = '' }: Message): string {
 
 /** "fill on": a level that was granted; "fill e-mail": what an agent did, and where. */
 function deedText(t: ChatTranslate, kind: 'level' | 'act', text: string): string {
-  const [first = '', rest = ''] = text.split(/ (.*)/s);
-  const key = (kind === 'level' ? `level_said_${rest}` : `act_${first}`) as ChatText;
-  return t(key, { what: kind === 'level' ? t(`level_${first}` as ChatText) : rest });
+  const { deed, what } = readDeed(text);
+  const key = (kind === 'level' ? `level_said_${what}` : `act_${deed}`) as ChatText;
+  return t(key, { what: kind === 'level' ? t(`level_name_${deed}` as ChatText) : what || t('act_part') });
 }
 
 export class Log {

@@ -196,7 +196,8 @@ export const de: Texts = {
   'system.act.scroll': 'Geblättert zu: {what}',
   'system.act.fill': 'Ausgefüllt: {what}',
   'system.act.click': 'Geklickt: {what}',
-  'system.act.draw': 'Gezeichnet bei: {what}',
+  'system.act.draw': 'Auf die Seite gezeichnet',
+  'system.part': 'ein Teil der Seite',
   'system.act.open': 'Geöffnet: {what}',
 
   'push.do': 'Seite senden',

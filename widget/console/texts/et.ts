@@ -192,7 +192,8 @@ export const et: Texts = {
   'system.act.scroll': 'Keritud: {what}',
   'system.act.fill': 'Täidetud: {what}',
   'system.act.click': 'Klõpsatud: {what}',
-  'system.act.draw': 'Joonistatud: {what}',
+  'system.act.draw': 'Joonistati lehele',
+  'system.part': 'lehe osa',
   'system.act.open': 'Avatud: {what}',
 
   'push.do': 'Saada leht',

@@ -192,7 +192,8 @@ export const fi: Texts = {
   'system.act.scroll': 'Vieritetty: {what}',
   'system.act.fill': 'Täytetty: {what}',
   'system.act.click': 'Napsautettu: {what}',
-  'system.act.draw': 'Piirretty: {what}',
+  'system.act.draw': 'Sivulle piirrettiin',
+  'system.part': 'sivun osa',
   'system.act.open': 'Avattu: {what}',
 
   'push.do': 'Lähetä sivu',

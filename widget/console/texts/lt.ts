@@ -229,7 +229,8 @@ export const lt: Texts = {
   'system.act.scroll': 'Nuslinkta iki: {what}',
   'system.act.fill': 'Užpildyta: {what}',
   'system.act.click': 'Spustelėta: {what}',
-  'system.act.draw': 'Piešta ant: {what}',
+  'system.act.draw': 'Piešė ant puslapio',
+  'system.part': 'puslapio dalis',
   'system.act.open': 'Atverta: {what}',
 
   'push.do': 'Siųsti puslapį',

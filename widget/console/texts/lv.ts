@@ -197,7 +197,8 @@ export const lv: Texts = {
   'system.act.scroll': 'Ritināts līdz: {what}',
   'system.act.fill': 'Aizpildīts: {what}',
   'system.act.click': 'Noklikšķināts: {what}',
-  'system.act.draw': 'Zīmēts uz: {what}',
+  'system.act.draw': 'Zīmēja uz lapas',
+  'system.part': 'lapas daļa',
   'system.act.open': 'Atvērts: {what}',
 
   'push.do': 'Sūtīt lapu',

@@ -224,7 +224,8 @@ export const ru: Texts = {
   'system.act.scroll': 'Прокручено к: {what}',
   'system.act.fill': 'Заполнено: {what}',
   'system.act.click': 'Нажато: {what}',
-  'system.act.draw': 'Рисунок: {what}',
+  'system.act.draw': 'Рисунок на странице',
+  'system.part': 'часть страницы',
   'system.act.open': 'Открыто: {what}',
 
   'push.do': 'Отправить страницу',
