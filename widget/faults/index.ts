@@ -40,7 +40,8 @@ export function watchFaults(tell: (faults: Fault[]) => void, masked: boolean): (
     'error',
     (event: Event) => {
       if (event instanceof ErrorEvent) add({ text: firstLine(event.message), url: place(event.filename) });
-      else if (event.target instanceof Element) add({ url: place(source(event.target)) });
+      else if (event.target instanceof Element && !icon((event.target as Partial<HTMLLinkElement>).href ?? ''))
+        add({ url: place(source(event.target)) });
     },
     { capture: true, signal: stop.signal },
   );
@@ -54,7 +55,8 @@ export function watchFaults(tell: (faults: Fault[]) => void, masked: boolean): (
   );
   const observer = new PerformanceObserver((list) => {
     for (const entry of list.getEntries() as PerformanceResourceTiming[])
-      if (entry.responseStatus >= 400) add({ url: place(entry.name), status: entry.responseStatus });
+      if (entry.responseStatus >= 400 && !icon(entry.name))
+        add({ url: place(entry.name), status: entry.responseStatus });
   });
   observer.observe({ type: 'resource', buffered: true });
   return () => {
@@ -82,5 +84,10 @@ function place(address: string): string {
     return '';
   }
 }
+
+/** Whether an address is that of the picture in the browser's tab: nobody's page misses it. */
+const icon = (address: string): boolean =>
+  /\/favicon\.ico(?:\?|$)/.test(address) ||
+  [...document.querySelectorAll<HTMLLinkElement>('link[rel~="icon" i]')].some(({ href }) => href === address);
 
 const source = (el: Element): string => el.getAttribute('src') ?? el.getAttribute('href') ?? '';
