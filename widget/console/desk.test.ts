@@ -185,6 +185,9 @@ test('the mirror says why there is nothing to see, and whether what is seen move
   assert.equal(mirrorState(session('a', { declined: true }), view), 'stopped');
   assert.equal(mirrorState(shared, { ...view, cobrowse: false }), 'off');
   assert.equal(mirrorState(shared, { ...view, drawn: false }), 'waiting');
+  const nowhere = { ...view, drawn: false, note: { ...note, on: false } };
+  assert.equal(mirrorState(shared, nowhere), 'gone', 'a chat out of a backup: nobody is there to send the page');
+  assert.equal(mirrorState(shared, { ...nowhere, linked: false }), 'waiting');
   assert.equal(mirrorState(shared, view), 'live');
   assert.equal(mirrorState(shared, { ...view, note: { ...note, frozen: true } }), 'frozen');
   assert.equal(mirrorState(shared, { ...view, note: { ...note, on: false } }), 'frozen');

@@ -116,7 +116,7 @@ export function sharedNames(sessions: Iterable<Session>): Set<string> {
   return shared;
 }
 
-export type MirrorState = 'off' | 'none' | 'declined' | 'waiting' | 'live' | 'frozen' | 'stopped' | 'ended';
+export type MirrorState = 'off' | 'none' | 'declined' | 'waiting' | 'gone' | 'live' | 'frozen' | 'stopped' | 'ended';
 
 export interface MirrorView {
   cobrowse: boolean; // the site's setting
@@ -134,7 +134,7 @@ export function mirrorState(session: Session, { cobrowse, linked, note, lines, d
     if (lines.some(({ message: { kind, text } }) => kind === 'consent' && text !== 'off')) return 'stopped';
     return session.declined ? 'declined' : 'none';
   }
-  if (!drawn) return 'waiting';
+  if (!drawn) return linked && note?.on === false ? 'gone' : 'waiting';
   const moving = linked && note?.on !== false && !note?.frozen && !session.away_since;
   return moving ? 'live' : 'frozen';
 }

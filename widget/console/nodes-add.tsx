@@ -9,8 +9,8 @@ import { timeOfDay } from './time.ts';
 import { IconButton, Segments, useStore } from './ui.tsx';
 
 /** What needs no quotes in a shell. */
-const names = '[A-Za-z0-9._\\-]{1,60}';
-const addresses = '[A-Za-z0-9.\\-\\[\\]:]+:[0-9]{1,5}';
+const name = /^[A-Za-z0-9._-]{1,60}$/;
+const host = /^[A-Za-z0-9.\-[\]:]+:[0-9]{1,5}$/;
 
 export function AddNode({ onClose }: { onClose: () => void }) {
   const store = useStore();
@@ -20,9 +20,20 @@ export function AddNode({ onClose }: { onClose: () => void }) {
   const made = useSignal<Invitation | null>(null);
   const refused = useSignal<unknown>(null);
   const busy = useSignal(false);
+  const tried = useSignal(false); // what is wrong is said once it has been tried
+  const wrong = {
+    node: name.test(node.value) ? '' : t('nodes.badName'),
+    address: host.test(address.value) ? '' : t('nodes.badAddress'),
+    region: region.value === '' || name.test(region.value) ? '' : t('nodes.badName'),
+  };
   const make = async (event: Event) => {
     event.preventDefault();
-    if (busy.value) return;
+    tried.value = true;
+    if (Object.values(wrong).some(Boolean)) {
+      const form = event.currentTarget as HTMLFormElement;
+      requestAnimationFrame(() => form.querySelector<HTMLElement>('[aria-invalid=true]')?.focus());
+    }
+    if (busy.value || Object.values(wrong).some(Boolean)) return;
     busy.value = true;
     refused.value = null;
     try {
@@ -45,7 +56,7 @@ export function AddNode({ onClose }: { onClose: () => void }) {
           onClose={onClose}
         />
       ) : (
-        <form class="nodes-form" onSubmit={(event) => void make(event)}>
+        <form class="nodes-form" noValidate onSubmit={(event) => void make(event)}>
           <Segments
             label={t('nodes.addRole')}
             name="node-role"
@@ -59,15 +70,29 @@ export function AddNode({ onClose }: { onClose: () => void }) {
             }}
           />
           <p class="hint">{t(role.value === 'core' ? 'nodes.addCore' : 'nodes.addEdge')}</p>
-          <Field label={t('nodes.addName')} value={node} pattern={names} placeholder="kohe4" required />
           <Field
+            id="node-name"
+            label={t('nodes.addName')}
+            value={node}
+            wrong={tried.value ? wrong.node : ''}
+            placeholder="kohe4"
+            required
+          />
+          <Field
+            id="node-address"
             label={t('nodes.addAddress')}
             value={address}
-            pattern={addresses}
+            wrong={tried.value ? wrong.address : ''}
             placeholder="kohe4.example:8443"
             required
           />
-          <Field label={t('nodes.addRegion')} value={region} pattern={names} placeholder="eu-north" />
+          <Field
+            id="node-region"
+            label={t('nodes.addRegion')}
+            value={region}
+            wrong={tried.value ? wrong.region : ''}
+            placeholder="eu-north"
+          />
           {refused.value !== null && <Refused error={refused.value} texts={{ invalid: 'nodes.alone' }} />}
           <div class="dialog-do">
             <button type="button" class="button" onClick={onClose}>
@@ -84,29 +109,38 @@ export function AddNode({ onClose }: { onClose: () => void }) {
 }
 
 function Field(props: {
+  id: string;
   label: string;
   value: { value: string };
-  pattern: string;
+  wrong: string; // '': nothing
   placeholder: string;
   required?: boolean;
 }) {
+  const told = `${props.id}-wrong`;
   return (
-    <label class="field">
-      <span>{props.label}</span>
+    <div class="field">
+      <label for={props.id}>{props.label}</label>
       <input
+        id={props.id}
         type="text"
         autocomplete="off"
         autocapitalize="off"
         spellcheck={false}
         value={props.value.value}
-        pattern={props.pattern}
+        aria-invalid={props.wrong !== ''}
+        aria-describedby={props.wrong ? told : undefined}
         placeholder={props.placeholder}
         required={props.required}
         onInput={(event) => {
           props.value.value = event.currentTarget.value;
         }}
       />
-    </label>
+      {props.wrong && (
+        <p class="field-wrong" id={told}>
+          {props.wrong}
+        </p>
+      )}
+    </div>
   );
 }
 

@@ -208,6 +208,7 @@ const reasons: Partial<Record<MirrorState, Key>> = {
   off: 'page.offText',
   none: 'page.noneText',
   declined: 'page.declinedText',
+  gone: 'page.goneText',
   stopped: 'page.stoppedText',
   ended: 'page.endedText',
 };
@@ -216,6 +217,7 @@ const icons: Record<MirrorState, IconName> = {
   none: 'eyeOff',
   declined: 'eyeOff',
   waiting: 'page',
+  gone: 'eyeOff',
   live: 'page',
   frozen: 'frozen',
   stopped: 'eyeOff',

@@ -133,6 +133,10 @@ export class ScriptedEdge implements Edge {
 
   private showPage(session: string): void {
     if (this.scene === 'waiting') return;
+    if (this.scene === 'gone') {
+      this.deliver('Mirror', { session, tab: '', on: false });
+      return;
+    }
     this.deliver('Mirror', { session, tab: 'dev', on: true, frozen: this.scene === 'frozen' });
     for (const f of this.pageListeners) f(session, new Uint8Array());
   }

@@ -52,6 +52,7 @@ const scenes = [
   },
   { name: 'frozen', at: `frozen#desk/${loan}`, width: [1440, 390], act: (page) => phone(page, 'Page') },
   { name: 'waiting', at: `waiting#desk/${loan}`, width: [1440] },
+  { name: 'gone', at: `gone#desk/${loan}`, width: [1440, 390], act: (page) => phone(page, 'Page') },
   { name: 'lost', at: `lost#desk/${loan}`, act: (page) => say(page, 'This one is lost.') },
   { name: 'offline', at: `offline#desk/${loan}` },
   { name: 'empty', at: 'empty' },
@@ -118,6 +119,7 @@ const scenes = [
     width: [1440, 390],
   },
   { name: 'nodes-add', at: 'cluster#nodes', act: (page) => page.getByRole('button', { name: 'Add a node' }).click() },
+  { name: 'nodes-wrong', at: 'cluster#nodes', act: wrongNode },
   { name: 'nodes-token', at: 'cluster#nodes', act: addNode },
   { name: 'nodes-barred', at: 'busy#nodes', width: [1440] },
   { name: 'sign-in', at: 'sign-in' },
@@ -138,6 +140,12 @@ async function addNode(page) {
   await page.getByLabel('Name of the new node').fill('kohe4');
   await page.getByLabel(/Where the other nodes/).fill('kohe4.example:8443');
   await page.getByRole('button', { name: 'Show the command' }).click();
+}
+async function wrongNode(page) {
+  await page.getByRole('button', { name: 'Add a node' }).click();
+  await page.getByLabel(/Where the other nodes/).fill('kohe4');
+  await page.getByRole('button', { name: 'Show the command' }).click();
+  await page.getByText('Write a host, a colon and a port').waitFor();
 }
 async function signInWrong(page) {
   await page.getByLabel('Name').fill('liis');
