@@ -25,10 +25,12 @@ const common = {
   absWorkingDir: new URL('.', import.meta.url).pathname,
 };
 
-/** Builds one entry and returns the name of its script (and of its style sheet, if it has one). */
+/** Builds one entry and returns the names of its script and, after that, of what else it has. */
 async function bundle(entry, name, options) {
   const result = await build({ ...common, entryPoints: [{ in: entry, out: name }], ...options });
-  return Object.keys(result.metafile.outputs).map((file) => basename(file));
+  const files = Object.entries(result.metafile.outputs);
+  const first = files.findIndex(([, { entryPoint }]) => entryPoint === entry);
+  return [...files.splice(first, 1), ...files].map(([file]) => basename(file));
 }
 
 /** What every visitor loads is minified once more: some four per cent less of it. */
@@ -59,7 +61,11 @@ const [loader] = await bundle('visitor/loader.ts', 'kohe', {
   format: 'iife',
   define: { CHAT_MODULE: JSON.stringify(chat), NEAR_MODULE: JSON.stringify(near) },
 });
-const consoleFiles = await bundle('console/main.tsx', 'console', hashed);
+const consoleFiles = await bundle('console/main.tsx', 'console', {
+  ...hashed,
+  splitting: true, // screens that are loaded on demand
+  chunkNames: 'console-[name]-[hash]',
+});
 const harness = [
   ...(await bundle('capture/harness.ts', 'capture', { format: 'iife' })),
   ...(await bundle('mirror/index.ts', 'mirror', { format: 'iife', globalName: 'kohe.mirror' })),
@@ -79,7 +85,7 @@ writeFileSync(
       guide,
       faults,
       console: {
-        script: consoleFiles.find((f) => f.endsWith('.js')),
+        script: consoleFiles[0],
         style: consoleFiles.find((f) => f.endsWith('.css')),
       },
     },

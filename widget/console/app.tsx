@@ -5,13 +5,15 @@ import { Desk } from './desk-screen.tsx';
 import { Dialogs } from './dialogs.tsx';
 import { History } from './history.tsx';
 import { Nav } from './nav.tsx';
-import { Nodes } from './nodes.tsx';
 import { Offers } from './offers.tsx';
+import { onDemand } from './on-demand.tsx';
 import { SignIn } from './sign-in.tsx';
 import { Toasts } from './toasts.tsx';
 import { TopBar } from './top-bar.tsx';
 import { Loading, useStore } from './ui.tsx';
-import { Visitors } from './visitors-screen.tsx';
+
+const Visitors = onDemand(() => import('./visitors-screen.tsx').then((module) => module.Visitors));
+const Nodes = onDemand(() => import('./nodes.tsx').then((module) => module.Nodes));
 
 export function App() {
   const { phase } = useStore();

@@ -1,17 +1,15 @@
 // What was said before: searched by words, or read by date.
 
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
 import type { Session } from '../wire/payload.ts';
 import type { Hit } from './api.ts';
-import { Icon } from './icons.tsx';
+import { SearchBox } from './search-box.tsx';
 import { highlight } from './text.ts';
 import { moment } from './time.ts';
 import { Transcript } from './transcript.tsx';
 import { Empty, Failed, Loading, useLoad, useStore, VisitorName, VisitorTag } from './ui.tsx';
 
 const shortest = 2; // characters of a query
-const pause = 250; // ms without a key before searching
 
 interface Found {
   entries: readonly Hit[] | readonly Session[];
@@ -21,35 +19,14 @@ interface Found {
 export function History() {
   const store = useStore();
   const t = store.t.value;
-  const typed = useSignal('');
   const query = useSignal('');
   const open = store.route.value.session;
-  useEffect(() => {
-    const timer = setTimeout(() => {
-      query.value = typed.value.trim().length >= shortest ? typed.value.trim() : '';
-    }, pause);
-    return () => clearTimeout(timer);
-  }, [typed.value, query, typed]);
-
   return (
     <main class={`history ${open ? 'history-open' : ''}`}>
       <section class="history-find" aria-label={t('history.title')}>
         <header class="screen-head">
           <h2>{t('history.title')}</h2>
-          <search class="search-box">
-            <Icon name="search" />
-            <input
-              class="search-field"
-              type="search"
-              data-search
-              value={typed.value}
-              aria-label={t('history.search')}
-              placeholder={t('history.search')}
-              onInput={(event) => {
-                typed.value = event.currentTarget.value;
-              }}
-            />
-          </search>
+          <SearchBox label={t('history.search')} query={query} shortest={shortest} />
         </header>
         <div class="history-results">
           <Results key={query.value} query={query.value} />

@@ -5,13 +5,13 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { Board, Sort, Visit } from '../wire/payload.ts';
 import { Icon } from './icons.tsx';
+import { SearchBox } from './search-box.tsx';
 import { tagOf } from './tag.ts';
 import { shortAddress } from './text.ts';
 import { clockLength } from './time.ts';
 import { Empty, Loading, Segments, useStore, VisitorTag } from './ui.tsx';
 import { inOrder } from './visitors.ts';
 
-const pause = 250; // ms without a key before searching
 const shown = 100; // rows, as many as the edge tells
 
 export function Visitors() {
@@ -20,14 +20,7 @@ export function Visitors() {
   const sites = store.me.value?.sites ?? [];
   const chosen = useSignal(sites[0]?.id ?? '');
   const sort = useSignal<Sort>('newest');
-  const typed = useSignal('');
   const filter = useSignal('');
-  useEffect(() => {
-    const timer = setTimeout(() => {
-      filter.value = typed.value.trim();
-    }, pause);
-    return () => clearTimeout(timer);
-  }, [typed.value, typed, filter]);
   const open = store.link.value.state === 'open' ? store.opened.value : 0;
   useEffect(() => {
     if (chosen.value) store.view({ site: chosen.value, sort: sort.value, filter: filter.value });
@@ -69,21 +62,7 @@ export function Visitors() {
             sort.value = value;
           }}
         />
-        <search class="search-box">
-          <Icon name="search" />
-          <input
-            class="search-field"
-            type="search"
-            data-search
-            maxLength={80}
-            value={typed.value}
-            aria-label={t('visitors.find')}
-            placeholder={t('visitors.find')}
-            onInput={(event) => {
-              typed.value = event.currentTarget.value;
-            }}
-          />
-        </search>
+        <SearchBox label={t('visitors.find')} query={filter} most={80} />
       </header>
       {list.board && <BoardView board={list.board} visits={list.visits} />}
       {(list.away ?? 0) > 0 && (
