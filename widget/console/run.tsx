@@ -25,12 +25,15 @@ export function run(
   alerts.wakeOnGesture(window);
   const store = new Store({ ...parts, api: new Api(fetch), settings, alerts, storage: localStorage });
   listen(store);
-  render(
-    <StoreProvider value={store}>
-      <App />
-    </StoreProvider>,
-    document.body,
-  );
+  void store.speak().then(() => {
+    render(
+      <StoreProvider value={store}>
+        <App />
+      </StoreProvider>,
+      document.body,
+    );
+    settings.language.subscribe(() => void store.speak());
+  });
   void store.start();
   return store;
 }

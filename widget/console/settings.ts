@@ -2,8 +2,9 @@
 
 import { effect, type Signal, signal } from '@preact/signals';
 import { type Language, languages, pickLanguage } from '../i18n/index.ts';
-import { texts } from './texts.ts';
 import { type PageSize, readSize } from './zoom.ts';
+
+const spoken = Object.fromEntries(languages.map((l) => [l, l])) as Record<Language, Language>;
 
 export type Theme = 'system' | 'light' | 'dark';
 
@@ -24,7 +25,7 @@ export class Settings {
     this.theme = this.kept('theme', (v) => (['system', 'light', 'dark'] as const).find((t) => t === v) ?? 'system');
     this.language = this.kept(
       'language',
-      (v) => languages.find((l) => l === v) ?? pickLanguage(navigator.languages, texts),
+      (v) => languages.find((l) => l === v) ?? pickLanguage(navigator.languages, spoken),
     );
     this.sound = this.kept('sound', (v) => v !== false);
     this.singleKeys = this.kept('single-keys', (v) => v !== false);

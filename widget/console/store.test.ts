@@ -277,3 +277,14 @@ test('a supervisor sees the sessions of others and marks none of them', async ()
   store.select(basket);
   assert.equal(edge.of('Mark').length, 0);
 });
+
+test('another language is spoken when its texts have come, the one chosen last', async () => {
+  const { store } = await open('busy');
+  const { language } = store.parts.settings;
+  assert.equal(store.t.value('cancel'), 'Cancel');
+  language.value = 'ru';
+  const first = store.speak();
+  language.value = 'de';
+  await Promise.all([first, store.speak()]);
+  assert.equal(store.t.value('cancel'), 'Abbrechen');
+});

@@ -2,7 +2,7 @@
 // its actions; feed.ts puts in what the edge sends. Rules are in desk.ts.
 
 import { batch, computed, type Signal, signal } from '@preact/signals';
-import { translator } from '../i18n/index.ts';
+import { type Language, speaker } from '../i18n/index.ts';
 import { newId } from '../wire/frame.ts';
 import { nearest } from '../wire/near.ts';
 import type {
@@ -39,7 +39,7 @@ import { goNear } from './near.ts';
 import { formatRoute, parseRoute, type Route, type Screen } from './route.ts';
 import type { Settings } from './settings.ts';
 import { forgetTalks, Talk } from './talk.ts';
-import { type Key, texts } from './texts.ts';
+import { english, type Key, type Texts, textsIn } from './texts.ts';
 import type { Tool } from './tools.tsx';
 import { noVisits, type VisitList } from './visitors.ts';
 
@@ -105,7 +105,8 @@ export class Store {
   readonly skew = signal(0); // ms to add for the node's clock
 
   readonly now = computed(() => this.local.value + this.skew.value);
-  readonly t = computed(() => translator(texts, this.parts.settings.language.value));
+  readonly spoken: Signal<{ language: Language; texts: Texts }> = signal({ language: 'en', texts: english });
+  readonly t = computed(() => speaker(this.spoken.value.texts, this.spoken.value.language));
   readonly own = computed(() => ownSessions(this.sessions.value, this.me.value?.id ?? ''));
   readonly others = computed(() => otherSessions(this.sessions.value, this.me.value?.id ?? ''));
   readonly shared = computed(() =>
@@ -135,6 +136,13 @@ export class Store {
   private toastCount = 0;
 
   constructor(readonly parts: Parts) {}
+
+  /** Speaks the language of the settings, once its texts are there. */
+  async speak(): Promise<void> {
+    const language = this.parts.settings.language.value;
+    const texts = await textsIn(language).catch(() => null); // it goes on in the one it has
+    if (texts && this.parts.settings.language.value === language) this.spoken.value = { language, texts };
+  }
 
   // Signing in and out
 
@@ -562,5 +570,5 @@ export function codeOf(error: unknown): string {
 /** Returns the text for an error code: what happened and what to do next. */
 export function errorKey(code: string): Key {
   const key = `error.${code}`;
-  return key in texts.en ? (key as Key) : 'error.internal';
+  return key in english ? (key as Key) : 'error.internal';
 }

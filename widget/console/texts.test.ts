@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { languages, type Text, translator } from '../i18n/index.ts';
-import { type Key, texts } from './texts.ts';
+import { type Catalogue, languages, type Text, translator } from '../i18n/index.ts';
+import { type Key, textsIn } from './texts.ts';
 
+const texts = Object.fromEntries(
+  await Promise.all(languages.map(async (language) => [language, await textsIn(language)])),
+) as Catalogue<Key>;
 const forms = (text: Text): string[] => (typeof text === 'string' ? [text] : Object.values(text));
 const places = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map((m) => m[1]).sort();
 const keys = Object.keys(texts.en) as Key[];

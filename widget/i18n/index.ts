@@ -17,8 +17,12 @@ export type Translate<K extends string> = (key: K, values?: Record<string, strin
 
 /** Returns a function that gives the text of a key, its placeholders filled in; `n` chooses the plural form. */
 export function translator<K extends string>(catalogue: Catalogue<K>, language: Language): Translate<K> {
+  return speaker(catalogue[language], language);
+}
+
+/** The same with the texts of one language. */
+export function speaker<K extends string>(texts: Record<K, Text>, language: Language): Translate<K> {
   const plural = new Intl.PluralRules(language);
-  const texts = catalogue[language];
   return (key, values = {}) => {
     const text = texts[key];
     const form = typeof text === 'string' ? text : (text[plural.select(Number(values.n ?? 0))] ?? text.other ?? key);
