@@ -31,7 +31,7 @@ func (r *Roster) invite(name string, id relay.ID, now int64) (*Tab, error) {
 		return nil, errGone
 	}
 	v := s.ids[id]
-	if v.shown.who.Invite == nil {
+	if v.shown.who.Invite == nil || v.Invited == wire.InvitedAccepted {
 		return nil, errOpen
 	}
 	if v.invited != 0 && now-v.invited < InviteAgain {
