@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -20,21 +21,12 @@ type customerAsk struct {
 	Cell uint64 `json:"cell"`
 }
 
-// cellLine is a cell as the command line lists it.
-type cellLine struct {
-	Number    uint64 `json:"number"`
-	Leader    string `json:"leader"` // "": none
-	Customers int    `json:"customers"`
-	Sessions  int    `json:"sessions"` // live
-	Applied   uint64 `json:"applied"`
-}
-
 // registerCells adds the commands on cells and customers to the node's socket.
 func (n *node) registerCells(mux *http.ServeMux) {
-	mux.HandleFunc("GET /cells", localAnswer(n, func(*http.Request, struct{}) (any, error) { return n.cellLines(), nil }))
+	mux.HandleFunc("GET /cells", localAnswer(n, func(*http.Request, struct{}) (any, error) { return n.cellStatus(), nil }))
 	mux.HandleFunc("POST /cells", localAnswer(n, func(r *http.Request, _ struct{}) (any, error) {
 		number, err := n.foundCell(r.Context())
-		return cellLine{Number: number}, err
+		return api.CellStatus{Number: number}, err
 	}))
 	mux.HandleFunc("GET /customers", localAnswer(n, func(*http.Request, struct{}) (any, error) {
 		list := []customerAsk{}
@@ -75,21 +67,25 @@ func localAnswer[In any](n *node, h func(*http.Request, In) (any, error)) http.H
 	}
 }
 
-func (n *node) cellLines() []cellLine {
+// cellStatus returns how each cell is.
+func (n *node) cellStatus() []api.CellStatus {
 	numbers, all := n.cells.Cells()
-	lines := make([]cellLine, len(all))
+	list := make([]api.CellStatus, len(all))
 	for i, c := range all {
 		leader, _ := c.Node().Leader()
-		lines[i] = cellLine{Number: numbers[i], Leader: leader, Applied: c.Applied(), Sessions: len(c.Read().Live())}
-	}
-	for _, c := range n.cells.Read().Customers() {
-		for i := range lines {
-			if lines[i].Number == n.cells.CellOf(c.ID) {
-				lines[i].Customers++
+		list[i] = api.CellStatus{Number: numbers[i], Leader: leader, Applied: c.Applied(), Sessions: len(c.Read().Live())}
+		for _, m := range c.Read().Moves() {
+			if m.Phase == state.Departed {
+				list[i].Moving++
 			}
 		}
 	}
-	return lines
+	for _, c := range n.cells.Read().Customers() {
+		if i := slices.Index(numbers, n.cells.CellOf(c.ID)); i >= 0 {
+			list[i].Customers++
+		}
+	}
+	return list
 }
 
 func cellCommand() *cobra.Command {
@@ -103,7 +99,7 @@ func cellCommand() *cobra.Command {
 	add := &cobra.Command{
 		Use: "add", Short: "Add a cell to the cluster", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var out cellLine
+			var out api.CellStatus
 			if err := l.call(cmd.Context(), http.MethodPost, "/cells", struct{}{}, &out); err != nil {
 				return err
 			}
@@ -114,17 +110,22 @@ func cellCommand() *cobra.Command {
 	list := &cobra.Command{
 		Use: "list", Short: "List the cells", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var lines []cellLine
+			var lines []api.CellStatus
 			if err := l.call(cmd.Context(), http.MethodGet, "/cells", nil, &lines); err != nil {
 				return err
 			}
-			return table(cmd, "CELL\tLEADER\tCUSTOMERS\tLIVE SESSIONS", lines, func(c cellLine) []string {
-				return []string{number(c.Number), cmp.Or(c.Leader, "none"), number(c.Customers), number(c.Sessions)}
-			})
+			return table(cmd, cellHead, lines, cellCells)
 		},
 	}
 	c.AddCommand(add, list)
 	return c
+}
+
+// cellHead is the head of a table of cells, and cellCells a row.
+const cellHead = "CELL\tLEADER\tCUSTOMERS\tON THE WAY\tSESSIONS\tAPPLIED"
+
+func cellCells(c api.CellStatus) []string {
+	return []string{number(c.Number), cmp.Or(c.Leader, "none"), number(c.Customers), number(c.Moving), number(c.Sessions), number(c.Applied)}
 }
 
 func customerCommand() *cobra.Command {

@@ -65,6 +65,7 @@ func (n *node) clusterStatus() api.ClusterStatus {
 	if n.cell != nil {
 		s.Leader, _ = n.cell.Node().Leader()
 		s.Term, s.Applied = n.cell.Node().Term(), n.cell.Applied()
+		s.Cells = n.cellStatus()
 		s.LeaderChanges, s.LeaderLately = n.reigns.count(reignsFor, n.now()), n.reigns.count(api.Lately, n.now())
 		if since := n.reigns.leading(); s.Leader != "" && !since.IsZero() {
 			s.LeaderSince = since.UnixMilli()

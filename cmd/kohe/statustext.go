@@ -30,8 +30,20 @@ func writeStatus(w io.Writer, s api.ClusterStatus) error {
 	for _, n := range s.Nodes {
 		fmt.Fprintln(t, strings.Join(statusCells(s.At, n), "\t"))
 	}
-	if err := t.Flush(); err != nil || len(s.Links) == 0 {
+	if err := t.Flush(); err != nil {
 		return err
+	}
+	if len(s.Cells) > 1 {
+		fmt.Fprintln(t, "\n"+cellHead)
+		for _, c := range s.Cells {
+			fmt.Fprintln(t, strings.Join(cellCells(c), "\t"))
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+	}
+	if len(s.Links) == 0 {
+		return nil
 	}
 	fmt.Fprint(w, "\nWhat is live between the nodes: packets lost within the last minute, bytes since they are connected. Raft has connections of its own.\n")
 	fmt.Fprintln(t, "LINK\tROUND TRIP\tLOST →\tLOST ←\tBYTES →\tBYTES ←\tFOR")

@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -23,9 +24,21 @@ type ClusterStatus struct {
 	LeaderChanges int   `json:"leader_changes"`        // within the last hour
 	LeaderLately  int   `json:"leader_changes_lately"` // of these, within Lately
 
+	Cells []CellStatus `json:"cells"` // in order of number; empty where an edge answers
+
 	Problems []Problem    `json:"problems"`
 	Nodes    []NodeStatus `json:"nodes"` // in order of name
 	Links    []LinkStatus `json:"links"` // empty where an edge answers, which knows only itself
+}
+
+// CellStatus is a cell of a cluster.
+type CellStatus struct {
+	Number    uint64 `json:"number"` // 1: the first, which knows of the nodes and of the others
+	Leader    string `json:"leader"` // "": none
+	Customers int    `json:"customers"`
+	Sessions  int    `json:"sessions"` // live
+	Moving    int    `json:"moving"`   // customers who are on the way to another cell
+	Applied   uint64 `json:"applied"`  // log index in the state of the node that answers
 }
 
 // NodeStatus is a node of a cluster.
@@ -204,6 +217,11 @@ func (s *ClusterStatus) problems() []Problem {
 		list = append(list, Problem{Code: NoLeader, Text: s.Problem})
 	} else if voters > 1 && voting <= voters/2+1 {
 		list = append(list, Problem{Code: Fragile})
+	}
+	for _, c := range s.Cells {
+		if c.Number > 1 && c.Leader == "" {
+			list = append(list, Problem{Code: NoLeader, Text: fmt.Sprintf("cell %d", c.Number)})
+		}
 	}
 	if open == 0 && len(s.Nodes) > 0 {
 		list = append(list, Problem{Code: NobodyIn})

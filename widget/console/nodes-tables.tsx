@@ -120,6 +120,41 @@ function Cell({ label, children }: { label: string; children: ComponentChildren 
   );
 }
 
+export function CellTable({ status }: { status: ClusterStatus }) {
+  const store = useStore();
+  const t = store.t.value;
+  const language = store.parts.settings.language.value;
+  return (
+    <section class="nodes-links">
+      <h3>{t('nodes.cells')}</h3>
+      <p class="hint">{t('nodes.cellsText')}</p>
+      <table class="nodes-table">
+        <caption class="sr-only">{t('nodes.cells')}</caption>
+        <thead>
+          <tr>
+            {(['cell', 'leader', 'customers', 'moving', 'sessions'] as const).map((column) => (
+              <th key={column} scope="col" class={`nodes-${column}`}>
+                {t(`nodes.col.${column}`)}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {(status.cells ?? []).map((c) => (
+            <tr key={c.number} class={c.leader ? '' : 'nodes-row-gone'}>
+              <th scope="row">{count(c.number, language)}</th>
+              <td data-label={t('nodes.col.leader')}>{c.leader ? <bdi>{c.leader}</bdi> : '–'}</td>
+              <Cell label={t('nodes.col.customers')}>{count(c.customers, language)}</Cell>
+              <Cell label={t('nodes.col.moving')}>{c.moving > 0 && count(c.moving, language)}</Cell>
+              <Cell label={t('nodes.col.sessions')}>{count(c.sessions, language)}</Cell>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
 export function LinkTable({ status }: { status: ClusterStatus }) {
   const store = useStore();
   const t = store.t.value;

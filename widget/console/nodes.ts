@@ -58,6 +58,13 @@ export interface Problem {
   other: string;
   text: string; // what the node itself said, in English
 }
+export interface CellStatus {
+  number: number;
+  leader: string; // "": none
+  customers: number;
+  sessions: number; // live
+  moving: number; // customers on the way to another cell
+}
 export interface ClusterStatus {
   at: number;
   through?: string; // the edge that this console is connected to; "": a core node
@@ -66,6 +73,7 @@ export interface ClusterStatus {
   // As the node that answers heard; a node of the version before says nothing of it.
   leader_since?: number; // 0: nobody leads
   leader_changes?: number; // within the last hour
+  cells?: CellStatus[]; // a node of the version before says nothing of them
   problems: Problem[];
   nodes: NodeStatus[];
   links: LinkStatus[];

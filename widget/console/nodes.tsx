@@ -8,7 +8,7 @@ import type { Api } from './api.ts';
 import { Icon } from './icons.tsx';
 import { type ClusterStatus, count, type NodeStatus, type Problem, problemCodes, span, votes } from './nodes.ts';
 import { type Asked, NodeQuestion } from './nodes-ask.tsx';
-import { LinkTable, NodeTable } from './nodes-tables.tsx';
+import { CellTable, LinkTable, NodeTable } from './nodes-tables.tsx';
 import { Empty, Failed, Loading, useStore } from './ui.tsx';
 
 const askEvery = 2000; // ms
@@ -57,6 +57,7 @@ function Watched() {
           <Problems list={status.problems} onAsk={open} />
           <Cell status={status} onAsk={open} />
           <NodeTable status={status} onAsk={open} />
+          {(status.cells?.length ?? 0) > 1 && <CellTable status={status} />}
           {status.links.length > 0 && <LinkTable status={status} />}
         </>
       )}

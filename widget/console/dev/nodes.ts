@@ -63,6 +63,10 @@ export function cluster(scene: string): ClusterStatus {
     term: 12,
     nodes,
     links,
+    cells: [
+      { number: 1, leader: 'kohe1', customers: 12, sessions: 204, moving: 0 },
+      { number: 2, leader: trouble ? '' : 'kohe2', customers: 9, sessions: 158, moving: trouble ? 1 : 0 },
+    ],
     problems: trouble
       ? [
           { code: 'node_gone', node: 'kohe3', other: '', text: 'its process has ended' },

@@ -415,6 +415,13 @@ export const de: Texts = {
   'nodes.state.drained': 'Geleert',
   'nodes.state.gone': 'Weg',
   'nodes.state.silent': 'Berichtet nicht',
+  'nodes.cells': 'Zellen',
+  'nodes.cellsText':
+    'Jede bewahrt einen Teil der Kunden auf. Verschiedene Knoten leiten sie, damit mehrere mehr schaffen als eine.',
+  'nodes.col.cell': 'Zelle',
+  'nodes.col.leader': 'Leitung',
+  'nodes.col.customers': 'Kunden',
+  'nodes.col.moving': 'Unterwegs',
   'nodes.links': 'Verbindungen',
   'nodes.linksText':
     'Was zwischen den Knoten live fließt: verlorene Pakete der letzten Minute, Bytes seit der Verbindung.',

@@ -410,6 +410,13 @@ export const en = {
   'nodes.state.drained': 'Drained',
   'nodes.state.gone': 'Gone',
   'nodes.state.silent': 'Did not report',
+  'nodes.cells': 'Cells',
+  'nodes.cellsText':
+    'Each keeps some of the customers. They are led by different nodes, so that several get more done than one.',
+  'nodes.col.cell': 'Cell',
+  'nodes.col.leader': 'Led by',
+  'nodes.col.customers': 'Customers',
+  'nodes.col.moving': 'On the way',
   'nodes.links': 'Links',
   'nodes.linksText':
     'What is live between the nodes: packets lost within the last minute, bytes since they are connected.',

@@ -409,6 +409,13 @@ export const fi: Texts = {
   'nodes.state.drained': 'Tyhjä',
   'nodes.state.gone': 'Poissa',
   'nodes.state.silent': 'Ei vastannut',
+  'nodes.cells': 'Solut',
+  'nodes.cellsText':
+    'Kukin säilyttää osan asiakkaista. Niitä johtavat eri solmut, joten useampi ehtii enemmän kuin yksi.',
+  'nodes.col.cell': 'Solu',
+  'nodes.col.leader': 'Johtaa',
+  'nodes.col.customers': 'Asiakkaita',
+  'nodes.col.moving': 'Matkalla',
   'nodes.links': 'Yhteydet',
   'nodes.linksText': 'Solmujen välinen suora liikenne: kadonneet paketit viime minuutilta, tavut yhteyden alusta.',
   'nodes.notConnected': 'Ei yhteyttä',

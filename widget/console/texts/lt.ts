@@ -473,6 +473,13 @@ export const lt: Texts = {
   'nodes.state.drained': 'Ištuštintas',
   'nodes.state.gone': 'Dingęs',
   'nodes.state.silent': 'Neatsakė',
+  'nodes.cells': 'Ląstelės',
+  'nodes.cellsText':
+    'Kiekviena saugo dalį klientų. Joms vadovauja skirtingi mazgai, todėl kelios padaro daugiau nei viena.',
+  'nodes.col.cell': 'Ląstelė',
+  'nodes.col.leader': 'Vadovauja',
+  'nodes.col.customers': 'Klientai',
+  'nodes.col.moving': 'Kelyje',
   'nodes.links': 'Ryšiai',
   'nodes.linksText': 'Tiesioginis srautas tarp mazgų: paskutinę minutę dingę paketai, baitai nuo susijungimo.',
   'nodes.notConnected': 'Nesujungta',

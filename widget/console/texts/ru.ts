@@ -473,6 +473,13 @@ export const ru: Texts = {
   'nodes.state.drained': 'Освобождён',
   'nodes.state.gone': 'Пропал',
   'nodes.state.silent': 'Не ответил',
+  'nodes.cells': 'Ячейки',
+  'nodes.cellsText':
+    'Каждая хранит часть клиентов. Ими управляют разные узлы, поэтому несколько успевают больше, чем одна.',
+  'nodes.col.cell': 'Ячейка',
+  'nodes.col.leader': 'Ведёт',
+  'nodes.col.customers': 'Клиенты',
+  'nodes.col.moving': 'В пути',
   'nodes.links': 'Связи',
   'nodes.linksText': 'Живой обмен между узлами: пакеты, потерянные за последнюю минуту, байты с момента соединения.',
   'nodes.notConnected': 'Нет связи',
