@@ -15,7 +15,7 @@ const endless = 4e9; // ms, and hundredths of an iteration
 let said = new WeakSet<Element>(); // elements with animations in the mirror
 const due = new Set<Element>(); // to be written once they are known
 
-function touch(el: Element | null): void {
+function touch(el: Element | null | undefined): void {
   if (!el) return;
   due.add(el);
   signal();
@@ -32,14 +32,14 @@ export const animations: Part = {
     due.clear();
   },
 
-  patch({ Element, Animation, KeyframeEffect, AnimationEffect }) {
-    const moved = (a: Animation): void => touch((a.effect as KeyframeEffect | null)?.target ?? null);
-    const changed = (effect: KeyframeEffect): void => touch(effect.target);
-    patch(Element.prototype, 'value', 'animate', touch);
-    patch(Animation.prototype, 'value', 'play pause cancel finish reverse updatePlaybackRate', moved);
-    patch(Animation.prototype, 'set', 'currentTime startTime playbackRate effect', moved);
-    patch(KeyframeEffect.prototype, 'value', 'setKeyframes', changed);
-    patch(AnimationEffect.prototype, 'value', 'updateTiming', changed);
+  patch(view) {
+    patch(view, 'Element animate', touch);
+    patch(
+      view,
+      'Animation play pause cancel finish reverse updatePlaybackRate currentTime startTime playbackRate effect',
+      ({ effect }) => touch(effect?.target),
+    );
+    patch(view, 'KeyframeEffect setKeyframes AnimationEffect updateTiming', ({ target }) => touch(target));
   },
 
   /** A new document: what is animated in it already has to be said. */

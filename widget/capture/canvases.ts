@@ -10,13 +10,7 @@ import { op, plain, u } from './writer.ts';
 const pause = 500; // ms between two pictures of a canvas
 const largest = 640_000; // pixels; what is larger is scaled down
 const most = 192 << 10; // bytes of a picture; what is larger even as a lossy one is not shown
-const contexts = [
-  'CanvasRenderingContext2D',
-  'WebGLRenderingContext',
-  'WebGL2RenderingContext',
-  'ImageBitmapRenderingContext',
-];
-const draws = `fill stroke fillRect strokeRect clearRect fillText strokeText drawImage putImageData reset clear drawArrays
+const draws = ` fill stroke fillRect strokeRect clearRect fillText strokeText drawImage putImageData reset clear drawArrays
 drawElements drawArraysInstanced drawElementsInstanced drawRangeElements transferFromImageBitmap`;
 
 interface Picture {
@@ -36,21 +30,20 @@ export const canvases: Part = {
   },
 
   patch(view) {
-    const { prototype } = view.HTMLCanvasElement;
-    const patched = new Set<object>();
-    const context = (owner: object): void => {
-      if (!patched.has(owner)) patch(owner, 'value', draws, drawn);
-      patched.add(owner);
-    };
     // To look at these interfaces takes the browser many ms: few pages need it.
-    if (view.document.querySelector('canvas'))
-      for (const name of contexts) {
-        const owner = (view as unknown as Record<string, { prototype: object } | undefined>)[name];
-        if (owner) context(owner.prototype);
-      }
-    patch(prototype, 'value', 'getContext', (_, __, made) => made && context(Object.getPrototypeOf(made)));
-    patch(prototype, 'set', 'width height', plan);
-    patch(prototype, 'value', 'transferControlToOffscreen', (canvas) => {
+    const contexts = new Set([
+      'CanvasRenderingContext2D',
+      'ImageBitmapRenderingContext',
+      'WebGLRenderingContext',
+      'WebGL2RenderingContext',
+    ]);
+    const context = (name: string): void => {
+      if (contexts.delete(name)) patch(view, name + draws, drawn);
+    };
+    if (view.document.querySelector('canvas')) contexts.forEach(context);
+    patch(view, 'HTMLCanvasElement getContext', (_, __, made) => context(made?.constructor?.name));
+    patch(view, 'HTMLCanvasElement width height', plan);
+    patch(view, 'HTMLCanvasElement transferControlToOffscreen', (canvas) => {
       elsewhere.add(canvas);
       plan(canvas);
     });

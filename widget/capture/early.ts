@@ -19,20 +19,20 @@ export function remember(view: Realm): void {
   seen.add(view.Element);
   const stay: [] = []; // for the life of the page
   patch(
-    view.Element.prototype,
-    'value',
-    'attachShadow',
+    view,
+    'Element attachShadow',
     (host, [init], root) => init.mode === 'closed' && closedRoots.set(host, root),
+    'set',
     stay,
   );
   patch(
-    view.HTMLElement.prototype,
-    'value',
-    'attachInternals',
+    view,
+    'HTMLElement attachInternals',
     (el, _, internals) => {
       internalsOf.set(el, internals);
       if (internals.states) stateHosts.set(internals.states, el);
     },
+    'set',
     stay,
   );
   if (!view.FontFace) return;

@@ -26,7 +26,7 @@ async function rule(font: FontFace): Promise<string> {
 
 export const fonts: Part = {
   patch(view) {
-    patch(view.FontFaceSet?.prototype, 'value', 'add delete clear', () => void update(view));
+    patch(view, 'FontFaceSet add delete clear', () => void update(view));
     if (view.document.fonts?.size) void update(view);
   },
 };

@@ -4,20 +4,10 @@ import { again, idOf, signal } from './core.ts';
 import type { Part } from './part.ts';
 import { patch } from './patches.ts';
 
-const place = 'x y width height';
-const animated = {
-  Graphics: 'transform',
-  SVG: `${place} viewBox`,
-  Use: `${place} href`,
-  Image: `${place} href`,
-  Rect: `${place} rx ry`,
-  Circle: 'cx cy r',
-  Ellipse: 'cx cy rx ry',
-  Line: 'x1 y1 x2 y2',
-  Polygon: 'points',
-  Polyline: 'points',
-  TextPositioning: 'x y dx dy',
-};
+const animated = `SVGGraphicsElement transform SVGSVGElement x y width height viewBox SVGUseElement x y width height href
+SVGImageElement x y width height href SVGRectElement x y width height rx ry SVGCircleElement cx cy r
+SVGEllipseElement cx cy rx ry SVGLineElement x1 y1 x2 y2 SVGPolygonElement points SVGPolylineElement points
+SVGTextPositioningElement x y dx dy`;
 
 /** Elements that somebody took hold of, and their attributes then. */
 const held = new Map<Element, string>();
@@ -34,9 +24,7 @@ export const lengths: Part = {
   renew: () => held.clear(),
 
   patch(view) {
-    const owners = view as unknown as Record<string, { prototype?: object }>;
-    for (const [name, members] of Object.entries(animated))
-      patch(owners[`SVG${name}Element`]?.prototype, 'get', members, hold);
+    patch(view, animated, hold, 'get');
   },
 
   write() {

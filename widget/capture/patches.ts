@@ -8,20 +8,18 @@ type Told = (self: Any, args: Any[], result?: Any) => void;
 const undo: (() => unknown)[] = [];
 
 /**
- * Tells of each use of an owner's members, named with spaces between; what is not there is left. Of methods (`value`) and
- * setters (`set`) after it, of getters (`get`) before. The way back is put into `undone`.
+ * Tells of each use of members of a realm's interfaces. They are named with white space between, members after their
+ * interface; what is not there is left. Of methods and setters it tells after them, of getters, where those are meant,
+ * before. The way back is put into `undone`.
  */
-export function patch(
-  owner: object | undefined,
-  part: 'value' | 'set' | 'get',
-  names: string,
-  tell: Told,
-  undone = undo,
-): void {
-  for (const name of owner ? names.split(/\s/) : []) {
-    const original = Object.getOwnPropertyDescriptor(owner, name);
+export function patch(view: object, members: string, tell: Told, accessor: 'set' | 'get' = 'set', undone = undo): void {
+  let owner: object | undefined;
+  for (const name of members.split(/\s+/)) {
+    if (/^[A-Z]/.test(name)) owner = (view as Record<string, { prototype?: object } | undefined>)[name]?.prototype;
+    const original = owner && Object.getOwnPropertyDescriptor(owner, name);
+    const part = original?.value ? 'value' : accessor;
     const call = original?.[part];
-    if (!original?.configurable || typeof call !== 'function') continue;
+    if (!owner || !original?.configurable || typeof call !== 'function') continue;
     Object.defineProperty(owner, name, {
       ...original,
       [part]: function (this: unknown, ...args: unknown[]) {
@@ -31,7 +29,8 @@ export function patch(
         return result;
       },
     });
-    undone.push(() => Object.defineProperty(owner, name, original));
+    const from = owner;
+    undone.push(() => Object.defineProperty(from, name, original));
   }
 }
 

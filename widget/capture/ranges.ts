@@ -24,8 +24,7 @@ export const ranges: Part = {
   },
 
   patch(view) {
-    for (const owner of [view.Highlight, view.HighlightRegistry])
-      patch(owner?.prototype, 'value', 'set add delete clear', changed);
+    patch(view, 'Highlight add delete clear HighlightRegistry set delete clear', changed);
   },
 
   handle(type) {

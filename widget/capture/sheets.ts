@@ -76,17 +76,21 @@ export const sheets: Part = {
   },
 
   patch(view) {
-    const inside = (rule: CSSRule): void => held(rule, '');
-    const proto = view.CSSStyleSheet.prototype;
-    patch(proto, 'value', 'insertRule deleteRule removeRule addRule replaceSync', changed);
-    patch(proto, 'value', 'replace', (sheet) => queueMicrotask(() => changed(sheet)));
-    patch(view.CSSGroupingRule.prototype, 'value', 'insertRule deleteRule', inside);
-    patch(view.CSSKeyframesRule.prototype, 'value', 'appendRule deleteRule', inside);
-    patch(view.CSSStyleRule.prototype, 'set', 'selectorText', inside);
-    patch(view.MediaList.prototype, 'set', 'mediaText', signal);
-    for (const owner of [view.CSSStyleRule, view.CSSKeyframeRule, view.CSSFontFaceRule, view.CSSPageRule])
-      patch(owner?.prototype, 'get', 'style styleMap', (rule) => held(rule));
-    for (const owner of [view.Document, view.ShadowRoot]) patch(owner.prototype, 'set', 'adoptedStyleSheets', adopted);
+    patch(view, 'CSSStyleSheet insertRule deleteRule removeRule addRule replaceSync', changed);
+    patch(view, 'CSSStyleSheet replace', (sheet) => queueMicrotask(() => changed(sheet)));
+    patch(
+      view,
+      'CSSGroupingRule insertRule deleteRule CSSKeyframesRule appendRule deleteRule CSSStyleRule selectorText',
+      (rule) => held(rule, ''),
+    );
+    patch(view, 'MediaList mediaText', signal);
+    patch(
+      view,
+      'CSSStyleRule style styleMap CSSKeyframeRule style CSSFontFaceRule style CSSPageRule style',
+      (rule) => held(rule),
+      'get',
+    );
+    patch(view, 'Document adoptedStyleSheets ShadowRoot adoptedStyleSheets', adopted);
   },
 
   rooted(root) {

@@ -84,7 +84,7 @@ export const signals: Part = {
 
   patch(view) {
     if (view !== window) return;
-    patch(view.History.prototype, 'value', 'pushState replaceState', moved);
+    patch(view, 'History pushState replaceState', moved);
     for (const question of questions) question.onchange = resized;
   },
 

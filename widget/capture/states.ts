@@ -37,13 +37,10 @@ export function unfinishedStates(): boolean {
   return dirty.size > 0;
 }
 
-/** Members of prototypes whose use changes the state of what they are called on: setters, and methods after a colon. */
-const telling = `HTMLInputElement value checked indeterminate valueAsNumber valueAsDate:setRangeText stepUp stepDown
-HTMLTextAreaElement value:setRangeText
-HTMLSelectElement value selectedIndex:
-HTMLDialogElement :showModal show close
-HTMLElement :showPopover hidePopover togglePopover
-HTMLSlotElement :assign`;
+/** Members whose use changes the state of what they are called on. */
+const telling = `HTMLInputElement value checked indeterminate valueAsNumber valueAsDate setRangeText stepUp stepDown
+HTMLTextAreaElement value setRangeText HTMLSelectElement value selectedIndex HTMLDialogElement showModal show close
+HTMLElement showPopover hidePopover togglePopover HTMLSlotElement assign`;
 
 export const states: Part = {
   renew() {
@@ -54,18 +51,13 @@ export const states: Part = {
   },
 
   patch(view) {
-    for (const line of telling.split('\n')) {
-      const [name = '', setters = '', methods = ''] = line.split(/ (.*):/);
-      const { prototype } = (view as unknown as Record<string, { prototype: object }>)[name] ?? {};
-      patch(prototype, 'set', setters, touch);
-      patch(prototype, 'value', methods, touch);
-    }
-    patch(view.HTMLOptionElement.prototype, 'set', 'selected', (o) => touch(o.closest('select') ?? o));
-    patch(view.CustomStateSet?.prototype, 'value', 'add delete clear', (set) => {
+    patch(view, telling, touch);
+    patch(view, 'HTMLOptionElement selected', (o) => touch(o.closest('select') ?? o));
+    patch(view, 'CustomStateSet add delete clear', (set) => {
       const host = stateHosts.get(set);
       if (host) touch(host);
     });
-    patch(view.StyleSheet.prototype, 'set', 'disabled', ({ ownerNode }) => ownerNode && touch(ownerNode));
+    patch(view, 'StyleSheet disabled', ({ ownerNode }) => ownerNode && touch(ownerNode));
   },
 
   /** A new element: only what differs from its attributes has to be said. */

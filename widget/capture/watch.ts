@@ -56,7 +56,7 @@ export function patchesOf(view: Realm): (() => void)[] {
   realms.add(view.Element);
   remember(view);
   return [
-    () => patch(view.Element.prototype, 'value', 'attachShadow', (host) => watcher.rerooted(host)),
+    () => patch(view, 'Element attachShadow', (host) => watcher.rerooted(host)),
     ...parts.map((part) => () => part.patch?.(view)),
   ];
 }
