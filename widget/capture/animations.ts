@@ -1,6 +1,6 @@
 // Animations made by script. Those of CSS run in the mirror by themselves. They
 // travel as a @keyframes rule and their timing, all of an element's together.
-import { idOf, isMasked, signal } from './core.ts';
+import { idOf, isMasked, news, signal } from './core.ts';
 import { maskCss } from './css.ts';
 import { Animated, Limit, Op } from './format.ts';
 import type { Part } from './part.ts';
@@ -12,7 +12,6 @@ const longest = Limit.inline; // UTF-16 units of a rule; an animation with a lon
 const most = 100; // animations of an element
 const endless = 4e9; // ms, and hundredths of an iteration
 
-let said = new WeakSet<Element>(); // elements with animations in the mirror
 const due = new Set<Element>(); // to be written once they are known
 
 function touch(el: Element | null | undefined): void {
@@ -27,10 +26,7 @@ function byScript(el: Element): Animation[] {
 }
 
 export const animations: Part = {
-  renew() {
-    said = new WeakSet();
-    due.clear();
-  },
+  renew: () => due.clear(),
 
   patch(view) {
     patch(view, 'Element animate', touch);
@@ -65,8 +61,7 @@ function write(el: Element): void {
     .map((a) => [a, keyframes(a.effect as KeyframeEffect, el)] as const)
     .filter(([, rule]) => rule !== '' && rule.length < longest)
     .slice(0, most);
-  if (list.length === 0 && !said.has(el)) return;
-  said.add(el);
+  if (!news(el, Op.animate, list.length, 0) && list.length === 0) return;
   op(Op.animate, 0, idOf(el));
   u(list.length);
   for (const [animation, rule] of list) {

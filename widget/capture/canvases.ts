@@ -1,6 +1,6 @@
 // What canvases show, as pictures: at most two a second of each, bounded in size.
 import { dataUrl } from './blobs.ts';
-import { idOf, isMasked } from './core.ts';
+import { idOf, isMasked, news } from './core.ts';
 import { Op } from './format.ts';
 import type { Part } from './part.ts';
 import { patch } from './patches.ts';
@@ -19,16 +19,11 @@ interface Picture {
 }
 
 const pictures = new WeakMap<Element, Picture>();
-let said = new WeakMap<Element, string>();
 const next = new WeakMap<Element, number>(); // when the next picture may be taken, ms
 const planned = new WeakSet<Element>();
 const elsewhere = new WeakSet<Element>(); // may be drawn by a worker
 
 export const canvases: Part = {
-  renew() {
-    said = new WeakMap();
-  },
-
   patch(view) {
     // To look at these interfaces takes the browser many ms: few pages need it.
     const contexts = new Set([
@@ -56,8 +51,7 @@ export const canvases: Part = {
 
   touched(el) {
     const picture = pictures.get(el);
-    if (!picture || isMasked(el) || picture.url === said.get(el)) return;
-    said.set(el, picture.url);
+    if (!picture || isMasked(el) || !news(el, Op.image, picture.url)) return;
     op(Op.image, 0, idOf(el));
     u(picture.percent);
     plain(picture.url);

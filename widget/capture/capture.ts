@@ -14,7 +14,7 @@ import {
   writeAlike,
   writeContents,
 } from './contents.ts';
-import { again, forgetIds, idOf, isMasked, listenTo, nextId, parts, signal, stampMasked } from './core.ts';
+import { again, forgetAll, idOf, isMasked, listenTo, nextId, parts, signal, stampMasked } from './core.ts';
 import { DOCUMENT, FORMAT, Head, Op } from './format.ts';
 import { type MaskOptions, maskBy, masks } from './masks.ts';
 import { unpatch } from './patches.ts';
@@ -107,7 +107,7 @@ export function snapshot(): void {
   const deadline = performance.now() + slice;
   unwatch();
   records = [];
-  forgetIds();
+  forgetAll();
   for (const part of parts) part.renew?.();
   forgetContents();
   forgetNodes();

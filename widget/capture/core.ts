@@ -1,7 +1,7 @@
 // What all of capture shares. A page is captured once at a time, so capture's
 // state is that of its modules; together they are small enough for a phone.
 
-import { DOCUMENT } from './format.ts';
+import { DOCUMENT, type Op } from './format.ts';
 import type { Part } from './part.ts';
 
 /** What is watched besides nodes, in the order in which it is written. */
@@ -28,6 +28,22 @@ export function again(el: Element): void {
   signal();
 }
 
+let said = new WeakMap<object, unknown[]>();
+
+/** What the mirror was told last of a node, a sheet, a rule or (`window`) the page, in an operation. */
+export function saidOf(of: object, op: Op): unknown {
+  return said.get(of)?.[op];
+}
+
+/** Whether something is not what the mirror was told, or shows if it was told nothing. From now on it counts as told. */
+export function news(of: object, op: Op, now: unknown, unsaid?: unknown): boolean {
+  const all = said.get(of) ?? [];
+  if (now === (all[op] ?? unsaid)) return false;
+  all[op] = now;
+  said.set(of, all);
+  return true;
+}
+
 // Ids. A node carries its id as a property under a symbol: measured over 100,000
 // nodes this is five times as fast as a WeakMap, and cloneNode does not copy it.
 // Ids rise for the life of the page, so those of an earlier snapshot are below
@@ -38,9 +54,10 @@ type Stamped = Node & { [key]?: number | undefined };
 let next = DOCUMENT + 1;
 let base = 2 * next;
 
-/** Forgets all nodes: a new snapshot begins. */
-export function forgetIds(): void {
+/** Forgets all nodes, and what was said: a new snapshot begins. */
+export function forgetAll(): void {
   base = 2 * next;
+  said = new WeakMap();
 }
 
 export function nextId(): number {

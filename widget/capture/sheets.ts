@@ -2,7 +2,7 @@
 // through the CSSOM, constructed, or loaded from the site's own origin. They
 // travel as a list of top-level rules, and then as what changed in that list. A
 // change deeper inside replaces its top-level rule.
-import { idOf, isMasked, newId, signal } from './core.ts';
+import { idOf, isMasked, newId, news, saidOf, signal } from './core.ts';
 import { maskCss } from './css.ts';
 import { Op, Rule } from './format.ts';
 import { masks } from './masks.ts';
@@ -19,9 +19,9 @@ const nothing = '@media not all{}';
 const share = 400 << 10; // bytes of sheets in one message
 const most = 1_000_000; // bytes of a message, and of a rule in ASCII (a font by content, say)
 
-let lists = new WeakMap<CSSStyleSheet, CSSRule[]>(); // the rules that the mirror has
-let constructed = new WeakMap<CSSStyleSheet, number>();
-let texts = new WeakMap<CSSRule, string>(); // of rules that somebody took hold of
+// What was said: of a sheet, the rules that the mirror has, and the id if it was constructed; of a rule that somebody took
+// hold of, its text.
+const listOf = (sheet: CSSStyleSheet): CSSRule[] | undefined => saidOf(sheet, Op.sheet) as CSSRule[] | undefined;
 const masked = new WeakSet<CSSStyleSheet>(); // constructed, and adopted by a masked root first
 const due = new Set<CSSStyleSheet>();
 const fresh = new Set<Element>(); // style elements whose sheets were not compared with their text yet
@@ -55,23 +55,20 @@ export function adopt(doc: Document, sheet: CSSStyleSheet): void {
 /** The text of a style element changed: its sheet is another one and follows the text again. */
 export function retexted(el: Element): void {
   const { sheet } = el as HTMLStyleElement;
-  if (sheet) lists.delete(sheet);
+  if (sheet) news(sheet, Op.sheet, undefined);
 }
 
 /** Somebody takes hold of a rule's declarations, perhaps to change them, or has changed what is in it. */
 function held(rule: CSSRule, was?: ''): void {
   let top = rule;
   while (top.parentRule) top = top.parentRule;
-  if (!texts.has(top)) texts.set(top, was ?? top.cssText);
+  if (saidOf(top, Op.rule) === undefined) news(top, Op.rule, was ?? top.cssText);
   stale.add(top);
   queueMicrotask(signal);
 }
 
 export const sheets: Part = {
   renew() {
-    lists = new WeakMap();
-    constructed = new WeakMap();
-    texts = new WeakMap();
     for (const kept of [due, fresh, stale, adopters]) kept.clear();
   },
 
@@ -130,7 +127,7 @@ export const sheets: Part = {
 
 /** The id that the mirror knows a sheet by: its element's, or its own if it was constructed. */
 function refOf(sheet: CSSStyleSheet): number {
-  return sheet.ownerNode ? idOf(sheet.ownerNode) : (constructed.get(sheet) ?? 0);
+  return sheet.ownerNode ? idOf(sheet.ownerNode) : ((saidOf(sheet, Op.adopt) as number) ?? 0);
 }
 
 function adoption(root: Root, sent: CSSStyleSheet[]): void {
@@ -144,8 +141,8 @@ function adoption(root: Root, sent: CSSStyleSheet[]): void {
   if (now.length === sent.length && now.every((sheet, i) => sheet === sent[i])) return;
   adopters.set(root, now);
   for (const sheet of now) {
-    if (constructed.has(sheet)) continue;
-    constructed.set(sheet, newId());
+    if (refOf(sheet)) continue;
+    news(sheet, Op.adopt, newId());
     if (masks.all || isMasked(root)) masked.add(sheet);
     list(sheet);
   }
@@ -157,7 +154,7 @@ function adoption(root: Root, sent: CSSStyleSheet[]): void {
 function list(sheet: CSSStyleSheet): void {
   const id = refOf(sheet);
   const now = [...sheet.cssRules];
-  const had = lists.get(sheet);
+  const had = listOf(sheet);
   const was = had ?? [];
   let same = 0;
   while (same < was.length && was[same] === now[same]) same++;
@@ -184,7 +181,7 @@ function list(sheet: CSSStyleSheet): void {
     u(come.length);
     come.forEach(plain);
   }
-  lists.set(sheet, [...now.slice(0, at), ...now.slice(to)]);
+  news(sheet, Op.sheet, [...now.slice(0, at), ...now.slice(to)]);
   if (at < to) due.add(sheet);
 }
 
@@ -193,9 +190,8 @@ function compare(top: CSSRule): void {
   const id = sheet && refOf(sheet);
   if (!id) return;
   const text = textOf(top, sheet);
-  if (text === texts.get(top)) return;
-  texts.set(top, text);
-  const at = lists.get(sheet)?.indexOf(top);
+  if (!news(top, Op.rule, text)) return;
+  const at = listOf(sheet)?.indexOf(top);
   if (at === undefined) due.add(sheet);
   else if (at >= 0) rule(id, Rule.replace, at, text);
 }

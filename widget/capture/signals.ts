@@ -1,7 +1,7 @@
 // What the visitor does that is not in the document: scrolling, focus, hover,
 // the size of the window, and the pointer.
 import { documentOf, leftOf, matches, rootOf, topOf, viewOf, widthOf } from '../native.ts';
-import { idOf, signal } from './core.ts';
+import { idOf, news, signal } from './core.ts';
 import { Op, QUIRKS } from './format.ts';
 import { masks } from './masks.ts';
 import type { Part } from './part.ts';
@@ -12,12 +12,8 @@ import { message, op, plain, ref, reset, u, z } from './writer.ts';
 const scrolled = new Set<Node>();
 let page = true; // the address or title may be another
 let sized = true; // the window may be
-let where = ''; // what was said of them
-let shape = '';
 let focused: Element | null = null;
 let hovered: Node | null = null;
-let focus = 0; // as they were said
-let hover = 0;
 
 /** What the visitor's browser is asked: bit i of the answers belongs to the question at place i (dom/FORMAT.md). */
 const questions = `prefers-color-scheme:dark prefers-reduced-motion:reduce prefers-contrast:more hover pointer:fine
@@ -65,8 +61,7 @@ export function writePage(): void {
   if (!page) return;
   page = false;
   const [url, title] = masks.page();
-  if (`${url} ${title}` === where) return;
-  where = `${url} ${title}`;
+  if (!news(window, Op.page, `${url} ${title}`)) return;
   op(Op.page);
   u(document.compatMode === 'BackCompat' ? QUIRKS : 0);
   plain(url.slice(0, 2048));
@@ -77,8 +72,6 @@ export const signals: Part = {
   renew() {
     scrolled.clear();
     page = sized = true;
-    where = shape = '';
-    focus = hover = 0;
     focused = active();
   },
 
@@ -111,16 +104,14 @@ export const signals: Part = {
     }
     if (scrolled.size > 0) scrolled.clear();
     const f = focused ? idOf(focused) : 0;
-    if (f !== focus) {
+    if (news(window, Op.focus, f, 0)) {
       op(Op.focus, +(!!focused && matches(focused, ':focus-visible')));
       ref(f);
-      focus = f;
     }
     const h = hovered ? idOf(hovered) : 0;
-    if (h !== hover) {
+    if (news(window, Op.hover, h, 0)) {
       op(Op.hover);
       ref(h);
-      hover = h;
     }
   },
 };
@@ -132,8 +123,7 @@ function viewport(): void {
   const answers = questions.reduce((bits, question, i) => bits | (+question.matches << i), 0);
   const sizes = [innerWidth, innerHeight, bar < 40 ? bar : 0, scale * 100, devicePixelRatio * 100];
   const numbers = [...sizes, answers].map(Math.round);
-  if (`${numbers}` === shape) return;
-  shape = `${numbers}`;
+  if (!news(window, Op.viewport, `${numbers}`)) return;
   op(Op.viewport, 1);
   for (const n of numbers) u(n);
 }

@@ -1,7 +1,7 @@
 // What an element shows beyond its attributes: a field's value, ticks, the
 // chosen options, open dialogs and popovers, disabled sheets.
 import { documentOf, fieldsOf, hasAttribute, localNameOf, matches, viewOf } from '../native.ts';
-import { idOf, isMasked, parts, signal } from './core.ts';
+import { idOf, isMasked, news, parts, saidOf, signal } from './core.ts';
 import { internalsOf, stateHosts } from './early.ts';
 import { Op, State } from './format.ts';
 import { masks } from './masks.ts';
@@ -15,10 +15,6 @@ const longest = 64 << 10; // UTF-16 units of a value
 
 const dirty = new Set<Element>();
 const early: Element[] = []; // they are asked again
-/** What the mirror shows. */
-let bits = new WeakMap<Element, number>();
-let values = new WeakMap<Element, string>();
-let customs = new WeakMap<Element, string>();
 
 /** Something of an element may have changed. */
 export function touch(el: Element): void {
@@ -28,7 +24,7 @@ export function touch(el: Element): void {
 
 /** Has an element's value sent anew. */
 export function forgetValue(el: Element): void {
-  values.delete(el);
+  news(el, Op.value, undefined);
   dirty.add(el);
 }
 
@@ -43,12 +39,7 @@ HTMLTextAreaElement value setRangeText HTMLSelectElement value selectedIndex HTM
 HTMLElement showPopover hidePopover togglePopover HTMLSlotElement assign`;
 
 export const states: Part = {
-  renew() {
-    dirty.clear();
-    bits = new WeakMap();
-    values = new WeakMap();
-    customs = new WeakMap();
-  },
+  renew: () => dirty.clear(),
 
   patch(view) {
     patch(view, telling, touch);
@@ -111,8 +102,7 @@ export const states: Part = {
 
 function state(el: Element, now: number, unsaid: number): void {
   const shown = isMasked(el) ? now & ~(State.checked | State.selected | State.indeterminate) : now;
-  if (shown === (bits.get(el) ?? unsaid)) return;
-  bits.set(el, shown);
+  if (!news(el, Op.state, shown, unsaid)) return;
   op(Op.state, 0, idOf(el));
   u(shown);
 }
@@ -131,8 +121,7 @@ function select(el: HTMLSelectElement): void {
 function custom(el: Element): void {
   const set = isMasked(el) ? null : (internalsOf.get(el)?.states as Iterable<string> | undefined);
   const now = [...(set ?? [])].join(' ');
-  if (now === (customs.get(el) ?? '')) return;
-  customs.set(el, now);
+  if (!news(el, Op.custom, now, '')) return;
   op(Op.custom, 0, idOf(el));
   str(now);
 }
@@ -149,12 +138,11 @@ function assigned(el: HTMLSlotElement): void {
 function value(el: HTMLInputElement): void {
   const input = el.localName === 'input';
   if (!(input || el.localName === 'textarea') || noValue.test(el.type)) return;
-  const said = values.get(el);
+  const was = saidOf(el, Op.value) as string | undefined;
   const shown = (v: string): string => (isMasked(el) ? masks.value(el, v) : v.slice(0, longest));
   const now = shown(el.value);
-  if (now === (said ?? (input ? shown(el.getAttribute('value') ?? '') : ''))) return;
-  values.set(el, now);
-  edit(Op.value, idOf(el), '', said ?? '', now);
+  if (news(el, Op.value, now, input ? shown(el.getAttribute('value') ?? '') : ''))
+    edit(Op.value, idOf(el), '', was ?? '', now);
 }
 
 function is(el: Element, selector: string): boolean {
