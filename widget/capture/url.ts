@@ -26,19 +26,14 @@ export function sameOrigin(url: string): boolean {
   }
 }
 
-/** CSS text with its url(…) and @import addresses made absolute. */
+const address = /(url\(\s*|@import\s+)(?:"([^"\\]*)"|'([^'\\]*)'|([^()"'\s\\]+)(?=\s*\)))/gi;
+
+/** CSS text with its url(…) and @import addresses made absolute; those with escapes stay as they are. */
 export function absoluteCss(text: string, base: Base): string {
-  if (!text.includes('(') && !text.includes('@')) return text;
-  if (!/url\(|@import/i.test(text)) return text;
-  return text
-    .replace(
-      /url\(\s*(?:"([^"\\]*(?:\\.[^"\\]*)*)"|'([^'\\]*(?:\\.[^'\\]*)*)'|([^)"'\s]*))\s*\)/gi,
-      (whole, a, b, c) => {
-        const url: string = a ?? b ?? c ?? '';
-        return absolute.test(url) || url === '' || url.includes('\\') ? whole : `url("${resolve(url, base)}")`;
-      },
-    )
-    .replace(/(@import\s+)(?:"([^"]*)"|'([^']*)')/gi, (_, head, a, b) => `${head}"${resolve(a ?? b, base)}"`);
+  return text.replace(address, (whole, head, a, b, c) => {
+    const url: string = a ?? b ?? c;
+    return absolute.test(url) || !url ? whole : `${head}"${resolve(url, base)}"`;
+  });
 }
 
 export function absoluteSet(value: string, base: Base): string {
