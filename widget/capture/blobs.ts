@@ -5,34 +5,29 @@ import { again } from './core.ts';
 const most = 1 << 20; // bytes of a picture; a larger one is not shown
 const kept = 100; // pictures remembered
 const address = /blob:[^\s"')]+/g;
-const read = new Map<string, string>();
+/** What was read of them; a promise while it is not there yet. */
+const contents = new Map<string, string | Promise<string>>();
 
 /** An element's attribute or style with its blob: addresses replaced; those not read yet are left out. */
 export function inline(value: string, el: Element): string {
   return value.replace(address, (url) => {
-    const content = read.get(url);
-    if (content === undefined) void load(url).then(() => again(el));
-    return content ?? '';
+    let content = contents.get(url);
+    if (content === undefined) {
+      if (contents.size >= kept) contents.clear();
+      content = read(url);
+      contents.set(url, content);
+    }
+    if (typeof content === 'string') return content;
+    content.then((found) => {
+      contents.set(url, found);
+      again(el);
+    });
+    return '';
   });
 }
 
-const loading = new Map<string, Promise<void>>();
-
-function load(url: string): Promise<void> {
-  let job = loading.get(url);
-  if (!job) {
-    job = content(url).then((found) => {
-      if (read.size >= kept) read.clear();
-      read.set(url, found);
-      loading.delete(url);
-    });
-    loading.set(url, job);
-  }
-  return job;
-}
-
 /** A picture's content, '' if it is revoked, forbidden by the page's CSP, too large or none. */
-async function content(url: string): Promise<string> {
+async function read(url: string): Promise<string> {
   const blob = await fetch(url).then(
     (answer) => answer.blob(),
     () => null,
