@@ -59,7 +59,7 @@ export const animations: Part = {
 function write(el: Element): void {
   const list = byScript(el)
     .map((a) => [a, keyframes(a.effect as KeyframeEffect, el)] as const)
-    .filter(([, rule]) => rule !== '' && rule.length < longest)
+    .filter(([, rule]) => rule.length < longest)
     .slice(0, most);
   if (!news(el, Op.animate, list.length, 0) && list.length === 0) return;
   op(Op.animate, 0, idOf(el));
@@ -67,16 +67,16 @@ function write(el: Element): void {
   for (const [animation, rule] of list) {
     const { direction, fill, duration, iterations, delay, easing } = (
       animation.effect as KeyframeEffect
-    ).getComputedTiming();
+    ).getComputedTiming() as Required<ComputedEffectTiming>;
     u(
-      Math.max(0, Animated.directions.indexOf(direction ?? 'normal')) |
-        (Math.max(0, Animated.fills.indexOf((fill ?? 'none') as 'none')) << 2) |
+      (Animated.directions.indexOf(direction) & 3) |
+        ((Animated.fills.indexOf(fill as 'none') & 3) << 2) |
         (animation.playState === 'paused' ? Animated.paused : 0),
     );
     u(bounded(duration, 0, endless));
-    u(bounded((iterations ?? 1) * 100, 0, endless));
+    u(bounded(iterations * 100, 0, endless));
     for (const n of [delay, animation.playbackRate * 100, animation.currentTime]) z(bounded(n, -1e9, 1e9));
-    plain(easing ?? 'linear');
+    plain(easing);
     plain(rule);
     if (animation.playState !== 'running') continue;
     const again = (): void => touch(el);

@@ -37,7 +37,7 @@ export interface Options extends MaskOptions {
 const slice = 4; // ms that a frame gives to nodes that are new to the mirror
 const rest = 1; // ms more for sheets and states, even so
 /** Attributes that change what an element's state is, or is compared with. */
-const telling = new Set<string | null>(['value', 'type', 'open', 'checked', 'popover', 'rel', 'disabled']);
+const telling = /^(?:value|type|open|checked|popover|rel|disabled)$/;
 
 let sink: ((message: Uint8Array) => void) | null = null;
 let onPointer: Options['onPointer'];
@@ -246,7 +246,7 @@ function differences(now: MutationRecord[]): void {
   const fresh = nextId(); // what has this id or a higher one is written as it is now
   read(now);
   for (const [el, former] of attributes)
-    if (masks.watches(former as string[], el) && idOf(el)) mask(el, isMasked(parentOf(el) ?? el));
+    if (masks.watches(former, el) && idOf(el)) mask(el, isMasked(parentOf(el) ?? el));
   place();
   for (const host of hosts) rerooted(host);
   hosts.clear();
@@ -255,7 +255,7 @@ function differences(now: MutationRecord[]): void {
     const id = idOf(el);
     if (!id || id >= fresh) continue;
     attributesChanged(el, former);
-    if (former.some((name, i) => i % 2 === 0 && telling.has(name))) touch(el);
+    for (const name in former) if (telling.test(name)) touch(el);
   }
   writeAlike();
   for (const [text, before] of texts) {
@@ -268,24 +268,16 @@ function differences(now: MutationRecord[]): void {
 }
 
 /** Names of elements whose children mean something; a document has none. */
-const meaning = new Set(['style', 'head', 'title', 'textarea', 'select', '']);
+const meaning = /^(?:style|head|title|textarea|select)?$/;
 
 /** A change among the children of a node. */
 function structural(parent: Node | null): void {
-  if (!parent || !meaning.has(tagOf(parent)) || !idOf(parent)) return;
+  const tag = tagOf(parent);
+  if (!parent || !meaning.test(tag) || !idOf(parent)) return;
   if (isDocument(parent)) listen(parent, true); // document.open takes the listeners away
-  switch (tagOf(parent)) {
-    case 'style':
-      retexted(parent as Element);
-      break;
-    case 'head':
-    case 'title':
-      moved();
-      break;
-    case 'textarea':
-    case 'select':
-      touch(parent as Element);
-  }
+  if (tag === 'style') retexted(parent as Element);
+  else if (/^(?:head|title)$/.test(tag)) moved();
+  else if (tag) touch(parent as Element);
 }
 
 function send(): void {

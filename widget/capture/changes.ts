@@ -31,8 +31,8 @@ function attribute({ attributeName, attributeNamespace: ns, oldValue }: Mutation
   let name = attributeName as string;
   if (ns) name = el.getAttributeNodeNS(ns, name)?.name ?? (ns.endsWith('xlink') ? `xlink:${name}` : name);
   const former = attributes.get(el);
-  if (!former) attributes.set(el, [name, oldValue]);
-  else if (!former.some((n, i) => i % 2 === 0 && n === name)) former.push(name, oldValue);
+  if (!former) attributes.set(el, { [name]: oldValue });
+  else if (!Object.hasOwn(former, name)) former[name] = oldValue;
 }
 
 function children({ removedNodes: gone, addedNodes: come }: MutationRecord, target: Node): void {

@@ -10,8 +10,8 @@ import { known } from './roots.ts';
 import { forgetValue } from './states.ts';
 import { attrName, edit, op, set, size, str } from './writer.ts';
 
-/** A node's name and former value pairs, in the order of their first change. */
-export type Former = (string | null)[];
+/** The values that an element's attributes had, by their names; null for none. */
+export type Former = Record<string, string | null>;
 
 /** A string longer than a message should carry: what of it has been sent. Name '' is a node's text. */
 interface Long {
@@ -77,9 +77,8 @@ function former(node: Node, name: string, was: string | null): string | null {
 
 export function attributesChanged(el: Element, changed: Former): void {
   if (repeated.has(el)) return;
-  for (let i = 0; i < changed.length; i += 2) {
-    const name = changed[i] as string;
-    const was = changed[i + 1] as string | null;
+  for (const name in changed) {
+    const was = changed[name] as string | null;
     const value = attributeOf(el, name);
     if (value === was && !long.size) continue;
     let before = was;
@@ -128,7 +127,7 @@ export function textChanged(node: CharacterData, was: string): void {
 
 /** Asks the rules about a known subtree and marks at once what is masked now; rewrite sends it. */
 export function mask(node: Node, inherited: boolean): void {
-  const masked = isMasked(node) || (typeOf(node) === 1 ? masks.of(node as Element, inherited, null, null) : inherited);
+  const masked = isMasked(node) || (typeOf(node) === 1 ? masks.of(node as Element, inherited) : inherited);
   if (masked && !isMasked(node)) {
     stampMasked(node);
     repeated.add(node);

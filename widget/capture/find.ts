@@ -24,7 +24,7 @@ export function find(id: number): Element | null {
 function hidden(el: Element): boolean {
   if (isMasked(el)) return true;
   for (let n: Node | null | undefined = el; n; n = above(n)) {
-    if (n.nodeType === 1 && masks.self(n as Element, null, null)) return true;
+    if (n.nodeType === 1 && masks.self(n as Element)) return true;
   }
   return false;
 }

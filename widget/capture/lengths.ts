@@ -12,7 +12,7 @@ SVGTextPositioningElement x y dx dy`;
 /** Elements that somebody took hold of, and their attributes then. */
 const held = new Map<Element, string>();
 
-const valuesOf = (el: Element): string => Array.from(el.attributes, (a) => a.value).join('\0');
+const valuesOf = (el: Element): string => (el.cloneNode() as Element).outerHTML;
 
 function hold(el: Element): void {
   if (held.has(el) || !idOf(el)) return;

@@ -24,7 +24,7 @@ function page(
   Object.assign(globalThis, { document: window.document, location: window.location });
   const masks = new Masks(options);
   const masked = (el: Element | null): boolean =>
-    el ? masks.of(el, masked(el.parentElement), null, null) : (options.maskAll ?? false);
+    el ? masks.of(el, masked(el.parentElement)) : (options.maskAll ?? false);
   return { document: window.document, masks, masked: (id) => masked(window.document.getElementById(id)) };
 }
 

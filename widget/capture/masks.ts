@@ -21,7 +21,7 @@ const plain =
 /** What does not leave at all, besides addresses: what says something to scripts and forms only, and what a field is set to. */
 const dropped = /^(?:name|for|list|pattern|usemap|checked|selected|download)$/;
 /** Types whose value cannot be bullets; masked they become text fields. */
-const rigid = new Set(['number', 'range', 'date', 'time', 'month', 'week', 'datetime-local', 'color', 'email', 'url']);
+const rigid = /^(?:number|range|date|time|month|week|datetime-local|color|email|url)$/i;
 
 /** What a site says of its masks. Where all is masked, `unmask` and data-kohe-unmask show what is in an element even so. */
 export interface MaskOptions {
@@ -56,8 +56,7 @@ export class Masks {
   readonly #selector: string;
   readonly #shown: string;
   /** Attributes that a rule looks at: when one of them changes, the rules are asked again. */
-  readonly #watched = new Set(['data-kohe-mask', 'data-kohe-unmask', 'type', 'autocomplete', 'name', 'id']);
-  readonly #more: boolean; // a site's selector looks at attributes that are not listed above
+  readonly #watched: RegExp;
   readonly #own: boolean; // there are selectors of the site, which may name what is inside an element
   /** Names and ids of fields that were password fields once: a field that takes their place is one too. */
   readonly #secret = new Set<string>();
@@ -69,16 +68,14 @@ export class Masks {
     this.#shown = listOf(unmask, ['[data-kohe-unmask]']);
     const own = [...(mask ?? []), ...(unmask ?? [])].join();
     this.#own = !!mask?.length;
-    this.#more = /[[:]/.test(own);
-    if (own.includes('.')) this.#watched.add('class');
+    this.#watched = /[[:]/.test(own)
+      ? /^/
+      : new RegExp(`^(?:data-kohe-(?:un)?mask|type|autocomplete|name|id${own.includes('.') ? '|class' : ''})$`);
   }
 
-  /** Whether changes of these attributes (every other entry is a name) can bring the element, or what is in it, under a mask. */
-  watches(former: readonly (string | null)[], el: Element): boolean {
-    for (let i = 0; i < former.length; i += 2) {
-      if (this.#watched.has(former[i] as string) || this.#more)
-        return this.#own || this.all || this.self(el, null, null);
-    }
+  /** Whether changes of these attributes can bring the element, or what is in it, under a mask. */
+  watches(former: object, el: Element): boolean {
+    for (const name in former) if (this.#watched.test(name)) return this.#own || this.all || this.self(el);
     return false;
   }
 
@@ -86,7 +83,7 @@ export class Masks {
    * Whether the element's content is masked by a rule of its own. Its kind and the names of its attributes, if they are
    * at hand, spare most elements of a page the selectors.
    */
-  self(el: Element, kind: TagKind | null, names: readonly string[] | null): boolean {
+  self(el: Element, kind?: TagKind, names?: readonly string[]): boolean {
     if (kind && names && !this.#own && !kind.field)
       return names.includes('data-kohe-mask') || (names.includes('autocomplete') && matches(el, this.#selector));
     return (localNameOf(el) === 'input' && this.#password(el as HTMLInputElement)) || matches(el, this.#selector);
@@ -103,14 +100,14 @@ export class Masks {
   }
 
   /** Whether a new or moved element is masked, whose parent is or is not. What a rule masks nothing shows. */
-  of(el: Element, inherited: boolean, kind: TagKind | null, names: readonly string[] | null): boolean {
+  of(el: Element, inherited: boolean, kind?: TagKind, names?: readonly string[]): boolean {
     return this.self(el, kind, names) || (inherited && !this.#shows(el));
   }
 
   #shows(el: Element): boolean {
     if (!this.all || !matches(el, this.#shown)) return false;
     let n: Node | null | undefined = el;
-    while (n && !(typeOf(n) === 1 && this.self(n as Element, null, null))) n = above(n);
+    while (n && !(typeOf(n) === 1 && this.self(n as Element))) n = above(n);
     return !n;
   }
 
@@ -120,7 +117,7 @@ export class Masks {
     const kind = attributeKind(name);
     if (kind === Attribute.address || kind === Attribute.set) return addressOf(el, name, value);
     if (/^input:(?:type|value)$/.test(`${localName}:${name}`))
-      return name === 'value' ? this.value(el, value) : rigid.has(value.toLowerCase()) ? 'text' : value;
+      return name === 'value' ? this.value(el, value) : rigid.test(value) ? 'text' : value;
     if (name === 'content' ? /^(?:light|dark|only| )+$/.test(value) : name === 'name' && value === 'color-scheme')
       return value;
     if (name === 'name' && localName === 'slot') return words(value);

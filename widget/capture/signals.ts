@@ -13,7 +13,7 @@ const scrolled = new Set<Node>();
 let page = true; // the address or title may be another
 let sized = true; // the window may be
 let focused: Element | null = null;
-let hovered: Node | null = null;
+let hovered: Element | null = null;
 
 /** What the visitor's browser is asked: bit i of the answers belongs to the question at place i (dom/FORMAT.md). */
 const questions = `prefers-color-scheme:dark prefers-reduced-motion:reduce prefers-contrast:more hover pointer:fine
@@ -103,18 +103,18 @@ export const signals: Part = {
       placeOf(node).forEach(z);
     }
     if (scrolled.size > 0) scrolled.clear();
-    const f = focused ? idOf(focused) : 0;
-    if (news(window, Op.focus, f, 0)) {
-      op(Op.focus, +(!!focused && matches(focused, ':focus-visible')));
-      ref(f);
-    }
-    const h = hovered ? idOf(hovered) : 0;
-    if (news(window, Op.hover, h, 0)) {
-      op(Op.hover);
-      ref(h);
-    }
+    at(Op.focus, focused);
+    at(Op.hover, hovered);
   },
 };
+
+/** Where the focus is, or the pointer. */
+function at(what: Op, el: Element | null): void {
+  const id = el ? idOf(el) : 0;
+  if (!news(window, what, id, 0)) return;
+  op(what, +(what === Op.focus && id > 0 && matches(el as Element, ':focus-visible')));
+  ref(id);
+}
 
 function viewport(): void {
   sized = false;
