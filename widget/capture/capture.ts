@@ -16,7 +16,7 @@ import {
 } from './contents.ts';
 import { again, forgetAll, idOf, isMasked, listenTo, nextId, parts, signal, stampMasked } from './core.ts';
 import { DOCUMENT, FORMAT, Head, Op } from './format.ts';
-import { type MaskOptions, maskBy, masks } from './masks.ts';
+import * as masks from './masks.ts';
 import { unpatch } from './patches.ts';
 import { isDocument, isFrame } from './roots.ts';
 import { begin, close, forgetNodes, node, open, pending, rerooted, resume, spent, tell } from './serializer.ts';
@@ -27,7 +27,7 @@ import { forgetRealms, listen, patchesOf, pointerEvents, takeRecords, unwatch, w
 import { message, op, reset, size, varint } from './writer.ts';
 
 /** With the selectors of a site (dom/mask documents their subset). */
-export interface Options extends MaskOptions {
+export interface Options extends masks.MaskOptions {
   /** Shows what canvases show, two pictures a second of each (default: no). */
   canvas?: boolean;
   /** Gets pointer records, at most one a frame. */
@@ -60,7 +60,7 @@ export function openCapture(
 ): void {
   sink = to;
   onPointer = options.onPointer;
-  maskBy(options);
+  masks.maskBy(options);
   if (options.maskAll) stampMasked(document);
   parts.splice(0, parts.length, states, sheets, signals, ...more);
   tell({

@@ -5,7 +5,7 @@ import { idOf, isMasked, repeated, stampMasked } from './core.ts';
 import { Limit, Op } from './format.ts';
 import { attributeKind } from './kinds.ts';
 import { leaving } from './leaving.ts';
-import { masks } from './masks.ts';
+import * as masks from './masks.ts';
 import { known } from './roots.ts';
 import { forgetValue } from './states.ts';
 import { attrName, edit, op, set, size, str } from './writer.ts';

@@ -4,7 +4,7 @@
 
 import { idOf, isMasked } from './core.ts';
 import { DOCUMENT } from './format.ts';
-import { masks } from './masks.ts';
+import * as masks from './masks.ts';
 import { above, rootIn } from './roots.ts';
 
 const found = new Map<number, WeakRef<Node>>();
@@ -24,7 +24,7 @@ export function find(id: number): Element | null {
 function hidden(el: Element): boolean {
   if (isMasked(el)) return true;
   for (let n: Node | null | undefined = el; n; n = above(n)) {
-    if (n.nodeType === 1 && masks.self(n as Element)) return true;
+    if (n.nodeType === 1 && masks.ruled(n as Element)) return true;
   }
   return false;
 }

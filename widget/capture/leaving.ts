@@ -4,7 +4,7 @@ import { inline } from './blobs.ts';
 import { maskCss } from './css.ts';
 import { Limit, maskText } from './format.ts';
 import { Attribute, attributeKind } from './kinds.ts';
-import { masks } from './masks.ts';
+import * as masks from './masks.ts';
 import { isFrame } from './roots.ts';
 import { absoluteCss, absoluteSet, resolve, sameOrigin } from './url.ts';
 

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import '../testdom.ts';
 import { JSDOM } from 'jsdom';
 import { maskCss } from './css.ts';
-import { type MaskOptions, Masks } from './masks.ts';
+import * as masks from './masks.ts';
 
 interface Vectors {
   attributes: { tag: string; name: string; value: string; with?: string[]; masked: string | null }[];
@@ -16,23 +16,20 @@ const vectors = JSON.parse(
   readFileSync(new URL('../../dom/mask/testdata/masked.json', import.meta.url), 'utf8'),
 ) as Vectors;
 
-function page(
-  html: string,
-  options: MaskOptions,
-): { document: Document; masks: Masks; masked: (id: string) => boolean } {
+function page(html: string, options: masks.MaskOptions): { document: Document; masked: (id: string) => boolean } {
   const { window } = new JSDOM(html, { url: 'https://shop.example/order?name=Mari#Mari' });
   Object.assign(globalThis, { document: window.document, location: window.location });
-  const masks = new Masks(options);
+  masks.maskBy(options);
   const masked = (el: Element | null): boolean =>
     el ? masks.of(el, masked(el.parentElement)) : (options.maskAll ?? false);
-  return { document: window.document, masks, masked: (id) => masked(window.document.getElementById(id)) };
+  return { document: window.document, masked: (id) => masked(window.document.getElementById(id)) };
 }
 
 /** A picture that has no size yet; the edge takes it for one. */
 const blank = vectors.attributes.find(({ tag, masked }) => tag === 'img' && masked)?.masked;
 
 test('masked attributes say how things look', () => {
-  const { document, masks } = page('', {});
+  const { document } = page('', {});
   for (const { tag, name, value, with: others = [], masked } of vectors.attributes) {
     const el = tag.startsWith('svg:')
       ? document.createElementNS('http://www.w3.org/2000/svg', tag.slice(4))
@@ -53,7 +50,7 @@ const shop = `<!doctype html><title>Mari</title><nav id=nav data-kohe-unmask><a 
   <main id=main><h1 id=head>Order</h1><p id=secret class=secret><i id=deep data-kohe-unmask>4711</i></p></main>`;
 
 test('where everything is masked, what is unmasked is shown but for what a rule masks', () => {
-  const { masked, masks } = page(shop, { mask: ['.secret'], maskAll: true, unmask: ['h1', 'p:hover >'] });
+  const { masked } = page(shop, { mask: ['.secret'], maskAll: true, unmask: ['h1', 'p:hover >'] });
   const shown = ['nav', 'link', 'head'];
   for (const id of ['nav', 'link', 'name', 'inside', 'pass', 'card', 'main', 'head', 'secret', 'deep'])
     assert.equal(masked(id), !shown.includes(id), id);
@@ -61,7 +58,7 @@ test('where everything is masked, what is unmasked is shown but for what a rule 
 });
 
 test('without that setting data-kohe-unmask says nothing', () => {
-  const { masked, masks } = page(shop, { mask: ['.secret'], unmask: ['h1'] });
+  const { masked } = page(shop, { mask: ['.secret'], unmask: ['h1'] });
   const hidden = ['name', 'inside', 'pass', 'card', 'secret', 'deep'];
   for (const id of ['nav', 'link', 'name', 'inside', 'pass', 'card', 'main', 'head', 'secret', 'deep'])
     assert.equal(masked(id), hidden.includes(id), id);

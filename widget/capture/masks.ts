@@ -6,14 +6,8 @@ import { maskPassword, maskText } from './format.ts';
 import { Attribute, attributeKind, type TagKind } from './kinds.ts';
 import { above } from './roots.ts';
 
-const builtIn = [
-  '[data-kohe-mask]',
-  'input[type=password i]',
-  '[autocomplete*="cc-" i]',
-  '[autocomplete~="one-time-code" i]',
-  '[autocomplete~="new-password" i]',
-  '[autocomplete~="current-password" i]',
-];
+const builtIn = `[data-kohe-mask],input[type=password i],[autocomplete*="cc-" i],[autocomplete~="one-time-code" i],
+[autocomplete~="new-password" i],[autocomplete~="current-password" i]`;
 
 /** Attributes that say how an element looks or what it is, in HTML and SVG. */
 const plain =
@@ -30,8 +24,8 @@ export interface MaskOptions {
   unmask?: readonly string[];
 }
 
-/** A site's selectors as one. The site's settings refuse what is none. */
-function listOf(own: readonly string[] = [], builtIn: readonly string[] = []): string {
+/** Selectors as one, those of a site that are valid among them. The site's settings refuse others. */
+function listOf(builtIn: string, own: readonly string[]): string {
   const valid = own.filter((s) => {
     try {
       document.createDocumentFragment().querySelector(s);
@@ -40,104 +34,93 @@ function listOf(own: readonly string[] = [], builtIn: readonly string[] = []): s
       return false;
     }
   });
-  return [...builtIn, ...valid].join();
+  return [builtIn, ...valid].join();
 }
 
-/** The rules of the site whose page is captured. */
-export let masks: Masks;
+/** Whether everything is masked that no element shows. */
+export let all = false;
+let selector = '';
+let shown = '';
+/** Attributes that a rule looks at: when one of them changes, the rules are asked again. */
+let watched: RegExp;
+let own = false; // there are selectors of the site, which may name what is inside an element
+/** Names and ids of fields that were password fields once: a field that takes their place is one too. */
+const secret = new Set<string>();
+const ever = new WeakSet<Element>();
 
-export function maskBy(options: MaskOptions): void {
-  masks = new Masks(options);
+/** Takes the rules of the site whose page is captured. */
+export function maskBy({ mask = [], maskAll = false, unmask = [] }: MaskOptions): void {
+  all = maskAll;
+  selector = listOf(builtIn, mask);
+  shown = listOf('[data-kohe-unmask]', unmask);
+  const theirs = [...mask, ...unmask].join();
+  own = mask.length > 0;
+  watched = /[[:]/.test(theirs)
+    ? /^/
+    : new RegExp(`^(?:data-kohe-(?:un)?mask|type|autocomplete|name|id${theirs.includes('.') ? '|class' : ''})$`);
 }
 
-export class Masks {
-  /** Whether everything is masked that no element shows. */
-  readonly all: boolean;
-  readonly #selector: string;
-  readonly #shown: string;
-  /** Attributes that a rule looks at: when one of them changes, the rules are asked again. */
-  readonly #watched: RegExp;
-  readonly #own: boolean; // there are selectors of the site, which may name what is inside an element
-  /** Names and ids of fields that were password fields once: a field that takes their place is one too. */
-  readonly #secret = new Set<string>();
-  readonly #ever = new WeakSet<Element>();
+/** Whether changes of these attributes can bring the element, or what is in it, under a mask. */
+export function watches(former: object, el: Element): boolean {
+  for (const name in former) if (watched.test(name)) return own || all || ruled(el);
+  return false;
+}
 
-  constructor({ mask, maskAll, unmask }: MaskOptions) {
-    this.all = maskAll ?? false;
-    this.#selector = listOf(mask, builtIn);
-    this.#shown = listOf(unmask, ['[data-kohe-unmask]']);
-    const own = [...(mask ?? []), ...(unmask ?? [])].join();
-    this.#own = !!mask?.length;
-    this.#watched = /[[:]/.test(own)
-      ? /^/
-      : new RegExp(`^(?:data-kohe-(?:un)?mask|type|autocomplete|name|id${own.includes('.') ? '|class' : ''})$`);
-  }
+/**
+ * Whether the element's content is masked by a rule of its own. Its kind and the names of its attributes, if they are
+ * at hand, spare most elements of a page the selectors.
+ */
+export function ruled(el: Element, kind?: TagKind, names?: readonly string[]): boolean {
+  if (kind && names && !own && !kind.field)
+    return names.includes('data-kohe-mask') || (names.includes('autocomplete') && matches(el, selector));
+  return (localNameOf(el) === 'input' && password(el as HTMLInputElement)) || matches(el, selector);
+}
 
-  /** Whether changes of these attributes can bring the element, or what is in it, under a mask. */
-  watches(former: object, el: Element): boolean {
-    for (const name in former) if (this.#watched.test(name)) return this.#own || this.all || this.self(el);
-    return false;
-  }
+function password(input: HTMLInputElement): boolean {
+  if (input.type !== 'password') return ever.has(input) || secret.has(input.name) || secret.has(`#${input.id}`);
+  ever.add(input);
+  if (input.name) secret.add(input.name);
+  if (input.id) secret.add(`#${input.id}`);
+  return true;
+}
 
-  /**
-   * Whether the element's content is masked by a rule of its own. Its kind and the names of its attributes, if they are
-   * at hand, spare most elements of a page the selectors.
-   */
-  self(el: Element, kind?: TagKind, names?: readonly string[]): boolean {
-    if (kind && names && !this.#own && !kind.field)
-      return names.includes('data-kohe-mask') || (names.includes('autocomplete') && matches(el, this.#selector));
-    return (localNameOf(el) === 'input' && this.#password(el as HTMLInputElement)) || matches(el, this.#selector);
-  }
+/** Whether a new or moved element is masked, whose parent is or is not. What a rule masks nothing shows. */
+export function of(el: Element, inherited: boolean, kind?: TagKind, names?: readonly string[]): boolean {
+  return ruled(el, kind, names) || (inherited && !shows(el));
+}
 
-  #password(input: HTMLInputElement): boolean {
-    if (input.type !== 'password') {
-      return this.#ever.has(input) || this.#secret.has(input.name) || this.#secret.has(`#${input.id}`);
-    }
-    this.#ever.add(input);
-    if (input.name) this.#secret.add(input.name);
-    if (input.id) this.#secret.add(`#${input.id}`);
-    return true;
-  }
+function shows(el: Element): boolean {
+  if (!all || !matches(el, shown)) return false;
+  let n: Node | null | undefined = el;
+  while (n && !(typeOf(n) === 1 && ruled(n as Element))) n = above(n);
+  return !n;
+}
 
-  /** Whether a new or moved element is masked, whose parent is or is not. What a rule masks nothing shows. */
-  of(el: Element, inherited: boolean, kind?: TagKind, names?: readonly string[]): boolean {
-    return this.self(el, kind, names) || (inherited && !this.#shows(el));
-  }
+/** A masked element's attribute as it may leave, null when it may not. */
+export function attribute(el: Element, name: string, now: string): string | null {
+  const localName = localNameOf(el);
+  const kind = attributeKind(name);
+  if (kind === Attribute.address || kind === Attribute.set) return addressOf(el, name, now);
+  if (/^input:(?:type|value)$/.test(`${localName}:${name}`))
+    return name === 'value' ? value(el, now) : rigid.test(now) ? 'text' : now;
+  if (name === 'content' ? /^(?:light|dark|only| )+$/.test(now) : name === 'name' && now === 'color-scheme') return now;
+  if (name === 'name' && localName === 'slot') return words(now);
+  if (dropped.test(name)) return null;
+  if (name === 'style') return maskCss(now);
+  return plain.test(name) ? look(now) : maskText(now);
+}
 
-  #shows(el: Element): boolean {
-    if (!this.all || !matches(el, this.#shown)) return false;
-    let n: Node | null | undefined = el;
-    while (n && !(typeOf(n) === 1 && this.self(n as Element))) n = above(n);
-    return !n;
-  }
+/** A masked field's value as it may leave. */
+export function value(el: Element, now: string): string {
+  return ever.has(el) || (el as HTMLInputElement).type === 'password' ? maskPassword(now) : maskText(now);
+}
 
-  /** A masked element's attribute as it may leave, null when it may not. */
-  attribute(el: Element, name: string, value: string): string | null {
-    const localName = localNameOf(el);
-    const kind = attributeKind(name);
-    if (kind === Attribute.address || kind === Attribute.set) return addressOf(el, name, value);
-    if (/^input:(?:type|value)$/.test(`${localName}:${name}`))
-      return name === 'value' ? this.value(el, value) : rigid.test(value) ? 'text' : value;
-    if (name === 'content' ? /^(?:light|dark|only| )+$/.test(value) : name === 'name' && value === 'color-scheme')
-      return value;
-    if (name === 'name' && localName === 'slot') return words(value);
-    if (dropped.test(name)) return null;
-    if (name === 'style') return maskCss(value);
-    return plain.test(name) ? look(value) : maskText(value);
-  }
-
-  /** A masked field's value as it may leave. */
-  value(el: Element, value: string): string {
-    return this.#ever.has(el) || (el as HTMLInputElement).type === 'password' ? maskPassword(value) : maskText(value);
-  }
-
-  /** The document's address and title as they may leave: where all is masked, of the address no query and no fragment. */
-  page(): [url: string, title: string] {
-    const title = titleOf(document);
-    const el = document.querySelector('title');
-    const masked = el ? el.closest(this.#selector) || (this.all && !el.closest(this.#shown)) : this.all;
-    return [this.all ? path(location.href) : location.href, masked ? maskText(title) : title];
-  }
+/** The document's address and title as they may leave: where all is masked, of the address no query and no fragment. */
+export function page(): [url: string, title: string] {
+  const title = titleOf(document);
+  const el = document.querySelector('title');
+  const masked = el ? el.closest(selector) || (all && !el.closest(shown)) : all;
+  return [all ? path(location.href) : location.href, masked ? maskText(title) : title];
 }
 
 const path = (url: string): string => url.replace(/[?#].*/s, '');

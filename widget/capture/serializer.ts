@@ -19,7 +19,7 @@ import { idOf, isMasked, nextId, stamp, unstamp } from './core.ts';
 import { Limit, Op, Special } from './format.ts';
 import { type TagKind, tagKind } from './kinds.ts';
 import { leavingAttribute, leavingText } from './leaving.ts';
-import { masks } from './masks.ts';
+import * as masks from './masks.ts';
 import { isDocument, known, type Root, rootIn } from './roots.ts';
 import { attrName, op, plain, ref, set, size, str, tag, u } from './writer.ts';
 

@@ -5,7 +5,7 @@
 import { idOf, isMasked, newId, news, saidOf, signal } from './core.ts';
 import { maskCss } from './css.ts';
 import { Op, Rule } from './format.ts';
-import { masks } from './masks.ts';
+import * as masks from './masks.ts';
 import type { Part } from './part.ts';
 import { patch } from './patches.ts';
 import type { Root } from './roots.ts';

@@ -3,7 +3,7 @@
 import { documentOf, leftOf, matches, rootOf, topOf, viewOf, widthOf } from '../native.ts';
 import { idOf, news, signal } from './core.ts';
 import { Op, QUIRKS } from './format.ts';
-import { masks } from './masks.ts';
+import * as masks from './masks.ts';
 import type { Part } from './part.ts';
 import { patch } from './patches.ts';
 import { isDocument, rootIn } from './roots.ts';

@@ -4,7 +4,7 @@ import { documentOf, fieldsOf, hasAttribute, localNameOf, matches, viewOf } from
 import { idOf, isMasked, news, parts, saidOf, signal } from './core.ts';
 import { internalsOf, stateHosts } from './early.ts';
 import { Op, State } from './format.ts';
-import { masks } from './masks.ts';
+import * as masks from './masks.ts';
 import type { Part } from './part.ts';
 import { patch } from './patches.ts';
 import { pending, spent } from './serializer.ts';
