@@ -100,7 +100,8 @@ function canariesIn(name, { page: html, settings, secret }) {
       });
       await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
       const origin = `http://127.0.0.1:${server.address().port}`;
-      const options = { data: node.data, origin, department: 'demo-sales' };
+      const origins = [origin, new URL(node.shop).origin]; // the demo's own pages stay among the site's
+      const options = { data: node.data, origin: origins.join(), department: 'demo-sales' };
       execFileSync(binary, [
         'site',
         'add',
