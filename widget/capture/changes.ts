@@ -7,7 +7,7 @@ import { idOf, isMasked, passStamp } from './core.ts';
 import { Op } from './format.ts';
 import { depth } from './roots.ts';
 import { close, forget, idBefore, node as insert, opaque, open, pending, spent, travels } from './serializer.ts';
-import { op, ref, refs, set, u } from './writer.ts';
+import { op, ref, refs, set, u, zigzag } from './writer.ts';
 
 export const touched = new Set<Node>(); // came, went or moved
 export const attributes = new Map<Element, Former>();
@@ -152,8 +152,7 @@ function move(parent: number, after: number, ids: number[]): void {
     const first = rank.get(ids[i] as number) as number;
     let n = 1;
     while (i + n < ids.length && rank.get(ids[i + n] as number) === first + n) n++;
-    const d = first - expected;
-    u(((((d << 1) ^ (d >> 31)) << 1) | +(n > 1)) >>> 0);
+    u(zigzag(first - expected) * 2 + +(n > 1));
     if (n > 1) u(n - 2);
     expected = first + n;
     i += n;

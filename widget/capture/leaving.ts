@@ -8,8 +8,6 @@ import * as masks from './masks.ts';
 import { isFrame } from './roots.ts';
 import { absoluteCss, absoluteSet, resolve, sameOrigin } from './url.ts';
 
-const script = /^\s*j\s*a\s*v\s*a\s*s\s*c\s*r\s*i\s*p\s*t\s*:/i;
-
 /** A text node's content as it leaves. */
 export function leavingText(node: Node, data: string, masked: boolean): string {
   const parent = parentOf(node);
@@ -43,7 +41,7 @@ function travels(el: Element, url: string): boolean {
     const { rel, href } = el as HTMLLinkElement;
     return /\bstylesheet\b/i.test(rel) ? !sameOrigin(href) : /\bicon\b/i.test(rel);
   }
-  return !isFrame(el) && !script.test(url);
+  return !isFrame(el) && !/^javascript:/i.test(url.replace(/[\0- ]/g, ''));
 }
 
 /** A known node's text (name '') or attribute as it leaves. */

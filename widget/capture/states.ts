@@ -1,6 +1,6 @@
 // What an element shows beyond its attributes: a field's value, ticks, the
 // chosen options, open dialogs and popovers, disabled sheets.
-import { documentOf, fieldsOf, hasAttribute, localNameOf, matches, viewOf } from '../native.ts';
+import { documentOf, fieldsOf, localNameOf, matches, viewOf } from '../native.ts';
 import { idOf, isMasked, news, parts, saidOf, signal } from './core.ts';
 import { internalsOf, stateHosts } from './early.ts';
 import { Op, State } from './format.ts';
@@ -153,17 +153,18 @@ function is(el: Element, selector: string): boolean {
   }
 }
 
+/** States that a selector tells. */
+const told: [State, string][] = [
+  [State.modal, 'dialog:modal'],
+  [State.popover, '[popover]:popover-open'],
+  [State.userInvalid, 'input:user-invalid'],
+];
+
 function bitsOf(el: HTMLInputElement): number {
+  let now = (el as unknown as HTMLStyleElement).sheet?.disabled ? State.disabledSheet : 0;
   const localName = localNameOf(el);
-  let now = 0;
-  if (localName === 'input') {
-    if (el.checked) now = State.checked;
-    if (el.indeterminate) now |= State.indeterminate;
-    if (el.willValidate && !el.validity.valid && is(el, ':user-invalid')) now |= State.userInvalid;
-  }
-  if (localName === 'dialog' && is(el, ':modal')) now = State.modal;
-  if ((el as unknown as HTMLStyleElement).sheet?.disabled) now = State.disabledSheet;
+  if (localName === 'input') now = +el.checked | (el.indeterminate ? State.indeterminate : 0);
   if (localName.includes('-') && !is(el, ':defined')) now = State.undefined;
-  if (hasAttribute(el, 'popover') && is(el, ':popover-open')) now |= State.popover;
+  for (const [bit, selector] of told) if (is(el, selector)) now |= bit;
   return now;
 }

@@ -74,8 +74,10 @@ export function varint(n: number): number[] {
 
 /** A signed varint, zigzag, magnitude below 2³⁰. */
 export function z(n: number): void {
-  u(((n << 1) ^ (n >> 31)) >>> 0);
+  u(zigzag(n));
 }
+
+export const zigzag = (n: number): number => ((n << 1) ^ (n >> 31)) >>> 0;
 
 /** An operation's first byte, and the node that it is about. */
 export function op(code: Op, k = 0, id = 0): void {
