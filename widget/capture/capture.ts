@@ -14,16 +14,16 @@ import {
   writeAlike,
   writeContents,
 } from './contents.ts';
-import { again, forgetAll, idOf, isMasked, listenTo, nextId, parts, signal, stampMasked } from './core.ts';
+import { again, forgetAll, idOf, isMasked, nextId, parts, signal, stampMasked, tell } from './core.ts';
 import { DOCUMENT, FORMAT, Head, Op } from './format.ts';
 import * as masks from './masks.ts';
 import { unpatch } from './patches.ts';
 import { isDocument, isFrame } from './roots.ts';
-import { begin, close, forgetNodes, node, open, pending, rerooted, resume, spent, tell } from './serializer.ts';
+import { begin, close, forgetNodes, node, open, pending, rerooted, resume, spent } from './serializer.ts';
 import { retexted, sheets, unfinishedSheets } from './sheets.ts';
 import { moved, pointerRecord, scroller, signals, writePage } from './signals.ts';
 import { states, touch, unfinishedStates } from './states.ts';
-import { forgetRealms, listen, patchesOf, pointerEvents, takeRecords, unwatch, watch, watchRoot } from './watch.ts';
+import { forgetRealms, listen, patchesOf, pointerEvents, takeRecords, unwatch, watchRoot } from './watch.ts';
 import { message, op, reset, size, varint } from './writer.ts';
 
 /** With the selectors of a site (dom/mask documents their subset). */
@@ -64,6 +64,10 @@ export function openCapture(
   if (options.maskAll) stampMasked(document);
   parts.splice(0, parts.length, states, sheets, signals, ...more);
   tell({
+    signalled,
+    mutated,
+    happened,
+    rerooted: reroot,
     arrived(el, kind) {
       if (kind.more || hasAttribute(el, 'popover')) for (const part of parts) part.arrived?.(el);
       if (first && kind.scrolls) scroller(el);
@@ -73,7 +77,6 @@ export function openCapture(
       if (isDocument(root)) scroller(root);
     },
   });
-  watch({ mutated, happened, rerooted: reroot });
   document.addEventListener('visibilitychange', shown);
   steps = [...patchesOf(window), () => scroller(document)];
   void prepare(to);
@@ -135,7 +138,6 @@ function shown(): void {
   if (document.visibilityState === 'visible') {
     if (live || steps.length > 0) return;
     live = true;
-    listenTo(signalled);
     snapshot();
   } else if (live) {
     // It is hidden, and no longer watched.
@@ -150,7 +152,6 @@ function shown(): void {
 function pause(): void {
   if (!live) return;
   live = false;
-  listenTo(null);
   unwatch();
   records = [];
   cancelAnimationFrame(frame);
@@ -183,7 +184,7 @@ function reroot(el: Element): void {
 
 function signalled(): void {
   dirty = true;
-  if (frame || queued) return;
+  if (!live || frame || queued) return;
   queued = true;
   queueMicrotask(() => {
     queued = false;

@@ -2,21 +2,35 @@
 // state is that of its modules; together they are small enough for a phone.
 
 import { DOCUMENT, type Op } from './format.ts';
+import type { TagKind } from './kinds.ts';
 import type { Part } from './part.ts';
+import type { Root } from './roots.ts';
 
 /** What is watched besides nodes, in the order in which it is written. */
 export const parts: Part[] = [];
 
-let wake: (() => void) | null = null;
+/** What is told to who captures. */
+export interface Told {
+  /** Something changed that no MutationObserver sees. */
+  signalled(): void;
+  mutated(records: MutationRecord[]): void;
+  happened(event: Event): void;
+  /** An element may have another root than before. */
+  rerooted(host: Element): void;
+  /** There is a new root. */
+  rooted(root: Root): void;
+  /** There is a new element. */
+  arrived(el: Element, kind: TagKind): void;
+}
+export let told: Told;
 
-/** Who is told of signals; null while nothing is captured. */
-export function listenTo(listener: (() => void) | null): void {
-  wake = listener;
+export function tell(whom: Told): void {
+  told = whom;
 }
 
 /** Something changed that no MutationObserver sees. */
 export function signal(): void {
-  wake?.();
+  told.signalled();
 }
 
 /** Known nodes that are to be sent again, because they came under a mask, say. */

@@ -15,9 +15,9 @@ import {
   typeOf,
 } from '../native.ts';
 import { full, mask, piece } from './contents.ts';
-import { idOf, isMasked, nextId, stamp, unstamp } from './core.ts';
+import { idOf, isMasked, nextId, stamp, told, unstamp } from './core.ts';
 import { Limit, Op, Special } from './format.ts';
-import { type TagKind, tagKind } from './kinds.ts';
+import { tagKind } from './kinds.ts';
 import { leavingAttribute, leavingText } from './leaving.ts';
 import * as masks from './masks.ts';
 import { isDocument, known, type Root, rootIn } from './roots.ts';
@@ -27,22 +27,12 @@ const most = Limit.nodes - 1000; // what is beyond is not shown: the edge would 
 
 /** Parents with unknown children: the last of the children that was dealt with. */
 export const pending = new Map<Node, Node | null>();
-/** Who is told of each new element that may have more to say than its attributes, and of each new root. */
-export interface Told {
-  arrived(el: Element, kind: TagKind): void;
-  rooted(root: Root): void;
-}
-let told: Told;
 let deadline = 0;
 let count = 0;
 let over = false;
 let deep = 0;
 let atomic = false; // inside a select: half of one, the mirror would choose from
 let nodes = 0; // known to the mirror
-
-export function tell(whom: Told): void {
-  told = whom;
-}
 
 export function forgetNodes(): void {
   pending.clear();

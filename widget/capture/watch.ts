@@ -1,6 +1,6 @@
 // What a page's roots have to say: mutations, events, and what scripts do to the
 // prototypes of their realms.
-import { parts } from './core.ts';
+import { parts, told } from './core.ts';
 import { remember } from './early.ts';
 import { patch } from './patches.ts';
 import { isDocument, type Realm, type Root, viewIn } from './roots.ts';
@@ -23,22 +23,8 @@ export const roots = new Set<Root>();
 /** The realms that are patched, by their Element. */
 const realms = new Set<object>();
 
-/** Who is told. */
-export interface Watcher {
-  mutated(records: MutationRecord[]): void;
-  happened(event: Event): void;
-  /** An element may have another root than before. */
-  rerooted(host: Element): void;
-}
-let watcher: Watcher;
-let observer: MutationObserver;
-const happened = (event: Event): void => watcher.happened(event);
-
-/** Begins, as yet without a root. */
-export function watch(by: Watcher): void {
-  watcher = by;
-  observer = new MutationObserver((records) => by.mutated(records));
-}
+const observer = new MutationObserver((records) => told.mutated(records));
+const happened = (event: Event): void => told.happened(event);
 
 /** Watches a new root. */
 export function watchRoot(root: Root): void {
@@ -56,7 +42,7 @@ export function patchesOf(view: Realm): (() => void)[] {
   realms.add(view.Element);
   remember(view);
   return [
-    () => patch(view, 'Element attachShadow', (host) => watcher.rerooted(host)),
+    () => patch(view, 'Element attachShadow', (host) => told.rerooted(host)),
     ...parts.map((part) => () => part.patch?.(view)),
   ];
 }
