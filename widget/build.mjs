@@ -51,7 +51,7 @@ const own = {
   mangle: {
     properties: {
       regex:
-        /^(?:arrived|field|handle|happened|members|mutated|never|percent|renew|rerooted|rooted|scrolls|sent|touched|watches)$/,
+        /^(?:arrived|field|handle|happened|members|mutated|never|percent|renew|rerooted|rooted|scrolls|sent|touched|watches|signalled|more)$/,
     },
   },
 };
