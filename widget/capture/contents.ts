@@ -91,8 +91,9 @@ export function attributesChanged(el: Element, changed: Former): void {
     if (now === null || now.length > longestAlike) write(el, name, before, now);
     else {
       if (latest?.value !== now || latest.name !== name) {
-        latest = alike.get(`${name} ${now}`) ?? { name, value: now, members: [] };
-        alike.set(`${name} ${now}`, latest);
+        const key = `${name} ${now}`;
+        latest = alike.get(key) ?? { name, value: now, members: [] };
+        alike.set(key, latest);
       }
       latest.members.push([el, before]);
     }

@@ -111,21 +111,13 @@ const bullets = new RegExp(`^[${BULLET}\\s]*$`);
  * (1, 2, 4, 8 … 64), white space alone as it is. Masking twice changes nothing.
  */
 export function maskText(text: string): string {
-  if (bullets.test(text)) return text.length <= 128 ? text : text.slice(0, 128);
+  if (bullets.test(text)) return text.slice(0, 128);
   let n = 1;
   while (n < text.length && n < 64) n *= 2;
-  return maskedRun(n);
+  return run.slice(0, n + ((n - 1) >> 3));
 }
 
-const runs = new Map<number, string>();
-function maskedRun(n: number): string {
-  let run = runs.get(n);
-  if (!run) {
-    run = BULLET.repeat(n).replace(/(.{8})(?=.)/gu, '$1 '); // may wrap
-    runs.set(n, run);
-  }
-  return run;
-}
+const run = `${BULLET.repeat(8)} `.repeat(8); // may wrap
 
 /** Returns a password as it may leave the page: a bullet a character, at most eight. */
 export function maskPassword(value: string): string {

@@ -18,7 +18,6 @@ const more = /-|^(?:input|textarea|select|dialog|style|link|canvas|slot)$/;
 
 const scrollers = /-|^(?:div|section|main|article|aside|nav|ul|ol|pre|table|tbody|form|html|body|dialog|textarea)$/;
 
-const HTML = 'http://www.w3.org/1999/xhtml';
 const kinds = new Map<string, TagKind>(); // by node name, which is in capitals for HTML elements alone
 
 export function tagKind(el: Element): TagKind {
@@ -27,7 +26,7 @@ export function tagKind(el: Element): TagKind {
   if (known) return known;
   const name = localNameOf(el);
   const ns = namespaceOf(el);
-  const html = ns === HTML;
+  const html = ns?.endsWith('/xhtml');
   const refused = never.test(name) || !(html || /svg|MathML/.test(ns ?? ''));
   const kind = {
     tag: refused

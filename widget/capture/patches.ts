@@ -13,13 +13,14 @@ const undo: (() => unknown)[] = [];
  * before. The way back is put into `undone`.
  */
 export function patch(view: object, members: string, tell: Told, accessor: 'set' | 'get' = 'set', undone = undo): void {
-  let owner: object | undefined;
+  let owner: object = {};
   for (const name of members.split(/\s+/)) {
-    if (/^[A-Z]/.test(name)) owner = (view as Record<string, { prototype?: object } | undefined>)[name]?.prototype;
-    const original = owner && Object.getOwnPropertyDescriptor(owner, name);
+    if (/^[A-Z]/.test(name))
+      owner = (view as Record<string, { prototype?: object } | undefined>)[name]?.prototype ?? {};
+    const original = Object.getOwnPropertyDescriptor(owner, name);
     const part = original?.value ? 'value' : accessor;
     const call = original?.[part];
-    if (!owner || !original?.configurable || typeof call !== 'function') continue;
+    if (!original?.configurable || typeof call !== 'function') continue;
     Object.defineProperty(owner, name, {
       ...original,
       [part]: function (this: unknown, ...args: unknown[]) {
