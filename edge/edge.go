@@ -83,6 +83,9 @@ type Config struct {
 	Mesh  Mesh // nil: this node is alone
 	// Nodes returns the names of the other nodes that Mesh reaches; nil: none.
 	Nodes func() []string
+	// Core reports whether another node is a core node: a supervisors' board is
+	// taken from those only. Nil: none is.
+	Core func(node string) bool
 	// Desks is read for the supervisors' board; nil: another node has it.
 	Desks Desks
 	// Keeper keeps recordings; nil: none are made.

@@ -174,7 +174,7 @@ func (v *view) tell() {
 		p := v.parts[node]
 		parts = append(parts, p.Rows())
 		now.Visits += p.Visits
-		if now.Board == nil {
+		if now.Board == nil && v.edge.Core != nil && v.edge.Core(node) { // another edge could say anything
 			now.Board = p.Board
 		}
 		if !p.Whole && time.Since(p.since) > awayAfter {

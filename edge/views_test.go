@@ -387,3 +387,28 @@ func TestOnlyWhoMaySeeAChatIsToldWhoseItIs(t *testing.T) {
 		t.Errorf("inviting who has the chat open: %+v", e)
 	}
 }
+
+func TestABoardIsTakenFromCoreNodesOnly(t *testing.T) {
+	w := newWorld(t)
+	w.edge.Desks = nil // as at a node that is an edge only
+	says := func(chats int) *part {
+		p := &part{since: time.Now()}
+		p.Take("any", wire.VisitsPayload{Board: &wire.BoardPayload{Chats: chats}}, time.Now().UnixMilli())
+		return p
+	}
+	for _, core := range []string{"n2", "n3"} { // the core node's name comes first, or last
+		liar := map[string]string{"n2": "n3", "n3": "n2"}[core]
+		w.edge.Core = func(node string) bool { return node == core }
+		v := &view{views: w.edge.views, key: viewKey{Query: roster.QueryOf(wire.ViewPayload{Site: testSite}), board: "help"},
+			parts: map[string]*part{core: says(3), liar: says(99)}}
+		v.tell()
+		if b := v.told.Board; b == nil || b.Chats != 3 {
+			t.Errorf("%s is a core node, and the board is %+v", core, b)
+		}
+		delete(v.parts, core)
+		v.tell()
+		if b := v.told.Board; b != nil {
+			t.Errorf("an edge's board is shown: %+v", b)
+		}
+	}
+}

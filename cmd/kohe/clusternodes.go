@@ -53,6 +53,11 @@ func (c *cluster) otherNames() (names []string) {
 	return names
 }
 
+// isCoreNode reports whether a node of the cluster is a core node.
+func (c *cluster) isCoreNode(node string) bool {
+	return slices.ContainsFunc(c.members(), func(n state.Node) bool { return n.ID == node && n.Role == state.CoreNode })
+}
+
 func inOrder(nodes []state.Node, region string) (public []string) {
 	seen := map[string]int{}
 	rank := func(n state.Node) int {

@@ -266,6 +266,7 @@ func (n *node) openEdge(ctx context.Context) (err error) {
 	}
 	if n.cluster != nil {
 		config.Mesh, config.Nodes, config.Others = n.cluster, n.cluster.otherNames, n.cluster.others
+		config.Core = n.cluster.isCoreNode
 	}
 	if n.edge, err = edge.Open(ctx, config); err != nil {
 		return err

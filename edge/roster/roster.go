@@ -263,34 +263,76 @@ func (r *Roster) Version(name string, now int64) uint64 {
 	return 0
 }
 
+// scanStep is how many visits Top looks at while it holds the lock: pages that
+// come and go wait no longer than that for somebody's filter.
+const scanStep = 1000
+
 // Top returns the first visits of a view, in its order, and how many there are
 // on its site in all.
 func (r *Roster) Top(q Query, now int64) (rows []wire.Visit, all int) {
+	q.Filter = strings.ToLower(q.Filter)
+	c := cursor{Query: q}
+	for r.scan(&c, now) {
+	}
+	return c.rows, c.all
+}
+
+// cursor is how far a view has been looked up.
+type cursor struct {
+	Query
+	last *wire.Visit // that was looked at; its place is known by it though others come and go
+	rows []wire.Visit
+	all  int
+}
+
+// scan looks at the next scanStep visits and reports whether there are more. One
+// that moved meanwhile is there once; if it was missed, the version has risen.
+func (r *Roster) scan(c *cursor, now int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sweep(now)
-	s := r.sites[q.Site]
+	s := r.sites[c.Site]
 	if s == nil {
-		return nil, 0
+		return false
 	}
-	filter := strings.ToLower(q.Filter)
-	for i := range s.order {
+	c.all = len(s.order) + s.untold
+	i, step := s.after(c.last, c.Sort)
+	for range scanStep {
+		if i < 0 || i >= len(s.order) || len(c.rows) == c.Limit {
+			return false
+		}
 		v := s.order[i]
-		if q.Sort != wire.SortLongest {
-			v = s.order[len(s.order)-1-i]
-		}
-		if len(rows) == q.Limit {
-			break
-		}
-		if strings.Contains(v.text, filter) {
+		c.last = &wire.Visit{ID: v.ID, At: v.At}
+		if strings.Contains(v.text, c.Filter) && !slices.ContainsFunc(c.rows, func(o wire.Visit) bool { return o.ID == v.ID }) {
 			row := v.Visit
 			if v.invited != 0 && now-v.invited >= InviteAgain {
 				row.Invited = ""
 			}
-			rows = append(rows, row)
+			c.rows = append(c.rows, row)
 		}
+		i += step
 	}
-	return rows, len(s.order) + s.untold
+	return true
+}
+
+// after returns the place of the visit that comes after another in a view's order,
+// nil for the first, and the way on from there. mu is held.
+func (s *site) after(last *wire.Visit, order wire.Sort) (i, step int) {
+	longest := order == wire.SortLongest
+	switch {
+	case last == nil && longest:
+		return 0, 1
+	case last == nil:
+		return len(s.order) - 1, -1
+	}
+	i, found := slices.BinarySearchFunc(s.order, *last, func(v *visit, w wire.Visit) int { return Compare(v.Visit, w) })
+	switch {
+	case !longest:
+		return i - 1, -1
+	case found:
+		i++
+	}
+	return i, 1
 }
 
 func bounded(p wire.PresencePayload) wire.PresencePayload {

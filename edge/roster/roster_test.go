@@ -323,3 +323,65 @@ func TestAnotherEdgeCannotPushTheOthersOffAList(t *testing.T) {
 		t.Errorf("%+v, %d visits", r, part.Visits)
 	}
 }
+
+func TestOneNodeFillsHalfOfAListAtMostWhileOthersHaveMore(t *testing.T) {
+	visits := func(node string, n int, at int64) (rows []wire.Visit) {
+		for i := range n {
+			rows = append(rows, wire.Visit{ID: relay.NewID(), Known: true, Node: node, At: at + int64(i)})
+		}
+		return rows
+	}
+	for _, sort := range []wire.Sort{wire.SortNewest, wire.SortLongest} {
+		q := QueryOf(wire.ViewPayload{Site: "shop", Sort: sort})
+		first := map[wire.Sort]int64{wire.SortNewest: t0, wire.SortLongest: t0 - 10_000}[sort]
+		for _, c := range []struct{ evil, good, want int }{
+			{100, 100, 50}, {100, 30, 30}, {100, 60, 50}, {40, 100, 60}, {100, 0, 0},
+		} {
+			rows := q.Merge(visits("evil", c.evil, first), visits("good", c.good, t0-5000))
+			good := 0
+			for _, r := range rows {
+				if r.Node == "good" {
+					good++
+				}
+			}
+			inOrder := slices.IsSortedFunc(rows, func(a, b wire.Visit) int {
+				if sort == wire.SortLongest {
+					return Compare(a, b)
+				}
+				return Compare(b, a)
+			})
+			if good != c.want || len(rows) != min(wire.MaxVisits, c.evil+c.good) || !inOrder {
+				t.Errorf("%s: beside %d of another, %d of %d are among %d rows, in order %v", sort, c.evil, good, c.good, len(rows), inOrder)
+			}
+		}
+	}
+}
+
+func TestAFilterLetsPagesComeAndGoWhileItLooks(t *testing.T) {
+	for _, sort := range []wire.Sort{wire.SortNewest, wire.SortLongest} {
+		r := New()
+		var tabs []*Tab
+		var ids []relay.ID
+		n := 3*scanStep + 1
+		for i := range n {
+			tabs, ids = append(tabs, r.Open("shop", Visitor{})), append(ids, relay.NewID())
+			url := "/none"
+			if i%scanStep == 0 {
+				url = "/boats"
+			}
+			tabs[i].Tell(wire.PresencePayload{Visit: ids[i], URL: url}, t0+int64(i))
+		}
+		c := cursor{Query: Query{Site: "shop", Sort: sort, Filter: "boats", Limit: wire.MaxVisits}}
+		steps, now := 1, t0+int64(n)
+		for ; r.scan(&c, now); steps++ {
+			moved := map[wire.Sort]int{wire.SortNewest: n - 1, wire.SortLongest: 0}[sort] // it was seen, and goes to the newest
+			tabs[moved].Tell(wire.PresencePayload{Visit: ids[moved], URL: "/boats"}, now+int64(steps))
+		}
+		if steps != 4 || len(c.rows) != 4 || c.all != n {
+			t.Errorf("%s: %d steps, %d rows of %d", sort, steps, len(c.rows), c.all)
+		}
+		if rows, all := r.Top(c.Query, now); len(rows) != 4 || all != n {
+			t.Errorf("%s: %d rows of %d at once", sort, len(rows), all)
+		}
+	}
+}

@@ -47,7 +47,34 @@ func (q Query) Merge(parts ...[]wire.Visit) []wire.Visit {
 	if q.Sort == wire.SortLongest {
 		slices.Reverse(all)
 	}
-	return all[:min(len(all), q.Limit)]
+	return q.share(all)
+}
+
+// oneNode is which part of a view one node's visitors fill at most while others
+// have more to show: an edge that lies pushes no more than that off a list.
+const oneNode = 2
+
+// share returns the first rows of a view, of one node at most its part, unless
+// there is room.
+func (q Query) share(all []wire.Visit) []wire.Visit {
+	if len(all) <= q.Limit {
+		return all
+	}
+	most, of, spare := (q.Limit+oneNode-1)/oneNode, map[string]int{}, len(all)-q.Limit
+	for _, v := range all {
+		of[v.Node]++
+	}
+	kept := make([]wire.Visit, 0, len(all))
+	for _, v := range slices.Backward(all) { // the last of a node that has too many go first
+		if spare > 0 && of[v.Node] > most {
+			of[v.Node]--
+			spare--
+			continue
+		}
+		kept = append(kept, v)
+	}
+	slices.Reverse(kept)
+	return kept[:q.Limit]
 }
 
 // Part is what one edge has told of a view.
