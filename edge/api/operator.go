@@ -39,21 +39,21 @@ const maxDrain = time.Hour
 
 // operate registers what operators ask for.
 func (a *API) operate() {
-	a.mux.HandleFunc("GET /api/v1/nodes", a.handle(a.operator(a.nodes)))
-	a.mux.HandleFunc("POST /api/v1/nodes/{node}/drain", a.handle(a.operator(a.drain)))
-	a.mux.HandleFunc("POST /api/v1/nodes/{node}/undrain", a.handle(a.operator(a.undrain)))
-	a.mux.HandleFunc("POST /api/v1/nodes/{node}/remove", a.handle(a.operator(a.removeNode)))
-	a.mux.HandleFunc("POST /api/v1/cell/hand-over", a.handle(a.operator(a.handOver)))
-	a.mux.HandleFunc("POST /api/v1/join-tokens", a.handle(a.operator(a.invite)))
+	a.operators("GET /api/v1/nodes", a.nodes)
+	a.operators("POST /api/v1/nodes/{node}/drain", a.drain)
+	a.operators("POST /api/v1/nodes/{node}/undrain", a.undrain)
+	a.operators("POST /api/v1/nodes/{node}/remove", a.removeNode)
+	a.operators("POST /api/v1/cell/hand-over", a.handOver)
+	a.operators("POST /api/v1/join-tokens", a.invite)
 }
 
 var errNoOperator = relay.Errorf(relay.CodeForbidden, "This is for operators only. Whoever runs the nodes can make you one.")
 
-// operator runs h for a signed-in agent who is an operator. What changes
+// operators registers what is for operators only, as agents does. What changes
 // something is logged with who asked for it and how it ended, and why it was not
 // done is said in full.
-func (a *API) operator(h func(*http.Request, state.Agent) (any, error)) func(*http.Request, http.ResponseWriter) (any, error) {
-	return a.signedIn(func(r *http.Request, agent state.Agent) (v any, err error) {
+func (a *API) operators(pattern string, h func(*http.Request, state.Agent) (any, error)) {
+	a.agents(pattern, func(r *http.Request, agent state.Agent) (v any, err error) {
 		log := a.Log.With("agent", agent.ID, "path", clip(r.URL.Path), "remote", remote(r))
 		if !agent.Operator {
 			log.Warn("refused to one who is no operator")

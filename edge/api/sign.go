@@ -12,15 +12,16 @@ import (
 	"kohe/relay/wire"
 )
 
-// signedIn runs h for the agent whose cookie the request carries.
-func (a *API) signedIn(h func(*http.Request, state.Agent) (any, error)) func(*http.Request, http.ResponseWriter) (any, error) {
-	return func(r *http.Request, _ http.ResponseWriter) (any, error) {
+// agents registers what is for signed-in agents: h runs for the one whose cookie
+// the request carries.
+func (a *API) agents(pattern string, h func(*http.Request, state.Agent) (any, error)) {
+	a.mux.HandleFunc(pattern, a.handle(func(r *http.Request, _ http.ResponseWriter) (any, error) {
 		agent, _, err := a.who(r)
 		if err != nil {
 			return nil, err
 		}
 		return h(r, agent)
-	}
+	}))
 }
 
 var errSignIn = relay.Errorf(relay.CodeAuth, "Please sign in.")
