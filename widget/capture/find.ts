@@ -21,7 +21,7 @@ export function find(id: number): Element | null {
 }
 
 /** Whether an element is masked now, whatever the mirror was told of it. */
-function hidden(el: Element): boolean {
+export function hidden(el: Element): boolean {
   if (isMasked(el)) return true;
   for (let n: Node | null | undefined = el; n; n = above(n)) {
     if (n.nodeType === 1 && masks.ruled(n as Element)) return true;

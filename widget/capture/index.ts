@@ -8,7 +8,7 @@ import { lengths } from './lengths.ts';
 import { ranges } from './ranges.ts';
 
 export { flush, type Options, snapshot } from './capture.ts';
-export { find } from './find.ts';
+export { find, hidden } from './find.ts';
 
 remember(window);
 

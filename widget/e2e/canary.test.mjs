@@ -186,6 +186,10 @@ function canariesIn(name, { page: html, settings, secret }) {
         }, i);
       }
       await mirrored('open: text that comes');
+      await visitor.page.evaluate(() => {
+        for (const el of document.querySelectorAll('[src]')) el.dispatchEvent(new Event('error'));
+        return new Promise((done) => setTimeout(done, 1500)); // what could not be loaded is told within a second
+      });
     });
 
     const everywhereButStored = () => Object.keys(seen).filter((where) => where !== 'the data folder');

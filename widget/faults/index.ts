@@ -10,13 +10,25 @@ const most = 100; // of one page
 const longestText = 200; // characters
 const longestUrl = 300; // characters
 
-/** Tells of faults from now on, and of requests that failed before. Returns what ends that. masked: say no texts. */
-export function watchFaults(tell: (faults: Fault[]) => void, masked: boolean): () => void {
+/** What elements ask for: its failure is told by the element's error, which knows whether it is masked. */
+const ofElements = /^(?:img|image|input|video|audio|track|source|embed|object|i?frame|css)$/;
+
+/**
+ * Tells of faults from now on, and of requests that failed before. Returns what
+ * ends that. masked: say no texts; hidden: whether an element is masked, so that
+ * nothing of it is told.
+ */
+export function watchFaults(
+  tell: (faults: Fault[]) => void,
+  masked: boolean,
+  hidden: (el: Element) => boolean,
+): () => void {
   const waiting: Fault[] = [];
   let told = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const stop = new AbortController();
   const known = new Set<string>();
+  const statuses = new Map<string, number>(); // of what elements asked for
 
   const send = (): void => {
     const some = waiting.splice(0, atOnce);
@@ -24,7 +36,7 @@ export function watchFaults(tell: (faults: Fault[]) => void, masked: boolean): (
     if (some.length) tell(some);
   };
   const add = (fault: Omit<Fault, 'at'>): void => {
-    const { text = '', url = '', status = 0 } = fault;
+    const { text = '', url = '', status = statuses.get(fault.url ?? '') ?? 0 } = fault;
     const key = `${url} ${text}`;
     const same = waiting.find((other) => other.url === url && !other.text && !text);
     if (same && status) same.status = status; // what could not be loaded is told once, with its status
@@ -40,7 +52,11 @@ export function watchFaults(tell: (faults: Fault[]) => void, masked: boolean): (
     'error',
     (event: Event) => {
       if (event instanceof ErrorEvent) add({ text: firstLine(event.message), url: place(event.filename) });
-      else if (event.target instanceof Element && !icon((event.target as Partial<HTMLLinkElement>).href ?? ''))
+      else if (
+        event.target instanceof Element &&
+        !hidden(event.target) &&
+        !icon((event.target as Partial<HTMLLinkElement>).href ?? '')
+      )
         add({ url: place(source(event.target)) });
     },
     { capture: true, signal: stop.signal },
@@ -54,9 +70,14 @@ export function watchFaults(tell: (faults: Fault[]) => void, masked: boolean): (
     { signal: stop.signal },
   );
   const observer = new PerformanceObserver((list) => {
-    for (const entry of list.getEntries() as PerformanceResourceTiming[])
-      if (entry.responseStatus >= 400 && !icon(entry.name))
-        add({ url: place(entry.name), status: entry.responseStatus });
+    for (const { name, initiatorType, responseStatus: status } of list.getEntries() as PerformanceResourceTiming[]) {
+      if (status < 400 || icon(name)) continue;
+      const url = place(name);
+      const told = waiting.find((other) => other.url === url && !other.text);
+      if (!ofElements.test(initiatorType)) add({ url, status });
+      else if (told) told.status = status;
+      else if (statuses.size < most) statuses.set(url, status);
+    }
   });
   observer.observe({ type: 'resource', buffered: true });
   return () => {

@@ -227,7 +227,11 @@ class Visitor implements ChatHandle {
     this.faults = on
       ? import(`${settings.node}/kohe/a/${FAULTS_MODULE}`).then(
           ({ watchFaults }: typeof import('../faults/index.ts')) =>
-            watchFaults((faults) => this.sendFaults(faults), store.memory.maskAll !== false),
+            watchFaults(
+              (faults) => this.sendFaults(faults),
+              store.memory.maskAll !== false,
+              (el) => this.share.hidden(el),
+            ),
         )
       : null;
   }

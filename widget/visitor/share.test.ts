@@ -17,6 +17,7 @@ function fixture() {
     },
     stop: () => seen.stops++,
     find: () => null,
+    hidden: () => false,
     snapshot: () => seen.snapshots++,
   };
   const site = { mask: ['.secret'], maskAll: true, unmask: ['nav'], canvas: true };

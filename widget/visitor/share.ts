@@ -10,6 +10,7 @@ export interface Capture {
   stop(): void;
   snapshot(): void;
   find(id: number): Element | null;
+  hidden(el: Element): boolean;
 }
 
 /** What the site's settings say of the shared page. */
@@ -66,6 +67,11 @@ export class Share {
   }
 
   /** The element that the agents know by an id, if it is there and not masked. */
+  /** Whether an element is masked. While nothing is shared all are. */
+  hidden(el: Element): boolean {
+    return !this.running || (this.capture?.hidden(el) ?? true);
+  }
+
   find(id: number): Element | null {
     return this.running ? (this.capture?.find(id) ?? null) : null;
   }

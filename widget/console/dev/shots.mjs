@@ -103,7 +103,7 @@ const scenes = [
   {
     name: 'nodes-links',
     at: 'cluster#nodes',
-    act: (page) => page.locator('.nodes-links').scrollIntoViewIfNeeded(),
+    act: (page) => page.locator('.nodes-links').last().scrollIntoViewIfNeeded(),
     width: [390],
   },
   {
