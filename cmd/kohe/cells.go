@@ -69,19 +69,34 @@ func (n *node) openMember(number uint64, join bool) (*client.Cell, error) {
 }
 
 // openOthers opens the members of the cells that the first one names and that
-// are not open yet.
-func (n *node) openOthers() error {
-	n.opening.Lock()
-	defer n.opening.Unlock()
+// are not open yet. A cell counts from when its member here has what the others
+// agreed on; wait: until each does.
+func (n *node) openOthers(ctx context.Context, wait bool) error {
 	for _, row := range n.cell.Read().Cells() {
 		if _, open := n.cells.Cell(row.Number); open {
 			continue
 		}
-		c, err := n.openMember(row.Number, !n.founds(row))
-		if err != nil {
-			return err
+		c := n.joining[row.Number]
+		if c == nil {
+			var err error
+			if c, err = n.openMember(row.Number, !n.founds(row)); err != nil {
+				return err
+			}
+			n.joining[row.Number] = c
 		}
-		n.cells.Add(row.Number, c)
+		if wait {
+			select {
+			case <-c.Ready():
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		select {
+		case <-c.Ready():
+			delete(n.joining, row.Number)
+			n.cells.Add(row.Number, c)
+		default:
+		}
 	}
 	return nil
 }
@@ -114,7 +129,7 @@ func (n *node) tend(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if err := n.openOthers(); err != nil {
+		if err := n.openOthers(ctx, false); err != nil {
 			n.log.Error("a cell is not open here", "err", err)
 		}
 		numbers, all := n.cells.Cells()
@@ -238,28 +253,61 @@ func (n *node) foundCell(ctx context.Context) (number uint64, err error) {
 	if _, err := n.cell.Propose(ctx, state.PutCell{Cell: row, At: n.now().UnixMilli()}); err != nil {
 		return 0, err
 	}
-	return number, wait(ctx, func() error {
+	return number, n.awaitCell(ctx, number)
+}
+
+// awaitCell waits until a cell that the first one names keeps what it is given
+// as safely as that does.
+func (n *node) awaitCell(ctx context.Context, number uint64) error {
+	if !slices.ContainsFunc(n.cell.Read().Cells(), func(c state.Cell) bool { return c.Number == number }) {
+		return nil // what is asked of it will be refused
+	}
+	ctx, cancel := context.WithTimeout(ctx, foundFor)
+	defer cancel()
+	return wait(ctx, func() error {
 		c, open := n.cells.Cell(number)
 		if !open {
-			return errors.New("it is not open yet")
+			return fmt.Errorf("the cell %d is not open here yet", number)
+		}
+		if has, wants := votersOf(c), votersOf(n.cell); has < wants {
+			return fmt.Errorf("%d of %d core nodes vote in the cell %d so far", has, wants, number)
 		}
 		return c.Err()
 	})
+}
+
+// votersOf counts the members of a cell that vote.
+func votersOf(c *client.Cell) (n int) {
+	for _, m := range c.Node().Members() {
+		if m.Voter {
+			n++
+		}
+	}
+	return n
 }
 
 // moveCustomer has a customer moved and waits until that is done.
 func (n *node) moveCustomer(ctx context.Context, customer string, to uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, moveFor)
 	defer cancel()
+	if err := n.awaitCell(ctx, to); err != nil {
+		return err
+	}
 	if err := n.cells.Depart(ctx, customer, to, n.now().UnixMilli()); err != nil {
 		return err
 	}
-	return wait(ctx, func() error {
-		if at := n.cells.CellOf(customer); at != to {
-			return fmt.Errorf("the customer is still in the cell %d; whoever leads it goes on with the move", at)
+	var gaveUp error
+	err := wait(ctx, func() error {
+		at := n.cells.CellOf(customer)
+		if c, ok := n.cells.Cell(at); ok && at != to {
+			if _, moves := c.Read().Move(customer); moves {
+				return fmt.Errorf("the customer is still in the cell %d; whoever leads it goes on with the move", at)
+			}
+			gaveUp = relay.Errorf(relay.CodeConflict, "The customer stays in the cell %d. The log of the node that leads it says why.", at)
 		}
 		return nil
 	})
+	return cmp.Or(err, gaveUp)
 }
 
 // wait asks again and again until there is no error, or no time.
@@ -283,11 +331,14 @@ func wait(ctx context.Context, ask func() error) error {
 func (n *node) closeCells(ctx context.Context) error {
 	closed := make(chan error, 1)
 	go func() { // outlives the node only to die with the process
-		var err error
-		if n.cells != nil {
-			err = n.cells.Close()
+		var errs []error
+		for _, c := range n.joining {
+			errs = append(errs, c.Close())
 		}
-		closed <- errors.Join(err, n.disk.Close())
+		if n.cells != nil {
+			errs = append(errs, n.cells.Close())
+		}
+		closed <- errors.Join(append(errs, n.disk.Close())...)
 	}()
 	select {
 	case err := <-closed:

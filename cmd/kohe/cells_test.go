@@ -3,9 +3,15 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"kohe/edge/api"
 )
 
 // TestTwoCellsOnSixNodes moves a customer between two cells of six core nodes,
@@ -62,4 +68,53 @@ func (s *simulation) spread() error {
 		return fmt.Errorf("%d nodes lead %d cells", len(leads), len(all))
 	}
 	return nil
+}
+
+// TestCellsByTheCommandLine adds a cell to a cluster of processes, puts customers
+// into it, and kills a node that has it.
+func TestCellsByTheCommandLine(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts processes")
+	}
+	nodes := newCluster(t, 3, 1)
+	at := func(i int) string { return nodes[i].data }
+	if out := kohe(t, "cell", "add", "--data", at(1)); !strings.Contains(out, "a cell 2") {
+		t.Error(out)
+	}
+	kohe(t, "customer", "add", "acme", "--cell", "2", "--data", at(0))
+	kohe(t, "site", "add", "acme-shop", "--customer", "acme", "--origin", "https://acme.example", "--department", "acme-help", "--data", at(2))
+	kohe(t, "agent", "add", "ada", "--site", "acme-shop", "--data", at(2))
+	kohe(t, "customer", "move", "main", "--cell", "2", "--data", at(2))
+	for i := range 3 {
+		nodes[i].await("both customers are in cell 2", func() bool {
+			var cells []api.CellStatus
+			err := nodes[i].call(http.MethodGet, "/cells", nil, &cells)
+			return err == nil && len(cells) == 2 && cells[0].Customers == 0 && cells[1].Customers == 2 && cells[1].Moving == 0
+		})
+	}
+	nodes[1].kill() // it founded the cell
+	kohe(t, "customer", "move", "acme", "--cell", "1", "--data", at(0))
+	nodes[1].start()
+	nodes[1].await("it has caught up", func() bool {
+		out := kohe(t, "customer", "list", "--data", at(1))
+		return strings.Contains(out, "acme  acme  1") && strings.Contains(out, "main  main  2")
+	})
+	for _, site := range []string{"acme-shop", "shop"} {
+		if out := kohe(t, "site", "list", "--data", at(1)); !strings.Contains(out, site) {
+			t.Errorf("%s is not among\n%s", site, out)
+		}
+	}
+	for what, args := range map[string][]string{
+		"There is no cell 3":        {"customer", "move", "main", "--cell", "3", "--data", at(0)},
+		"There is no customer":      {"site", "add", "x", "--customer", "nobody", "--origin", "https://x.example", "--data", at(0)},
+		"belongs to another":        {"site", "add", "shop", "--customer", "acme", "--origin", "https://x.example", "--department", "acme-help", "--data", at(0)},
+		"is in another cell":        {"customer", "add", "main", "--cell", "1", "--data", at(0)},
+		"an edge and keeps nothing": {"cell", "add", "--data", at(3)},
+	} {
+		c := exec.Command(os.Args[0], args...)
+		c.Env = append(os.Environ(), asKohe+"=1")
+		if out, err := c.CombinedOutput(); err == nil || !strings.Contains(string(out), what) {
+			t.Errorf("kohe %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+	}
 }

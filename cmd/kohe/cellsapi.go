@@ -41,6 +41,9 @@ func (n *node) registerCells(mux *http.ServeMux) {
 		}
 		row := state.Customer{ID: in.ID, Name: cmp.Or(in.Name, in.ID)}
 		in.Cell = cmp.Or(in.Cell, n.cells.CellOf(in.ID), firstCell)
+		if err := n.awaitCell(r.Context(), in.Cell); err != nil {
+			return nil, err
+		}
 		return in, n.cells.Found(r.Context(), row, in.Cell, n.now().UnixMilli())
 	}))
 	mux.HandleFunc("POST /customers/move", localAnswer(n, func(r *http.Request, in customerAsk) (any, error) {

@@ -221,7 +221,7 @@ func (c *cluster) beginCore(cell *client.Cell, all *cells.Set) {
 	c.cell.Store(cell)
 	c.cells.Store(all)
 	c.edges.Store(&remote.Server{ServerConfig: remote.ServerConfig{
-		Cell: all, Store: all.Read(), Key: c.key, Tickets: c.tickets, Log: c.log, Now: c.now, Health: all.Err,
+		Cell: all, Store: all.Read(), Key: c.key, Tickets: c.tickets, Log: c.log, Now: c.now, Health: cell.Err,
 	}})
 	c.begin(ownCell{cell})
 }

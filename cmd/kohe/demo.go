@@ -42,12 +42,12 @@ func seedDemo(ctx context.Context, n *node) error {
 	}
 	for _, put := range rows {
 		if put.Agent != nil {
-			if _, there := n.cell.Read().Agent(put.Agent.ID); there {
+			if _, there := n.cells.Read().Agent(put.Agent.ID); there {
 				continue
 			}
 		}
 		put.At = now()
-		if _, err := n.cell.Propose(ctx, put); err != nil {
+		if _, err := n.cells.Propose(ctx, put); err != nil {
 			return fmt.Errorf("seed the demo: %w", err)
 		}
 	}

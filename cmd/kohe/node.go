@@ -53,17 +53,17 @@ type port interface {
 type node struct {
 	config   config
 	log      *slog.Logger
-	fs       vfs.FS           // of the cell's database
-	fatal    func(error)      // ends the process where going on would be a lie
-	trailing uint64           // see raftnode.Config; 0: its default
-	now      func() time.Time // the clock of all that is said to the cell and to other nodes
-	key      *auth.Key        // nil: the node is an edge only
-	cluster  *cluster         // nil: the node is alone
-	disk     *logstore.Disk   // nil: the node is an edge only
-	cell     *client.Cell     // the first; likewise
-	cells    *cells.Set       // all; likewise
-	opening  sync.Mutex       // held while cells are opened
-	remote   *remote.Remote   // nil: the node has the cell itself
+	fs       vfs.FS                  // of the cell's database
+	fatal    func(error)             // ends the process where going on would be a lie
+	trailing uint64                  // see raftnode.Config; 0: its default
+	now      func() time.Time        // the clock of all that is said to the cell and to other nodes
+	key      *auth.Key               // nil: the node is an edge only
+	cluster  *cluster                // nil: the node is alone
+	disk     *logstore.Disk          // nil: the node is an edge only
+	cell     *client.Cell            // the first; likewise
+	cells    *cells.Set              // all; likewise
+	joining  map[uint64]*client.Cell // not ready yet; owned by whoever opens cells: the start, then tend
+	remote   *remote.Remote          // nil: the node has the cell itself
 	blobs    *blobs
 	links    *link.Server
 	edge     *edge.Edge
@@ -88,7 +88,7 @@ type node struct {
 func newNode(c config, log *slog.Logger) *node {
 	return &node{
 		config: c, log: log, fs: vfs.Default, fatal: func(error) { os.Exit(2) }, now: time.Now,
-		started: time.Now(), tickets: &auth.Tickets{}, registry: prometheus.NewRegistry(), pace: newPace(),
+		joining: map[uint64]*client.Cell{}, started: time.Now(), tickets: &auth.Tickets{}, registry: prometheus.NewRegistry(), pace: newPace(),
 	}
 }
 
@@ -234,15 +234,7 @@ func (n *node) openCell(ctx context.Context) (err error) {
 	if n.cells == nil {
 		return nil
 	}
-	if err := n.openOthers(); err != nil { // the first one names them
-		return err
-	}
-	select {
-	case <-n.cells.Ready():
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return n.openOthers(ctx, true) // the first one names them
 }
 
 // edgeCutOffAfter is how long an edge may be without any core node until its
@@ -290,7 +282,7 @@ func (n *node) cellErr() error {
 	if n.remote != nil {
 		return n.remote.Err()
 	}
-	return n.cells.Err()
+	return n.cell.Err() // of the first: where another one has no leader, it has none anywhere
 }
 
 // listening says what the port serves. Until the node is ready nobody gets in.

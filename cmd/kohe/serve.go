@@ -22,7 +22,7 @@ func serveCommand() *cobra.Command {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "Kohe is ready.\n  console  %s/console/\n", n.public)
-			if n.cell != nil && len(n.cell.Read().AllAgents()) == 0 {
+			if n.cells != nil && len(n.cells.Read().AllAgents()) == 0 {
 				fmt.Fprint(cmd.OutOrStdout(), "  Nobody can sign in yet: see `kohe site add --help` and `kohe agent add --help`.\n")
 			}
 			return n.run(cmd.Context())

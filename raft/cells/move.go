@@ -2,6 +2,7 @@ package cells
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -51,11 +52,29 @@ func (s *Set) Move(ctx context.Context, customer string, now func() int64) error
 		if !ok {
 			return relay.Errorf(relay.CodeUnavailable, "The cell %d is not here yet.", m.To)
 		}
-		if err := (&mover{from: from, to: target, move: m, now: now}).run(ctx); err != nil {
+		going := &mover{from: from, to: target, move: m, now: now}
+		if err := going.run(ctx); err != nil {
+			if code := relay.CodeOf(err); code == relay.CodeConflict || code == relay.CodeInvalid { // for good
+				err = errors.Join(err, going.giveUp(ctx))
+			}
 			return fmt.Errorf("move the customer %s: %w", customer, err)
 		}
 	}
 	return s.finish(ctx, customer, now)
+}
+
+// giveUp leaves the customer where they are.
+func (m *mover) giveUp(ctx context.Context) error {
+	for {
+		if _, err := m.to.Propose(ctx, state.Leave{Customer: m.move.Customer, Move: m.move.ID, At: m.now()}); err != nil {
+			return err
+		}
+		if was, _ := m.to.Read().Move(m.move.Customer); was.Phase != state.Arriving {
+			break
+		}
+	}
+	_, err := m.from.Propose(ctx, state.Stay{Customer: m.move.Customer, Move: m.move.ID, At: m.now()})
+	return err
 }
 
 // finish has cells forget a customer who has settled elsewhere.

@@ -242,3 +242,25 @@ func TestABackupOfSeveralCellsIsOfAll(t *testing.T) {
 	stop.Store(true)
 	running.Wait()
 }
+
+func TestAMoveThatIsRefusedLeavesTheCustomerWhereTheyAre(t *testing.T) {
+	s := openSet(t, 2)
+	id := open(t, s, "shop")
+	second, _ := s.Cell(2) // behind the set's back, which would have refused the name
+	if _, err := second.Propose(t.Context(), state.Put{
+		Customer:   &state.Customer{ID: "other"},
+		Department: &state.Department{ID: "other-desk", Customer: "other"},
+		Site:       &state.Site{ID: "shop-site", Customer: "other", Departments: []string{"other-desk"}},
+		At:         now(),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	err := errors.Join(s.Depart(t.Context(), "shop", 2, now()), s.Move(t.Context(), "shop", now))
+	if relay.CodeOf(err) != relay.CodeConflict || s.CellOf("shop") != 1 {
+		t.Errorf("%v; they are in %d", err, s.CellOf("shop"))
+	}
+	must(t, s, state.EndSession{Session: id, By: "visitor", At: now()})
+	if moves := second.Read().Moves(); len(moves) > 0 {
+		t.Errorf("left behind: %+v", moves)
+	}
+}

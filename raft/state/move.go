@@ -80,10 +80,18 @@ type Row struct {
 
 // Since implements what Since asks for.
 func (Depart) Since() int { return fourth }
+
+// Since implements what Since asks for.
 func (Arrive) Since() int { return fourth }
+
+// Since implements what Since asks for.
 func (Settle) Since() int { return fourth }
-func (Leave) Since() int  { return fourth }
-func (Stay) Since() int   { return fourth }
+
+// Since implements what Since asks for.
+func (Leave) Since() int { return fourth }
+
+// Since implements what Since asks for.
+func (Stay) Since() int { return fourth }
 
 // Move is a customer on the way, or one who has gone.
 type Move struct {

@@ -110,7 +110,7 @@ func TestAMovedCustomerIsWhatTheyWouldBeAtHome(t *testing.T) {
 		home, now, moves := 0, noon, 0
 		both := func(c Command) {
 			for _, w := range append(cells, model) {
-				w.do(c) //nolint:errcheck // compared by what follows
+				w.do(c) // what comes of it is compared
 			}
 		}
 		for range rapid.IntRange(1, 60).Draw(rt, "commands") {
@@ -228,4 +228,65 @@ func stays(rt *rapid.T, w *world) {
 // minus returns what of a list is not in another.
 func minus(list, other []string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(other, s) })
+}
+
+func TestAVersionRisesInACellWithAShorterLogToo(t *testing.T) {
+	w, other := newWorld(t), newCell(t)
+	w.open(1, "sales")
+	for range 50 {
+		w.must(Tick{At: w.now})
+	}
+	w.must(SetConsent{Session: sid(1), On: true, At: w.now})
+	before, _ := w.state.Read().Session(sid(1))
+	move(w, other, vid(9))
+	other.must(SetConsent{Session: sid(1), On: false, At: w.now})
+	after, ok := other.state.Read().Session(sid(1))
+	if !ok || after.Version <= before.Version || other.index > before.Version {
+		t.Errorf("version %d after %d, at the index %d", after.Version, before.Version, other.index)
+	}
+}
+
+func TestWhoWasConnectedAtANodeThatHasStartedAnewIsNot(t *testing.T) {
+	for name, anew := range map[string]bool{"the same node": false, "another one of its name": true} {
+		t.Run(name, func(t *testing.T) {
+			w, other := newWorld(t), newCell(t)
+			w.must(StartEdge{Node: "n1", At: noon})
+			other.must(StartEdge{Node: "n1", At: noon})
+			w.open(1, "sales")
+			w.must(SetAgentOnline{Agent: "ann", Node: "n1", On: true, At: noon})
+			w.must(Depart{Customer: "acme", Move: vid(9), To: 2, At: noon})
+			if anew {
+				other.must(StartEdge{Node: "n1", At: noon + 1})
+			}
+			for _, piece := range piecesOf(t, w.state, "acme", MaxArrive) {
+				other.must(Arrive{Customer: "acme", Move: vid(9), Rows: piece, At: noon})
+			}
+			other.must(Settle{Customer: "acme", Move: vid(9), Started: w.state.Read().Started(), At: noon + 2})
+			ann, _ := other.state.Read().Desk("ann")
+			row, _ := other.state.Read().Session(sid(1))
+			if ann.Online == anew || (row.AwaySince != 0) != anew {
+				t.Errorf("ann is online: %v; the visitor is away since %d", ann.Online, row.AwaySince)
+			}
+		})
+	}
+}
+
+func TestNobodyTakesTheNameOfAnothersSite(t *testing.T) {
+	w, other := newWorld(t), newCell(t)
+	other.must(Put{Customer: &Customer{ID: "third"}, Department: &Department{ID: "third", Customer: "third"}, Site: &Site{ID: "shop", Customer: "third", Departments: []string{"third"}}, At: noon})
+	w.must(Depart{Customer: "acme", Move: vid(9), To: 2, At: noon})
+	var refused error
+	for _, piece := range piecesOf(t, w.state, "acme", 1) {
+		if len(piece) > 0 && piece[0].Key[0] == tableSite {
+			_, refused = other.do(Arrive{Customer: "acme", Move: vid(9), Rows: piece, At: noon})
+		}
+	}
+	if relay.CodeOf(refused) != relay.CodeConflict {
+		t.Error(refused)
+	}
+	w.must(Stay{Customer: "acme", Move: vid(9), At: noon})
+	w.open(1, "sales") // as if nothing had been
+	if site, _ := other.state.Read().Site("shop"); site.Customer != "third" {
+		t.Errorf("the site is %q's", site.Customer)
+	}
 }
