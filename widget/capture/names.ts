@@ -1,6 +1,6 @@
-// The static tables of the page format: the words of dom/names.txt in their order (a test compares).
+// The static tables of the page format: the words of dom/names.txt in their order (a test compares). A ␣ stands for a space.
 
-const words = (table: string): string[] => table.split(/\s+/);
+const words = (table: string): string[] => table.split(/\s+/).map((word) => word.replaceAll('␣', ' '));
 
 export const tags =
   words(`div span a p li td tr i b svg:path svg:svg button img input label ul option th section h2 h3 br
@@ -12,9 +12,5 @@ placeholder disabled checked selected hidden d fill stroke viewBox xmlns data-id
 aria-hidden aria-expanded aria-controls aria-labelledby lang content media srcset loading
 autocomplete colspan transform data-kohe-mask`);
 
-export const values = [
-  ...words(`true false 0 1 2 -1 100% none auto on off text button submit checkbox radio hidden password
-stylesheet _blank noopener currentColor lazy 24`),
-  '0 0 24 24',
-  'http://www.w3.org/2000/svg',
-];
+export const values = words(`true false 0 1 2 -1 100% none auto on off text button submit checkbox radio hidden password
+stylesheet _blank noopener currentColor lazy 24 0␣0␣24␣24 http://www.w3.org/2000/svg`);
