@@ -29,14 +29,15 @@ const keptEntries = 300
 
 // server is a machine: an address, a disk, and the process that runs there.
 type server struct {
-	sim   *simulation
-	name  string
-	edge  bool // and nothing else
-	addr  netip.AddrPort
-	slow  atomic.Int64 // how long the disk takes for a sync, ns
-	full  atomic.Bool  // the disk takes no writes
-	wrote atomic.Int64 // bytes in the newest file of the write-ahead log
-	lives int          // folders that were used
+	sim    *simulation
+	name   string
+	edge   bool // and nothing else
+	addr   netip.AddrPort
+	slow   atomic.Int64 // how long the disk takes for a sync, ns
+	full   atomic.Bool  // the disk takes no writes
+	wrote  atomic.Int64 // bytes in the newest file of the write-ahead log
+	failed atomic.Int64 // starts in a row that came to nothing
+	lives  int          // folders that were used
 
 	// Guarded by sim.mu.
 	data string // folder of the membership, on the real disk
@@ -225,18 +226,24 @@ func (v *server) clock(rng *rand.Rand) func() time.Time {
 	return func() time.Time { return time.Now().Add(ahead) }
 }
 
-// restartAfter is what a supervisor of processes waits before it starts one anew.
-const restartAfter = 200 * time.Millisecond
+// What a supervisor of processes waits before it starts one anew: at first, and
+// at most when that has failed again and again.
+const (
+	restartAfter = 200 * time.Millisecond
+	restartMost  = 10 * time.Second
+)
 
 func (l *life) run() {
 	err := l.open()
 	close(l.opened)
 	if err == nil {
+		l.server.failed.Store(0)
 		l.up.Store(!l.gone.Load())
 		return
 	}
 	if !l.gone.Load() {
 		l.log.Warn("cannot begin", "err", err)
+		l.server.failed.Add(1)
 		l.exit(nil)
 	}
 }
@@ -248,7 +255,7 @@ func (l *life) exit(why error) {
 		l.server.sim.violated("%s ended itself: %v", l.server.name, why)
 	}
 	if l.server.kill(l, false) {
-		time.Sleep(restartAfter)
+		time.Sleep(min(restartAfter<<min(l.server.failed.Load(), 10), restartMost))
 		l.server.start()
 	}
 }
