@@ -66,10 +66,11 @@ func (s *Set) Move(ctx context.Context, customer string, now func() int64) error
 // giveUp leaves the customer where they are.
 func (m *mover) giveUp(ctx context.Context) error {
 	for {
-		if _, err := m.to.Propose(ctx, state.Leave{Customer: m.move.Customer, Move: m.move.ID, At: m.now()}); err != nil {
+		_, err := m.to.Propose(ctx, state.Leave{Customer: m.move.Customer, Move: m.move.ID, At: m.now()})
+		if err != nil && relay.CodeOf(err) != relay.CodeConflict { // conflict: nothing of this move is there
 			return err
 		}
-		if was, _ := m.to.Read().Move(m.move.Customer); was.Phase != state.Arriving {
+		if was, _ := m.to.Read().Move(m.move.Customer); was.ID != m.move.ID || was.Phase != state.Leaving {
 			break
 		}
 	}

@@ -47,7 +47,8 @@ func New(number uint64, first *client.Cell) *Set {
 func (s *Set) Add(number uint64, c *client.Cell) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cells, s.numbers = append(slices.Clip(s.cells), c), append(slices.Clip(s.numbers), number)
+	at, _ := slices.BinarySearch(s.numbers, number)
+	s.cells, s.numbers = slices.Insert(slices.Clone(s.cells), at, c), slices.Insert(slices.Clone(s.numbers), at, number)
 	for w := range s.watchers {
 		w.cancels = append(w.cancels, s.watch(c, w.f))
 	}

@@ -25,7 +25,7 @@ type Export struct {
 	prefix   int // bytes
 	customer string
 	begun    bool
-	hidden   map[string]bool // customers who have not arrived yet, or have gone
+	hidden   map[string]bool // customers who have not arrived yet, or have gone; "": what leads to nobody yet
 }
 
 // Export begins a backup; customer is "" for everything. The caller closes it.
@@ -43,6 +43,7 @@ func (s *State) Export(customer string) (*Export, error) {
 	hidden := map[string]bool{}
 	for id, m := range s.moves {
 		hidden[id] = m.hidden()
+		hidden[""] = hidden[""] || m.hidden()
 	}
 	return &Export{
 		Applied: applied, Version: s.form, rows: rows, by: &rowCustomers{state: s, rows: owners}, prefix: len(s.prefix), customer: customer, hidden: hidden,

@@ -58,7 +58,7 @@ type (
 		At       int64            `cbor:"4,keyasint"`
 	}
 	// Leave forgets a customer who has settled elsewhere, or who was to arrive
-	// here; again until Reader.Move says that all is gone.
+	// here and is not to any more; again until Reader.Move says that all is gone.
 	Leave struct {
 		Customer string   `cbor:"1,keyasint"`
 		Move     relay.ID `cbor:"2,keyasint"`
@@ -283,7 +283,7 @@ func (t *txn) arrive(c Arrive) error {
 	switch {
 	case here && was.Move == c.Move:
 		return nil // they have settled
-	case here || moves && m.Phase != Gone && (m.Phase != Arriving || m.ID != c.Move):
+	case here || moves && m.ID == c.Move && m.Phase != Arriving || moves && m.ID != c.Move && m.Phase != Gone:
 		return errOtherMove(c.Customer)
 	case c.Move.IsZero() || len(c.Rows) > MaxArrive:
 		return relay.Errorf(relay.CodeInvalid, "A move has an id of its own, and at most %d rows at once.", MaxArrive)
@@ -352,46 +352,45 @@ func (t *txn) settle(c Settle) error {
 	t.now(c.At)
 	row.Move = c.Move
 	t.set(k, row)
-	t.apart = t.ofFormerSelves(c)
+	t.disconnect(c)
 	t.unsetAll(t.key(tableArrival).name(c.Customer))
 	t.endMove(c.Customer)
 	t.anew = true
 	return nil
 }
 
-// connection is an agent's, or that of a session's visitor, to a node.
-type connection struct {
-	owner
-	node string
-}
-
-// ofFormerSelves returns which of a customer's connections are to nodes that have
-// started anew since.
-func (t *txn) ofFormerSelves(c Settle) (list []connection) {
-	add := func(o owner, nodes []string) {
-		for _, node := range nodes {
-			if t.nodes[node].StartedAt > c.Started[node] {
-				list = append(list, connection{o, node})
-			}
-		}
-	}
+// disconnect takes out of a customer's rows who was connected at nodes that have
+// started anew since. An offer to an agent who was expires by itself.
+func (t *txn) disconnect(c Settle) {
+	anew := func(node string) bool { return t.nodes[node].StartedAt > c.Started[node] }
 	one := newOneCustomer(c.Customer)
 	t.rowsOf(t.key(tableAgent), func(k, value []byte) { _ = one.learn(k[len(t.prefix):], value) }) // they were read when they were written
+	agents, sessions := map[string]desk.Agent{}, map[relay.ID]session{}
 	t.rowsOf(t.key(tableWork), func(_, value []byte) {
 		var a desk.Agent
-		if o := (owner{kind: ofAgent}); decoder.Unmarshal(value, &a) == nil {
-			if o.name = a.ID; one.has[o] {
-				add(o, a.Nodes)
-			}
+		if decoder.Unmarshal(value, &a) == nil && one.has[owner{kind: ofAgent, name: a.ID}] && slices.ContainsFunc(a.Nodes, anew) {
+			agents[a.ID] = a
 		}
 	})
 	t.rowsOf(t.key(tableLive), func(_, value []byte) {
 		var s session
-		if decoder.Unmarshal(value, &s) == nil && s.Customer == c.Customer {
-			add(owner{kind: ofSession, id: s.Row.ID}, s.Work.Nodes)
+		if decoder.Unmarshal(value, &s) == nil && s.Customer == c.Customer && slices.ContainsFunc(s.Work.Nodes, anew) {
+			sessions[s.Row.ID] = s
 		}
 	})
-	return list
+	for id, a := range agents { // in any order: distinct rows
+		last := a.Nodes[len(a.Nodes)-1]
+		if a.Nodes = slices.DeleteFunc(a.Nodes, anew); len(a.Nodes) == 0 {
+			a.LostAt, a.LostWith = t.clock, last
+		}
+		t.set(t.key(tableWork).name(id), a)
+	}
+	for id, s := range sessions { // likewise
+		if s.Work.Nodes = slices.DeleteFunc(s.Work.Nodes, anew); len(s.Work.Nodes) == 0 {
+			s.Work.AwaySince, s.Row.AwaySince = t.clock, t.clock
+		}
+		t.set(t.key(tableLive).id(id), s)
+	}
 }
 
 // rowsOf calls f with the rows whose keys start with k, in order.
@@ -408,16 +407,26 @@ func (t *txn) rowsOf(k key, f func(k, value []byte)) {
 // leave forgets a piece of a customer.
 func (t *txn) leave(c Leave) error {
 	m, moves := t.moves[c.Customer]
+	_, here := t.customers[c.Customer]
 	switch {
+	case !moves && !here: // nothing of this move is to arrive later either
+		t.now(c.At)
+		t.saveMove(Move{Customer: c.Customer, ID: c.Move, Phase: Gone})
+		return nil
 	case !moves, m.Phase == Gone:
 		return nil
 	case m.ID != c.Move:
 		return errOtherMove(c.Customer)
 	}
 	t.now(c.At)
-	if m.Phase == Arriving {
+	if m.Phase == Arriving { // from now on nothing of this move arrives here
+		m.Phase = Leaving
+		t.saveMove(m)
+	}
+	if m.To == 0 {
 		if t.unarrive(c.Customer) {
-			t.endMove(c.Customer)
+			m.Phase = Gone
+			t.saveMove(m)
 		}
 		return nil
 	}
@@ -531,13 +540,5 @@ func (s *State) reread(t *txn) *txn {
 	}
 	next := s.begin()
 	next.changes = t.changes
-	for _, c := range t.apart {
-		if c.kind == ofAgent {
-			next.did(next.work.AgentOnline(s.clock, c.name, c.node, false))
-		} else {
-			next.did(next.work.VisitorOnline(s.clock, c.id, c.node, false))
-		}
-	}
-	next.flush()
 	return next
 }

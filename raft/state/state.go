@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -38,9 +37,9 @@ type State struct {
 	deadline atomic.Int64 // 0: none
 	failure  atomic.Pointer[error]
 
-	mu          sync.RWMutex // held by ApplyBatch until its batch is committed, and by readers
-	form        int          // the version of the rows
-	clock       int64        // ms
+	mu          lock  // held by ApplyBatch until its batch is committed, and by readers
+	form        int   // the version of the rows
+	clock       int64 // ms
 	customers   map[string]Customer
 	sites       map[string]Site
 	departments map[string]Department

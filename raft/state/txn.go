@@ -29,9 +29,8 @@ type txn struct {
 	dirtyAgents map[string]bool   // agents at work to write at the end
 
 	// What the command under way changed; emptied by flush.
-	index    uint64       // the last one applied
-	anew     bool         // what is in memory is to be read anew (reread)
-	apart    []connection // that are over then
+	index    uint64 // the last one applied
+	anew     bool   // what is in memory is to be read anew (reread)
 	sessions []*session
 	touched  map[*session]bool // those in sessions
 	facts    *relay.Facts      // of the one session whose facts changed
