@@ -10,6 +10,7 @@ FUZZ    ?= 20000x
 # Of the simulated cluster; the same seed gives much the same faults.
 FAULTS  ?= 1000
 SEED    ?= 1
+CELLS   ?= 1
 
 # Of the cluster in network namespaces.
 KILLS   ?= 50
@@ -60,7 +61,7 @@ fuzz: ## each fuzz target, FUZZ runs or seconds (30s before a release)
 	  done; done
 
 simulate: widget/dist/manifest.json ## FAULTS on a cluster in memory: what is stored stays, once; and the tests of that test
-	@set -o pipefail; go test -count=1 -timeout 4h -run '^Test(AClusterUnderFaults|TheSimulation)' -v ./cmd/kohe -faults $(FAULTS) -seed $(SEED) 2>&1 \
+	@set -o pipefail; go test -count=1 -timeout 4h -run '^Test(AClusterUnderFaults|TheSimulation)' -v ./cmd/kohe -faults $(FAULTS) -seed $(SEED) -cells $(CELLS) 2>&1 \
 	  | awk '/^simulated:/ { counts = $$0; next } { print } END { print counts }'
 
 netns: widget/dist/manifest.json ## KILLS, and a third as many partitions, of a cluster of processes in network namespaces (Linux, root)

@@ -106,7 +106,7 @@ var harms = []harm{
 		if l := v.serving(); l != nil && !v.edge {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 			defer cancel()
-			_ = l.cells.Depart(ctx, "c", 1+l.cells.CellOf("c")%manyCells, l.now().UnixMilli()) // if it can; whoever leads does the rest
+			_ = l.cells.Depart(ctx, "c", 1+l.cells.CellOf("c")%uint64(*cellCount), l.now().UnixMilli()) // if it can; whoever leads does the rest
 		}
 		return nil
 	}},

@@ -341,7 +341,7 @@ func (s *simulation) healthy() error {
 			continue
 		}
 		numbers, all := l.cells.Cells()
-		if len(all) != manyCells {
+		if len(all) != *cellCount {
 			return fmt.Errorf("%s has %d cells", v.name, len(all))
 		}
 		for i, c := range all {

@@ -23,18 +23,18 @@ import (
 var (
 	faultCount = flag.Int("faults", 15, "faults of the simulation")
 	seedFlag   = flag.Uint64("seed", 1, "of the simulation")
+	cellCount  = flag.Int("cells", 1, "of the simulation; with more than one its customer moves")
 	logFile    = flag.String("faultlog", "", "file for what the simulated nodes log")
 )
 
 // Who takes part in a simulation.
 const (
-	founders  = 3
-	mostHere  = 5 // core nodes
-	edges     = 2 // nodes that are nothing else
-	manyCells = 2
-	visitors  = 5
-	agents    = 3
-	places    = 2 // sessions of an agent
+	founders = 3
+	mostHere = 5 // core nodes
+	edges    = 2 // nodes that are nothing else
+	visitors = 5
+	agents   = 3
+	places   = 2 // sessions of an agent
 )
 
 // simulation is a cluster, its network, and those who talk through it, in one
@@ -116,7 +116,7 @@ func (s *simulation) begin() error {
 			return err
 		}
 	}
-	for range manyCells - 1 {
+	for range *cellCount - 1 {
 		if _, err := first.serving().foundCell(context.Background()); err != nil {
 			return err
 		}
