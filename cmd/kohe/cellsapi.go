@@ -94,8 +94,8 @@ func (n *node) cellStatus() []api.CellStatus {
 func cellCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "cell", Short: "Cells of a running cluster",
-		Long: "Cells of a running cluster. A customer belongs to one; each commits by itself and is led by another core node,\n" +
-			"so that several get more done than one.",
+		Long: "Cells of a running cluster. A customer belongs to one; each commits by itself and is led by another core node.\n" +
+			"ARCHITECTURE.md says what another one gives and what it costs.",
 	}
 	var l local
 	l.flag(c)

@@ -416,8 +416,7 @@ export const de: Texts = {
   'nodes.state.gone': 'Weg',
   'nodes.state.silent': 'Berichtet nicht',
   'nodes.cells': 'Zellen',
-  'nodes.cellsText':
-    'Jede bewahrt einen Teil der Kunden auf. Verschiedene Knoten leiten sie, damit mehrere mehr schaffen als eine.',
+  'nodes.cellsText': 'Jede bewahrt einen Teil der Kunden auf. Verschiedene Knoten leiten sie.',
   'nodes.col.cell': 'Zelle',
   'nodes.col.leader': 'Leitung',
   'nodes.col.customers': 'Kunden',

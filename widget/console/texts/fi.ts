@@ -410,8 +410,7 @@ export const fi: Texts = {
   'nodes.state.gone': 'Poissa',
   'nodes.state.silent': 'Ei vastannut',
   'nodes.cells': 'Solut',
-  'nodes.cellsText':
-    'Kukin säilyttää osan asiakkaista. Niitä johtavat eri solmut, joten useampi ehtii enemmän kuin yksi.',
+  'nodes.cellsText': 'Kukin säilyttää osan asiakkaista. Niitä johtavat eri solmut.',
   'nodes.col.cell': 'Solu',
   'nodes.col.leader': 'Johtaa',
   'nodes.col.customers': 'Asiakkaita',

@@ -474,8 +474,7 @@ export const lt: Texts = {
   'nodes.state.gone': 'Dingęs',
   'nodes.state.silent': 'Neatsakė',
   'nodes.cells': 'Ląstelės',
-  'nodes.cellsText':
-    'Kiekviena saugo dalį klientų. Joms vadovauja skirtingi mazgai, todėl kelios padaro daugiau nei viena.',
+  'nodes.cellsText': 'Kiekviena saugo dalį klientų. Joms vadovauja skirtingi mazgai.',
   'nodes.col.cell': 'Ląstelė',
   'nodes.col.leader': 'Vadovauja',
   'nodes.col.customers': 'Klientai',

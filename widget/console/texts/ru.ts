@@ -474,8 +474,7 @@ export const ru: Texts = {
   'nodes.state.gone': 'Пропал',
   'nodes.state.silent': 'Не ответил',
   'nodes.cells': 'Ячейки',
-  'nodes.cellsText':
-    'Каждая хранит часть клиентов. Ими управляют разные узлы, поэтому несколько успевают больше, чем одна.',
+  'nodes.cellsText': 'Каждая хранит часть клиентов. Ими управляют разные узлы.',
   'nodes.col.cell': 'Ячейка',
   'nodes.col.leader': 'Ведёт',
   'nodes.col.customers': 'Клиенты',
