@@ -19,11 +19,9 @@ import (
 
 // Spans of the life of cells.
 const (
-	tendEvery   = time.Second      // how often who leads a cell looks after it
-	seatFor     = 5 * time.Second  // for a core node to become a member of one
-	spreadAfter = 20 * time.Second // of leading, before another node is to
-	foundFor    = 30 * time.Second // until a new cell works
-	moveFor     = 10 * time.Minute
+	seatFor  = 5 * time.Second  // for a core node to become a member of one
+	foundFor = 30 * time.Second // until a new cell works
+	moveFor  = 10 * time.Minute
 )
 
 // openFirst opens the database and the first cell's member.
@@ -70,33 +68,47 @@ func (n *node) openMember(number uint64, join bool) (*client.Cell, error) {
 
 // openOthers opens the members of the cells that the first one names and that
 // are not open yet. A cell counts from when its member here has what the others
-// agreed on; wait: until each does.
+// agreed on; wait: until each does that customers can be in.
 func (n *node) openOthers(ctx context.Context, wait bool) error {
+	var errs []error
 	for _, row := range n.cell.Read().Cells() {
-		if _, open := n.cells.Cell(row.Number); open {
-			continue
+		if err := n.openOther(ctx, row, wait && row.Phase == state.Seated); err != nil {
+			errs = append(errs, fmt.Errorf("cell %d: %w", row.Number, err))
 		}
-		c := n.joining[row.Number]
-		if c == nil {
-			var err error
-			if c, err = n.openMember(row.Number, !n.founds(row)); err != nil {
-				return err
-			}
-			n.joining[row.Number] = c
+	}
+	return errors.Join(errs...)
+}
+
+func (n *node) openOther(ctx context.Context, row state.Cell, wait bool) (err error) {
+	c := n.joining[row.Number]
+	if row.Phase == state.GivenUp {
+		delete(n.joining, row.Number)
+		if c = cmp.Or(c, n.cells.Remove(row.Number)); c != nil {
+			return c.Close()
 		}
-		if wait {
-			select {
-			case <-c.Ready():
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+		return nil
+	}
+	if _, open := n.cells.Cell(row.Number); open {
+		return nil
+	}
+	if c == nil {
+		if c, err = n.openMember(row.Number, !n.founds(row)); err != nil {
+			return err
 		}
+		n.joining[row.Number] = c
+	}
+	if wait {
 		select {
 		case <-c.Ready():
-			delete(n.joining, row.Number)
-			n.cells.Add(row.Number, c)
-		default:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
+	}
+	select {
+	case <-c.Ready():
+		delete(n.joining, row.Number)
+		n.cells.Add(row.Number, c)
+	default:
 	}
 	return nil
 }
@@ -108,143 +120,8 @@ func (n *node) founds(c state.Cell) bool {
 	return c.Founder == n.config.Node && own.JoinedAt <= c.At
 }
 
-// tend looks after the cells that this node leads, until ctx is done.
-func (n *node) tend(ctx context.Context) {
-	wake := make(chan struct{}, 1)
-	defer n.cells.Watch(func(changes []state.Change) {
-		if slices.ContainsFunc(changes, func(c state.Change) bool { return c.Cell != 0 || c.Reloaded }) {
-			select {
-			case wake <- struct{}{}:
-			default:
-			}
-		}
-	})()
-	tick := time.NewTicker(tendEvery)
-	defer tick.Stop()
-	led := map[uint64]time.Time{} // since when this node leads
-	for {
-		select {
-		case <-tick.C:
-		case <-wake:
-		case <-ctx.Done():
-			return
-		}
-		if err := n.openOthers(ctx, false); err != nil {
-			n.log.Error("a cell is not open here", "err", err)
-		}
-		numbers, all := n.cells.Cells()
-		for i, c := range all {
-			if leader, _ := c.Node().Leader(); leader != n.config.Node {
-				delete(led, numbers[i])
-				continue
-			}
-			led[numbers[i]] = cmp.Or(led[numbers[i]], time.Now())
-			if err := n.tendCell(ctx, numbers[i], c, led[numbers[i]]); err != nil && ctx.Err() == nil {
-				n.log.Warn("a cell is not looked after", "cell", numbers[i], "err", err)
-			}
-		}
-	}
-}
-
-// tendCell has a cell that this node leads know the cluster's nodes, consist of
-// the core nodes, and be led by the node whose turn it is; and it goes on with
-// the moves of its customers.
-func (n *node) tendCell(ctx context.Context, number uint64, c *client.Cell, since time.Time) error {
-	var errs []error
-	for _, m := range c.Read().Moves() {
-		if m.Phase == state.Departed || m.Phase == state.Leaving {
-			errs = append(errs, n.move(ctx, m.Customer))
-		}
-	}
-	if number == firstCell || n.cluster == nil {
-		return errors.Join(errs...)
-	}
-	errs = append(errs, n.tellNodes(ctx, c), n.cluster.seat(ctx, n.cell.Read().Nodes(), c))
-	if time.Since(since) > spreadAfter {
-		errs = append(errs, n.cluster.handOn(ctx, number, n.cell.Read().Nodes(), c))
-	}
-	return errors.Join(errs...)
-}
-
-// move brings a customer who has departed to their cell.
-func (n *node) move(ctx context.Context, customer string) error {
-	ctx, cancel := context.WithTimeout(ctx, moveFor)
-	defer cancel()
-	began := time.Now()
-	if err := n.cells.Move(ctx, customer, func() int64 { return n.now().UnixMilli() }); err != nil {
-		return err
-	}
-	n.log.Info("a customer has moved", "customer", customer, "cell", n.cells.CellOf(customer), "after", time.Since(began).String())
-	return nil
-}
-
-// tellNodes tells a cell of the nodes as the first one has them.
-func (n *node) tellNodes(ctx context.Context, c *client.Cell) error {
-	var errs []error
-	tell := func(cmd state.Command) {
-		_, err := c.Propose(ctx, cmd)
-		errs = append(errs, err)
-	}
-	at := n.now().UnixMilli()
-	nodes := n.cell.Read().Nodes()
-	for _, is := range nodes {
-		was, known := c.Read().Node(is.ID)
-		if !known || was.Addr != is.Addr || was.Role != is.Role || was.Region != is.Region || was.Public != is.Public {
-			if is.Addr != "" {
-				tell(state.PutNode{Node: is, At: at})
-			}
-		}
-		if is.StartedAt > was.StartedAt { // the first cell may hear of a start later than this one
-			tell(state.StartEdge{Node: is.ID, At: is.StartedAt, Version: is.Version})
-		}
-	}
-	for _, was := range c.Read().Nodes() {
-		if !slices.ContainsFunc(nodes, func(is state.Node) bool { return is.ID == was.ID }) {
-			tell(state.RemoveNode{Node: was.ID, At: at})
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// seat makes the core nodes the members of a cell that this node leads.
-func (c *cluster) seat(ctx context.Context, nodes []state.Node, cell *client.Cell) error {
-	ctx, cancel := context.WithTimeout(ctx, seatFor)
-	defer cancel()
-	var errs []error
-	up := c.linked()
-	cores := map[string]bool{}
-	for _, n := range nodes {
-		if n.Role != state.CoreNode || n.Addr == "" {
-			continue
-		}
-		cores[n.ID] = true
-		if !votes(cell, n) && (up[n.ID] || n.ID == c.name()) {
-			errs = append(errs, cell.Node().Add(ctx, n.ID, n.Addr))
-		}
-	}
-	for _, m := range cell.Node().Members() {
-		if !cores[m.ID] && m.ID != c.name() {
-			errs = append(errs, cell.Node().Remove(ctx, m.ID))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// handOn has a cell led by the core node whose turn it is: the cells take turns,
-// so that each node leads as many.
-func (c *cluster) handOn(ctx context.Context, number uint64, nodes []state.Node, cell *client.Cell) error {
-	cores := slices.DeleteFunc(slices.Clone(nodes), func(n state.Node) bool { return n.Role != state.CoreNode || !votes(cell, n) })
-	if len(cores) == 0 {
-		return nil
-	}
-	turn := cores[int(number-1)%len(cores)]
-	if turn.ID == c.name() || !c.linked()[turn.ID] {
-		return nil
-	}
-	return cell.Node().TransferTo(ctx, turn.ID)
-}
-
-// foundCell adds a cell to the cluster and waits until it works.
+// foundCell adds a cell to the cluster and waits until it works. One that does
+// not is given up: nobody is in it.
 func (n *node) foundCell(ctx context.Context) (number uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, foundFor)
 	defer cancel()
@@ -253,27 +130,45 @@ func (n *node) foundCell(ctx context.Context) (number uint64, err error) {
 	if _, err := n.cell.Propose(ctx, state.PutCell{Cell: row, At: n.now().UnixMilli()}); err != nil {
 		return 0, err
 	}
-	return number, n.awaitCell(ctx, number)
+	err = wait(ctx, func() error { return n.works(number) })
+	if err != nil {
+		if end := n.endSeating(number, true); end != nil { // whoever leads the first cell does it later
+			return 0, errors.Join(err, end)
+		}
+		return 0, relay.Errorf(relay.CodeTimeout, "The cell %d was given up: %v. All core nodes have to be up; `kohe cluster status` shows them.", number, n.works(number))
+	}
+	return number, n.endSeating(number, false)
 }
 
-// awaitCell waits until a cell that the first one names keeps what it is given
-// as safely as that does.
+// endSeating says what became of a cell that was being seated.
+func (n *node) endSeating(number uint64, givenUp bool) error {
+	ctx, cancel := context.WithTimeout(context.Background(), seatFor)
+	defer cancel()
+	_, err := n.cell.Propose(ctx, state.SeatCell{Number: number, GivenUp: givenUp, At: n.now().UnixMilli()})
+	return err
+}
+
+// works returns nil if a cell keeps what it is given as safely as the first one
+// does.
+func (n *node) works(number uint64) error {
+	c, open := n.cells.Cell(number)
+	if !open {
+		return fmt.Errorf("the cell %d is not open on this node yet", number)
+	}
+	if has, wants := votersOf(c), votersOf(n.cell); has < wants {
+		return fmt.Errorf("%d of %d core nodes vote in the cell %d so far", has, wants, number)
+	}
+	return c.Err()
+}
+
+// awaitCell waits until a cell that customers can be in works.
 func (n *node) awaitCell(ctx context.Context, number uint64) error {
-	if !slices.ContainsFunc(n.cell.Read().Cells(), func(c state.Cell) bool { return c.Number == number }) {
+	if !slices.ContainsFunc(n.cell.Read().Cells(), func(c state.Cell) bool { return c.Number == number && c.Phase == state.Seated }) {
 		return nil // what is asked of it will be refused
 	}
 	ctx, cancel := context.WithTimeout(ctx, foundFor)
 	defer cancel()
-	return wait(ctx, func() error {
-		c, open := n.cells.Cell(number)
-		if !open {
-			return fmt.Errorf("the cell %d is not open here yet", number)
-		}
-		if has, wants := votersOf(c), votersOf(n.cell); has < wants {
-			return fmt.Errorf("%d of %d core nodes vote in the cell %d so far", has, wants, number)
-		}
-		return c.Err()
-	})
+	return wait(ctx, func() error { return n.works(number) })
 }
 
 // votersOf counts the members of a cell that vote.
@@ -303,7 +198,8 @@ func (n *node) moveCustomer(ctx context.Context, customer string, to uint64) err
 			if _, moves := c.Read().Move(customer); moves {
 				return fmt.Errorf("the customer is still in the cell %d; whoever leads it goes on with the move", at)
 			}
-			gaveUp = relay.Errorf(relay.CodeConflict, "The customer stays in the cell %d. The log of the node that leads it says why.", at)
+			leader, _ := c.Node().Leader()
+			gaveUp = relay.Errorf(relay.CodeConflict, "The customer stays in the cell %d. The log of the node %s, which leads it, says why.", at, leader)
 		}
 		return nil
 	})

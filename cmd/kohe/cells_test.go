@@ -6,12 +6,14 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"kohe/edge/api"
+	"kohe/raft/state"
 )
 
 // TestTwoCellsOnSixNodes moves a customer between two cells of six core nodes,
@@ -54,6 +56,59 @@ func TestTwoCellsOnSixNodes(t *testing.T) {
 		}
 		if o := s.oracle; o.lost != 0 || o.two != 0 || o.stored < 100 {
 			t.Errorf("%d stored, %d lost, %d doubled", o.stored, o.lost, o.two)
+		}
+	})
+}
+
+// TestACellThatIsNotSeatedIsGivenUp adds cells while a node is down, and at a node
+// that dies meanwhile.
+func TestACellThatIsNotSeatedIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSimulation(t, 1, false, simulationLog(t))
+		defer s.end()
+		if err := s.begin(); err != nil {
+			t.Fatal(err)
+		}
+		cores := slices.DeleteFunc(s.all(), func(v *server) bool { return v.edge })
+		first, second, third := cores[0], cores[1], cores[2]
+		third.kill(nil, true)
+		if _, err := first.serving().foundCell(context.Background()); err == nil || !strings.Contains(err.Error(), "The cell 2 was given up") {
+			t.Errorf("with a node down: %v", err)
+		}
+		go func() { _, _ = second.serving().foundCell(context.Background()) }() // it dies first
+		await := func(what string, done func(rows []state.Cell) bool) {
+			t.Helper()
+			if err := within(3*time.Minute, func() error {
+				if rows := first.serving().cell.Read().Cells(); !done(rows) {
+					return fmt.Errorf("%+v", rows)
+				}
+				return nil
+			}); err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		await("it is begun", func(rows []state.Cell) bool { return len(rows) == 2 })
+		second.kill(nil, true)
+		third.start()
+		await("it is given up", func(rows []state.Cell) bool { return rows[1].Phase == state.GivenUp })
+		second.start()
+		if err := within(time.Minute, s.healthy); err != nil {
+			t.Fatal(err)
+		}
+		number, err := second.serving().foundCell(context.Background())
+		if err != nil || number != 4 {
+			t.Errorf("with all nodes up: %d, %v", number, err)
+		}
+		await("it is seated", func(rows []state.Cell) bool { return rows[2].Phase == state.Seated })
+		defer func(former int) { *cellCount = former }(*cellCount)
+		*cellCount = 2
+		if err := within(time.Minute, s.healthy); err != nil {
+			t.Error(err)
+		}
+		for _, l := range s.cores() {
+			if numbers, _ := l.cells.Cells(); !slices.Equal(numbers, []uint64{1, 4}) {
+				t.Errorf("%s has the cells %v", l.config.Node, numbers)
+			}
 		}
 	})
 }

@@ -78,7 +78,7 @@ func (n *node) cellStatus() []api.CellStatus {
 		leader, _ := c.Node().Leader()
 		list[i] = api.CellStatus{Number: numbers[i], Leader: leader, Applied: c.Applied(), Sessions: len(c.Read().Live())}
 		for _, m := range c.Read().Moves() {
-			if m.Phase == state.Departed {
+			if m.Phase == state.Departed || m.Phase == state.Arriving {
 				list[i].Moving++
 			}
 		}

@@ -374,6 +374,11 @@ func (c *cluster) Redeem(ctx context.Context, token peer.TokenHash, id peer.Iden
 	if err := c.mayInvite(); err != nil {
 		return err
 	}
+	for _, row := range c.cell.Load().Read().Cells() {
+		if _, open := c.cells.Load().Cell(row.Number); !open && row.Phase == state.Seated {
+			return relay.Errorf(relay.CodeUnavailable, "This node has not opened the cell %d yet. Please try again in a moment.", row.Number)
+		}
+	}
 	for _, cell := range c.allCells() {
 		if slices.ContainsFunc(cell.Node().Members(), func(m raftnode.Member) bool { return m.ID == id.Node }) && !c.listed(id.Node) {
 			// A member that comes back without what it has promised would break the cell.

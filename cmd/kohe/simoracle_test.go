@@ -342,7 +342,7 @@ func (s *simulation) healthy() error {
 		}
 		numbers, all := l.cells.Cells()
 		if len(all) != *cellCount {
-			return fmt.Errorf("%s has %d cells", v.name, len(all))
+			return fmt.Errorf("%s has the cells %v of %d", v.name, numbers, *cellCount)
 		}
 		for i, c := range all {
 			voters := 0

@@ -34,11 +34,17 @@ func (s *Set) Export(ctx context.Context, customer string) (all state.Exports, b
 	}
 }
 
+// home is where a customer is, and since which move of theirs.
+type home struct {
+	cell  *client.Cell
+	moves uint64
+}
+
 // homes returns where each customer is.
-func (s *Set) homes() map[string]*client.Cell {
-	homes := map[string]*client.Cell{}
+func (s *Set) homes() map[string]home {
+	homes := map[string]home{}
 	for _, c := range s.Read().Customers() {
-		homes[c.ID] = s.has(c.ID)
+		homes[c.ID] = home{s.has(c.ID), c.Moves}
 	}
 	return homes
 }

@@ -18,9 +18,9 @@ const pieceBytes = 1 << 20
 // whatever node: it may be begun again at another. Refused: no such customer or
 // cell (not_found), a customer who is being moved elsewhere (conflict).
 func (s *Set) Depart(ctx context.Context, customer string, to uint64, at int64) error {
-	target, ok := s.Cell(to)
-	if !ok {
-		return relay.Errorf(relay.CodeNotFound, "There is no cell %d. `kohe cell list` names those that there are.", to)
+	target, err := s.open(to)
+	if err != nil {
+		return err
 	}
 	from := s.has(customer)
 	if from == nil {
@@ -35,7 +35,8 @@ func (s *Set) Depart(ctx context.Context, customer string, to uint64, at int64) 
 		}
 		return nil
 	}
-	_, err := from.Propose(ctx, state.Depart{Customer: customer, Move: relay.NewID(), To: to, At: at})
+	row, _ := from.Read().Customer(customer)
+	_, err = from.Propose(ctx, state.Depart{Customer: customer, Move: row.Moves + 1, To: to, At: at})
 	return err
 }
 
@@ -66,28 +67,29 @@ func (s *Set) Move(ctx context.Context, customer string, now func() int64) error
 // giveUp leaves the customer where they are.
 func (m *mover) giveUp(ctx context.Context) error {
 	for {
-		_, err := m.to.Propose(ctx, state.Leave{Customer: m.move.Customer, Move: m.move.ID, At: m.now()})
+		_, err := m.to.Propose(ctx, state.Leave{Customer: m.move.Customer, Move: m.move.Number, At: m.now()})
 		if err != nil && relay.CodeOf(err) != relay.CodeConflict { // conflict: nothing of this move is there
 			return err
 		}
-		if was, _ := m.to.Read().Move(m.move.Customer); was.ID != m.move.ID || was.Phase != state.Leaving {
+		if was, _ := m.to.Read().Move(m.move.Customer); was.Number != m.move.Number || was.Phase != state.Leaving {
 			break
 		}
 	}
-	_, err := m.from.Propose(ctx, state.Stay{Customer: m.move.Customer, Move: m.move.ID, At: m.now()})
+	_, err := m.from.Propose(ctx, state.Stay{Customer: m.move.Customer, Move: m.move.Number, At: m.now()})
 	return err
 }
 
-// finish has cells forget a customer who has settled elsewhere.
+// finish has cells forget a customer who has settled elsewhere, or did not settle
+// there.
 func (s *Set) finish(ctx context.Context, customer string, now func() int64) error {
 	home := s.has(customer)
 	for _, c := range s.all() {
 		for {
 			m, moves := c.Read().Move(customer)
-			if !moves || m.Phase == state.Gone || c == home {
+			if !moves || m.Phase == state.Gone || m.Phase == state.Arriving || c == home {
 				break
 			}
-			if _, err := c.Propose(ctx, state.Leave{Customer: customer, Move: m.ID, At: now()}); err != nil {
+			if _, err := c.Propose(ctx, state.Leave{Customer: customer, Move: m.Number, At: now()}); err != nil {
 				return err
 			}
 		}
@@ -113,7 +115,7 @@ func (m *mover) run(ctx context.Context) error {
 	var piece []state.Row
 	size := 0
 	send := func() error {
-		_, err := m.to.Propose(ctx, state.Arrive{Customer: m.move.Customer, Move: m.move.ID, Rows: piece, At: m.now()})
+		_, err := m.to.Propose(ctx, state.Arrive{Customer: m.move.Customer, Move: m.move.Number, Rows: piece, At: m.now()})
 		piece, size = nil, 0
 		return err
 	}
@@ -130,8 +132,26 @@ func (m *mover) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	started := m.from.Read().Started()
+	if err := m.tellStarts(ctx, started); err != nil {
+		return err
+	}
 	_, err = m.to.Propose(ctx, state.Settle{
-		Customer: m.move.Customer, Move: m.move.ID, Started: m.from.Read().Started(), At: max(m.now(), m.from.Read().Clock()),
+		Customer: m.move.Customer, Move: m.move.Number, Started: started, At: max(m.now(), m.from.Read().Clock()),
 	})
 	return err
+}
+
+// tellStarts tells the other cell of the starts of nodes of which it has not
+// heard: heard of later, one would disconnect those who have arrived since.
+func (m *mover) tellStarts(ctx context.Context, started map[string]int64) error {
+	known := m.to.Read().Started()
+	for _, n := range m.from.Read().Nodes() {
+		if at := started[n.ID]; at > known[n.ID] {
+			if _, err := m.to.Propose(ctx, state.StartEdge{Node: n.ID, At: at, Version: n.Version}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

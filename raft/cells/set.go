@@ -34,7 +34,7 @@ type Set struct {
 // watcher is told of the changes of all cells.
 type watcher struct {
 	f       func([]state.Change)
-	cancels []func()
+	cancels map[*client.Cell]func()
 }
 
 // New returns the set of one cell, the first, which has what is of the cluster:
@@ -50,8 +50,26 @@ func (s *Set) Add(number uint64, c *client.Cell) {
 	at, _ := slices.BinarySearch(s.numbers, number)
 	s.cells, s.numbers = slices.Insert(slices.Clone(s.cells), at, c), slices.Insert(slices.Clone(s.numbers), at, number)
 	for w := range s.watchers {
-		w.cancels = append(w.cancels, s.watch(c, w.f))
+		w.cancels[c] = s.watch(c, w.f)
 	}
+}
+
+// Remove takes a cell out in which nobody is, and returns it for the caller to
+// close; nil: there is none.
+func (s *Set) Remove(number uint64) *client.Cell {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := slices.Index(s.numbers, number)
+	if at < 0 {
+		return nil
+	}
+	c := s.cells[at]
+	s.cells, s.numbers = slices.Delete(slices.Clone(s.cells), at, at+1), slices.Delete(slices.Clone(s.numbers), at, at+1)
+	for w := range s.watchers {
+		w.cancels[c]()
+		delete(w.cancels, c)
+	}
+	return c
 }
 
 // watch has f called with a cell's changes, by one cell at a time.
@@ -121,18 +139,13 @@ func (s *Set) of(cmd state.Command) *client.Cell {
 // Propose has a command committed by the cell that it is for, as client.Propose
 // does. While the customer is on the way it waits, for as long as ctx.
 func (s *Set) Propose(ctx context.Context, cmd state.Command) (any, error) {
-	switch c := cmd.(type) {
-	case state.StartEdge:
+	if _, all := cmd.(state.StartEdge); all {
 		return s.everywhere(ctx, cmd)
-	case state.Put:
-		if err := s.taken(c); err != nil {
-			return nil, err
-		}
 	}
 	for {
 		c := s.of(cmd)
-		v, err := c.Propose(ctx, cmd)
-		if err == nil || len(s.all()) == 1 || s.of(cmd) == c && !s.onTheWay(c, cmd) && !s.between() {
+		v, err := s.proposeTo(ctx, c, cmd)
+		if err == nil || s.single() || s.of(cmd) == c && !s.onTheWay(c, cmd) && !s.between() {
 			return v, err
 		}
 		select { // it went to where the customer is no longer, or is about to leave
@@ -151,9 +164,56 @@ func (s *Set) onTheWay(c *client.Cell, cmd state.Command) bool {
 	})
 }
 
+// proposeTo has a command committed by a cell that has its customer.
+func (s *Set) proposeTo(ctx context.Context, c *client.Cell, cmd state.Command) (any, error) {
+	if put, ok := cmd.(state.Put); ok && c != s.all()[0] {
+		if err := s.reserve(ctx, c, put); err != nil {
+			return nil, err
+		}
+	}
+	return c.Propose(ctx, cmd)
+}
+
+// reserve has the first cell keep the ids of what is new in another one.
+func (s *Set) reserve(ctx context.Context, c *client.Cell, p state.Put) error {
+	r, ids := c.Read(), state.Reserve{At: p.At}
+	if n := p.Site; n != nil {
+		if _, known := r.Site(n.ID); !known {
+			ids.Customer, ids.Site = n.Customer, n.ID
+		}
+	}
+	if n := p.Department; n != nil {
+		if _, known := r.Department(n.ID); !known {
+			ids.Customer, ids.Department = n.Customer, n.ID
+		}
+	}
+	if n := p.Agent; n != nil {
+		if _, known := r.Agent(n.ID); !known {
+			ids.Customer, ids.Agent = n.Customer, n.ID
+		}
+	}
+	if ids.Customer == "" {
+		return nil
+	}
+	_, err := s.all()[0].Propose(ctx, ids)
+	return err
+}
+
+// single reports whether the cluster has one cell.
+func (s *Set) single() bool {
+	all := s.all()
+	return len(all) == 1 && len(all[0].Read().Cells()) == 0
+}
+
 // between reports whether a customer has left a cell and, as far as this node has
-// heard, has not settled in another: then nobody can say what there is not.
+// heard, has not settled in another, or a cell with customers is not open here
+// yet: then nobody can say what there is not.
 func (s *Set) between() bool {
+	for _, row := range s.all()[0].Read().Cells() {
+		if _, open := s.Cell(row.Number); !open && row.Phase == state.Seated {
+			return true
+		}
+	}
 	for _, c := range s.all() {
 		for _, m := range c.Read().Moves() {
 			if (m.Phase == state.Leaving || m.Phase == state.Gone) && s.has(m.Customer) == nil {
@@ -177,50 +237,36 @@ func (s *Set) everywhere(ctx context.Context, cmd state.Command) (any, error) {
 	return v, err
 }
 
-// taken refuses names that another customer has in another cell: in one cell its
-// own rules do.
-func (s *Set) taken(p state.Put) error {
-	if len(s.all()) == 1 {
-		return nil
+// Found makes a customer in a cell, or gives one another name. Refused: one that
+// is in another cell (conflict), no such cell (not_found).
+func (s *Set) Found(ctx context.Context, customer state.Customer, number uint64, at int64) error {
+	c, err := s.open(number)
+	if err != nil {
+		return err
 	}
-	r := s.Read()
-	other := func(what, id, was, is string, there bool) error {
-		if there && was != is {
-			return relay.Errorf(relay.CodeConflict, "The %s %q belongs to another customer.", what, id)
-		}
-		return nil
+	if home := s.has(customer.ID); home == nil && c != s.all()[0] {
+		_, err = s.all()[0].Propose(ctx, state.Reserve{Customer: customer.ID, Cell: number, At: at})
+	} else if home != nil && home != c {
+		err = state.ErrInOtherCell(customer.ID)
 	}
-	if n := p.Site; n != nil {
-		was, there := r.Site(n.ID)
-		if err := other("site", n.ID, was.Customer, n.Customer, there); err != nil {
-			return err
-		}
+	if err == nil {
+		_, err = c.Propose(ctx, state.Put{Customer: &customer, At: at})
 	}
-	if n := p.Department; n != nil {
-		was, there := r.Department(n.ID)
-		if err := other("department", n.ID, was.Customer, n.Customer, there); err != nil {
-			return err
-		}
-	}
-	if n := p.Agent; n != nil {
-		was, there := r.Agent(n.ID)
-		return other("agent", n.ID, was.Customer, n.Customer, there)
-	}
-	return nil
+	return err
 }
 
-// Found makes a customer in a cell. Refused: one that is in another cell
-// (conflict), no such cell (not_found).
-func (s *Set) Found(ctx context.Context, customer state.Customer, number uint64, at int64) error {
+// open returns a cell that customers can be in.
+func (s *Set) open(number uint64) (*client.Cell, error) {
+	for _, row := range s.all()[0].Read().Cells() {
+		if row.Number == number && row.Phase != state.Seated {
+			return nil, relay.Errorf(relay.CodeUnavailable, "The cell %d is %s. `kohe cell list` names those that can be used.", number, row.Phase)
+		}
+	}
 	c, ok := s.Cell(number)
 	if !ok {
-		return relay.Errorf(relay.CodeNotFound, "There is no cell %d.", number)
+		return nil, relay.Errorf(relay.CodeNotFound, "There is no cell %d. `kohe cell list` names those that there are.", number)
 	}
-	if home := s.has(customer.ID); home != nil && home != c {
-		return relay.Errorf(relay.CodeConflict, "The customer %q is in another cell. Move them with `kohe customer move`.", customer.ID)
-	}
-	_, err := c.Propose(ctx, state.Put{Customer: &customer, At: at})
-	return err
+	return c, nil
 }
 
 // CellOf returns the number of the cell that has a customer, 0 for none.
@@ -238,9 +284,9 @@ func (s *Set) CellOf(customer string) uint64 {
 func (s *Set) Watch(f func([]state.Change)) (cancel func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w := &watcher{f: f}
+	w := &watcher{f: f, cancels: map[*client.Cell]func(){}}
 	for _, c := range s.cells {
-		w.cancels = append(w.cancels, s.watch(c, f))
+		w.cancels[c] = s.watch(c, f)
 	}
 	s.watchers[w] = true
 	return func() {

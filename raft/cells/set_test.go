@@ -167,8 +167,7 @@ func TestAMoveThatWasCutOffIsGoneOnWith(t *testing.T) {
 	s := openSet(t, 2)
 	id := open(t, s, "shop")
 	first, _ := s.Cell(1)
-	move := relay.NewID()
-	if _, err := first.Propose(t.Context(), state.Depart{Customer: "shop", Move: move, To: 2, At: now()}); err != nil {
+	if _, err := first.Propose(t.Context(), state.Depart{Customer: "shop", Move: 1, To: 2, At: now()}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
@@ -187,7 +186,7 @@ func TestAMoveThatWasCutOffIsGoneOnWith(t *testing.T) {
 		t.Errorf("%+v, %v", row, ok)
 	}
 	second, _ := s.Cell(2)
-	if m, ok := first.Read().Move("shop"); !ok || m.Phase != state.Gone || m.ID != move {
+	if m, ok := first.Read().Move("shop"); !ok || m.Phase != state.Gone || m.Number != 1 {
 		t.Errorf("%+v, %v", m, ok)
 	}
 	if _, ok := second.Read().Move("shop"); ok {
@@ -263,4 +262,64 @@ func TestAMoveThatIsRefusedLeavesTheCustomerWhereTheyAre(t *testing.T) {
 	if m, _ := second.Read().Move("shop"); m.Phase != state.Gone {
 		t.Errorf("left behind: %+v", m)
 	}
+}
+
+func TestAnIDIsGivenOnceAlthoughManyAskAtOnce(t *testing.T) {
+	s := openSet(t, 3)
+	for _, customer := range []string{"a", "b", "c"} {
+		if err := s.Found(t.Context(), state.Customer{ID: customer}, uint64(customer[0]-'a'+1), now()); err != nil {
+			t.Fatal(err)
+		}
+		must(t, s, state.Put{Department: &state.Department{ID: customer + "-desk", Customer: customer}, At: now()})
+	}
+	for round := range 10 {
+		var asking sync.WaitGroup
+		var founded, put atomic.Int32
+		for i, customer := range []string{"a", "b", "c"} {
+			asking.Go(func() {
+				if s.Found(t.Context(), state.Customer{ID: fmt.Sprint("new", round)}, uint64(i+1), now()) == nil {
+					founded.Add(1)
+				}
+				site := &state.Site{ID: fmt.Sprint("site", round), Customer: customer, Departments: []string{customer + "-desk"}}
+				if _, err := s.Propose(t.Context(), state.Put{Site: site, At: now()}); err == nil {
+					put.Add(1)
+				} else if relay.CodeOf(err) != relay.CodeConflict {
+					t.Error(err)
+				}
+			})
+		}
+		asking.Wait()
+		if founded.Load() != 1 || put.Load() != 1 {
+			t.Errorf("round %d: founded %d times, put %d times", round, founded.Load(), put.Load())
+		}
+	}
+}
+
+func TestACellThatIsRemovedIsForgotten(t *testing.T) {
+	s := openSet(t, 3)
+	heard := make(chan struct{}, 100)
+	defer s.Watch(func([]state.Change) { heard <- struct{}{} })()
+	third := s.Remove(3)
+	if third == nil || s.Remove(3) != nil {
+		t.Fatal("it is not removed once")
+	}
+	defer func() {
+		if err := third.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if _, there := s.Cell(3); there {
+		t.Error("it is there")
+	}
+	if _, err := third.Propose(t.Context(), state.Put{Customer: &state.Customer{ID: "x"}, At: now()}); err != nil {
+		t.Error(err)
+	}
+	if len(s.Read().Customers()) != 0 {
+		t.Error("a customer of it is seen")
+	}
+	if err := s.Found(t.Context(), state.Customer{ID: "y"}, 3, now()); relay.CodeOf(err) != relay.CodeNotFound {
+		t.Error(err)
+	}
+	open(t, s, "shop")
+	<-heard
 }

@@ -35,12 +35,20 @@ const (
 	kindSetLevel
 	kindAddSegment
 	kindForget
+	_ // what version 4 had of moves and cells
+	_
+	_
+	_
+	_
+	_
 	kindDepart
 	kindArrive
 	kindSettle
 	kindLeave
 	kindStay
 	kindPutCell
+	kindSeatCell
+	kindReserve
 )
 
 func (Put) kind() commandKind            { return kindPut }
@@ -73,6 +81,8 @@ func (Settle) kind() commandKind         { return kindSettle }
 func (Leave) kind() commandKind          { return kindLeave }
 func (Stay) kind() commandKind           { return kindStay }
 func (PutCell) kind() commandKind        { return kindPutCell }
+func (SeatCell) kind() commandKind       { return kindSeatCell }
+func (Reserve) kind() commandKind        { return kindReserve }
 
 // Bounds of an encoded command.
 const (
@@ -197,6 +207,10 @@ func Decode(data []byte) (Command, error) {
 		return decode[Stay](body)
 	case kindPutCell:
 		return decode[PutCell](body)
+	case kindSeatCell:
+		return decode[SeatCell](body)
+	case kindReserve:
+		return decode[Reserve](body)
 	default:
 		return nil, &relay.Error{Code: relay.CodeMalformed, Text: fmt.Sprintf("A command of unknown kind %d.", kind), Err: errNewer}
 	}

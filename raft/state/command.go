@@ -16,9 +16,9 @@ type Command interface{ kind() commandKind }
 type (
 	// Customer is who the sites, departments and agents belong to.
 	Customer struct {
-		ID   string   `cbor:"1,keyasint"`
-		Name string   `cbor:"2,keyasint"`
-		Move relay.ID `cbor:"3,keyasint,omitzero"` // the last one that brought them here; the state's own
+		ID    string `cbor:"1,keyasint"`
+		Name  string `cbor:"2,keyasint"`
+		Moves uint64 `cbor:"4,keyasint,omitzero"` // number of the last one that was begun; the state's own
 	}
 	// Site is a web site with the snippet on it.
 	Site struct {

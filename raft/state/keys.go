@@ -37,6 +37,7 @@ const (
 	tableMove       = 'z'
 	tableArrival    = 'o'
 	tableCell       = 'b'
+	tableReserved   = 'B'
 )
 
 // key builds a key of a table. Names end with a zero byte, which none

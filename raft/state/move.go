@@ -22,6 +22,10 @@ import (
 // Stay in the one that has them. Who asks is told that they are being moved
 // (errMoving), and asks again: commands are idempotent, and the identities of
 // what is stored move along.
+//
+// A customer's moves have numbers, from 1 on, which their row keeps. A cell that
+// has heard of one does nothing of an earlier one any more, so whoever goes on
+// with a move that is over, because they were cut off, changes nothing.
 
 // Bounds of a piece.
 const (
@@ -30,22 +34,23 @@ const (
 )
 
 type (
-	// Depart begins to move a customer to another cell. Move is of this move
-	// alone. Refused: no such customer (not_found), another move (conflict).
+	// Depart begins to move a customer to another cell. Move is the next number
+	// after Customer.Moves. Refused: no such customer (not_found), another move
+	// (conflict).
 	Depart struct {
-		Customer string   `cbor:"1,keyasint"`
-		Move     relay.ID `cbor:"2,keyasint"`
-		To       uint64   `cbor:"3,keyasint"` // number of the other cell
-		At       int64    `cbor:"4,keyasint"`
+		Customer string `cbor:"1,keyasint"`
+		Move     uint64 `cbor:"2,keyasint"`
+		To       uint64 `cbor:"3,keyasint"` // number of the other cell
+		At       int64  `cbor:"4,keyasint"`
 	}
 	// Arrive brings rows of a customer who departed elsewhere, at most
 	// MaxArrive, in any order. Refused: an id of theirs that is taken here, or
 	// another move (conflict).
 	Arrive struct {
-		Customer string   `cbor:"1,keyasint"`
-		Move     relay.ID `cbor:"2,keyasint"`
-		Rows     []Row    `cbor:"3,keyasint"`
-		At       int64    `cbor:"4,keyasint"`
+		Customer string `cbor:"1,keyasint"`
+		Move     uint64 `cbor:"2,keyasint"`
+		Rows     []Row  `cbor:"3,keyasint"`
+		At       int64  `cbor:"4,keyasint"`
 	}
 	// Settle ends an arrival, of which all rows are there. Started says when the
 	// nodes last started, as far as the other cell knows: who was connected at
@@ -53,22 +58,22 @@ type (
 	// the other cell's clock.
 	Settle struct {
 		Customer string           `cbor:"1,keyasint"`
-		Move     relay.ID         `cbor:"2,keyasint"`
+		Move     uint64           `cbor:"2,keyasint"`
 		Started  map[string]int64 `cbor:"3,keyasint,omitempty"`
 		At       int64            `cbor:"4,keyasint"`
 	}
 	// Leave forgets a customer who has settled elsewhere, or who was to arrive
 	// here and is not to any more; again until Reader.Move says that all is gone.
 	Leave struct {
-		Customer string   `cbor:"1,keyasint"`
-		Move     relay.ID `cbor:"2,keyasint"`
-		At       int64    `cbor:"3,keyasint"`
+		Customer string `cbor:"1,keyasint"`
+		Move     uint64 `cbor:"2,keyasint"`
+		At       int64  `cbor:"3,keyasint"`
 	}
 	// Stay takes a Depart back. Refused after Leave (conflict).
 	Stay struct {
-		Customer string   `cbor:"1,keyasint"`
-		Move     relay.ID `cbor:"2,keyasint"`
-		At       int64    `cbor:"3,keyasint"`
+		Customer string `cbor:"1,keyasint"`
+		Move     uint64 `cbor:"2,keyasint"`
+		At       int64  `cbor:"3,keyasint"`
 	}
 )
 
@@ -79,24 +84,24 @@ type Row struct {
 }
 
 // Since implements what Since asks for.
-func (Depart) Since() int { return fourth }
+func (Depart) Since() int { return fifth }
 
 // Since implements what Since asks for.
-func (Arrive) Since() int { return fourth }
+func (Arrive) Since() int { return fifth }
 
 // Since implements what Since asks for.
-func (Settle) Since() int { return fourth }
+func (Settle) Since() int { return fifth }
 
 // Since implements what Since asks for.
-func (Leave) Since() int { return fourth }
+func (Leave) Since() int { return fifth }
 
 // Since implements what Since asks for.
-func (Stay) Since() int { return fourth }
+func (Stay) Since() int { return fifth }
 
 // Move is a customer on the way, or one who has gone.
 type Move struct {
 	Customer string    `cbor:"1,keyasint"`
-	ID       relay.ID  `cbor:"2,keyasint"`
+	Number   uint64    `cbor:"2,keyasint"`
 	To       uint64    `cbor:"3,keyasint,omitempty"` // the other cell; 0: they come here
 	Phase    MovePhase `cbor:"4,keyasint"`
 }
@@ -145,110 +150,29 @@ var errMoving = &relay.Error{
 	Code: relay.CodeUnavailable, Text: "This is being moved to other servers. Please try again in a moment.", Retry: time.Second,
 }
 
-// settled says whether a command may be about whom it is about: not about
-// customers who are on the way or gone.
-func (t *txn) settled(cmd Command) error {
-	if len(t.moves) == 0 {
-		return nil
-	}
-	for _, customer := range t.about(cmd, t.session) {
-		if _, moves := t.moves[customer]; moves {
-			return errMoving
-		}
-	}
-	return nil
-}
-
-// about returns the customers that a command is about. find finds a session.
-func (s *State) about(cmd Command, find func(relay.ID) *session) (list []string) {
-	add := func(customer string) {
-		if customer != "" {
-			list = append(list, customer)
-		}
-	}
-	switch c := cmd.(type) {
-	case Put:
-		if c.Customer != nil {
-			add(c.Customer.ID)
-		}
-		if c.Site != nil {
-			add(c.Site.Customer)
-		}
-		if c.Department != nil {
-			add(c.Department.Customer)
-		}
-		if c.Agent != nil {
-			add(c.Agent.Customer)
-		}
-		if c.Card != nil {
-			add(s.sites[c.Card.Site].Customer)
-		}
-	case OpenSession:
-		add(s.sites[c.Site].Customer)
-	case Block:
-		add(s.sites[c.Site].Customer)
-	case SetAgentState:
-		add(s.agents[c.Agent].Customer)
-	case SetAgentOnline:
-		add(s.agents[c.Agent].Customer)
-	case SetPassword:
-		add(s.agents[c.Agent].Customer)
-	default:
-		if id := sessionOf(cmd); !id.IsZero() {
-			if row := find(id); row != nil {
-				add(row.Customer)
-			}
-		}
-	}
-	return list
-}
-
-// sessionOf returns the session that a command is about, zero for none.
-func sessionOf(cmd Command) relay.ID {
-	switch c := cmd.(type) {
-	case Claim:
-		return c.Session
-	case Append:
-		return c.Session
-	case SetMarks:
-		return c.Session
-	case SetConsent:
-		return c.Session
-	case SetLevel:
-		return c.Session
-	case SetPage:
-		return c.Session
-	case SetOnline:
-		return c.Session
-	case EndSession:
-		return c.Session
-	case Answer:
-		return c.Session
-	case AddSegment:
-		return c.Segment.Session
-	}
-	return relay.ID{}
-}
-
 func errOtherMove(customer string) error {
 	return relay.Errorf(relay.CodeConflict, "Another move of the customer %q is under way, or was since.", clip(customer, MaxKey))
 }
 
 func (t *txn) depart(c Depart) error {
 	m, moves := t.moves[c.Customer]
-	_, here := t.customers[c.Customer]
+	row, here := t.customers[c.Customer]
 	switch {
-	case moves && m.ID == c.Move && m.Phase != Arriving:
+	case moves && m.Phase == Departed && m.Number == c.Move && m.To == c.To:
 		return nil
 	case moves && m.Phase != Gone:
 		return errOtherMove(c.Customer)
 	case !here:
 		return relay.Errorf(relay.CodeNotFound, "There is no customer %q here.", clip(c.Customer, MaxKey))
-	case c.Move.IsZero() || c.To == 0 || t.customers[c.Customer].Move == c.Move:
-		return relay.Errorf(relay.CodeInvalid, "A move has an id of its own and a cell that it leads to.")
+	case c.Move != row.Moves+1:
+		return errOtherMove(c.Customer)
+	case c.To == 0:
+		return relay.Errorf(relay.CodeInvalid, "A move leads to a cell.")
 	}
 	t.now(c.At)
-	t.saveMove(Move{Customer: c.Customer, ID: c.Move, To: c.To, Phase: Departed})
+	row.Moves = c.Move
+	t.set(t.key(tableCustomer).name(c.Customer), row)
+	t.saveMove(Move{Customer: c.Customer, Number: c.Move, To: c.To, Phase: Departed})
 	t.anew = true
 	return nil
 }
@@ -256,7 +180,7 @@ func (t *txn) depart(c Depart) error {
 func (t *txn) stay(c Stay) error {
 	m, moves := t.moves[c.Customer]
 	switch {
-	case !moves || m.ID != c.Move:
+	case !moves || m.Number != c.Move:
 		return nil
 	case m.Phase != Departed:
 		return errOtherMove(c.Customer)
@@ -281,12 +205,12 @@ func (t *txn) arrive(c Arrive) error {
 	m, moves := t.moves[c.Customer]
 	was, here := t.customers[c.Customer]
 	switch {
-	case here && was.Move == c.Move:
+	case here && was.Moves == c.Move:
 		return nil // they have settled
-	case here || moves && m.ID == c.Move && m.Phase != Arriving || moves && m.ID != c.Move && m.Phase != Gone:
+	case here || moves && (m.Phase != Arriving || m.Number != c.Move) && (m.Phase != Gone || m.Number >= c.Move):
 		return errOtherMove(c.Customer)
-	case c.Move.IsZero() || len(c.Rows) > MaxArrive:
-		return relay.Errorf(relay.CodeInvalid, "A move has an id of its own, and at most %d rows at once.", MaxArrive)
+	case c.Move == 0 || len(c.Rows) > MaxArrive:
+		return relay.Errorf(relay.CodeInvalid, "A move has a number from 1 on, and at most %d rows at once.", MaxArrive)
 	}
 	if err := checkKey("customer", c.Customer); err != nil {
 		return err
@@ -297,8 +221,8 @@ func (t *txn) arrive(c Arrive) error {
 		}
 	}
 	t.now(c.At)
-	if m.ID != c.Move {
-		t.saveMove(Move{Customer: c.Customer, ID: c.Move, Phase: Arriving})
+	if m.Number != c.Move {
+		t.saveMove(Move{Customer: c.Customer, Number: c.Move, Phase: Arriving})
 	}
 	for _, r := range c.Rows {
 		k := append(slices.Clip(key(t.prefix)), r.Key...)
@@ -317,18 +241,13 @@ func (t *txn) checkRow(customer string, r Row) error {
 	if err != nil || o.kind < ofCustomer {
 		return relay.Errorf(relay.CodeInvalid, "The row %q belongs to no customer.", r.Key)
 	}
-	var taken bool
+	is := t.ownerOfID(idKey{r.Key[0], o.name})
+	taken := is != "" && is != customer
 	switch r.Key[0] {
 	case tableLive:
 		if err := checkLive(r.Key, r.Value); err != nil {
 			return &relay.Error{Code: relay.CodeInvalid, Text: "The row of a conversation cannot be read.", Err: err}
 		}
-	case tableSite:
-		_, taken = t.sites[o.name]
-	case tableDepartment:
-		_, taken = t.departments[o.name]
-	case tableAgent:
-		_, taken = t.agents[o.name]
 	}
 	if taken || o.kind == ofCustomer && o.name != customer {
 		return relay.Errorf(relay.CodeConflict, "The name %q is another customer's here.", o.name)
@@ -339,19 +258,16 @@ func (t *txn) checkRow(customer string, r Row) error {
 func (t *txn) settle(c Settle) error {
 	m, moves := t.moves[c.Customer]
 	switch {
-	case t.customers[c.Customer].Move == c.Move && !c.Move.IsZero():
+	case t.customers[c.Customer].Moves == c.Move && c.Move != 0 && !moves:
 		return nil
-	case !moves || m.Phase != Arriving || m.ID != c.Move:
+	case !moves || m.Phase != Arriving || m.Number != c.Move:
 		return errOtherMove(c.Customer)
 	}
 	var row Customer
-	k := t.key(tableCustomer).name(c.Customer)
-	if !t.get(k, &row) {
+	if !t.get(t.key(tableCustomer).name(c.Customer), &row) || row.Moves != c.Move {
 		return relay.Errorf(relay.CodeInvalid, "Not all of the customer %q has arrived.", c.Customer)
 	}
 	t.now(c.At)
-	row.Move = c.Move
-	t.set(k, row)
 	t.disconnect(c)
 	t.unsetAll(t.key(tableArrival).name(c.Customer))
 	t.endMove(c.Customer)
@@ -400,130 +316,6 @@ func (t *txn) rowsOf(k key, f func(k, value []byte)) {
 		return true, nil
 	})
 	if err != nil {
-		_ = t.fail(err) // noted; the batch is not committed
-	}
-}
-
-// leave forgets a piece of a customer.
-func (t *txn) leave(c Leave) error {
-	m, moves := t.moves[c.Customer]
-	_, here := t.customers[c.Customer]
-	switch {
-	case !moves && !here: // nothing of this move is to arrive later either
-		t.now(c.At)
-		t.saveMove(Move{Customer: c.Customer, ID: c.Move, Phase: Gone})
-		return nil
-	case !moves, m.Phase == Gone:
-		return nil
-	case m.ID != c.Move:
-		return errOtherMove(c.Customer)
-	}
-	t.now(c.At)
-	if m.Phase == Arriving { // from now on nothing of this move arrives here
-		m.Phase = Leaving
-		t.saveMove(m)
-	}
-	if m.To == 0 {
-		if t.unarrive(c.Customer) {
-			m.Phase = Gone
-			t.saveMove(m)
-		}
-		return nil
-	}
-	if m.Phase == Departed {
-		m.Phase = Leaving
-		t.saveMove(m)
-		t.anew = true
-	}
-	if t.leaveSessions(c.Customer) { // first: the customer leads to them
-		t.leaveSettings(c.Customer)
-		m.Phase = Gone
-		t.saveMove(m)
-	}
-	return nil
-}
-
-// unarrive deletes rows that have arrived, and reports whether none is left.
-func (t *txn) unarrive(customer string) (all bool) {
-	base := t.key(tableArrival).name(customer)
-	var list []key
-	t.keys(base, func(k []byte) bool {
-		list = append(list, slices.Clone(k))
-		return len(list) < MaxArrive
-	})
-	for _, k := range list {
-		t.unset(append(slices.Clip(key(t.prefix)), k[len(base):]...))
-		t.unset(k)
-	}
-	return len(list) < MaxArrive
-}
-
-// leaveSessions deletes sessions of a customer, and reports whether none is left.
-func (t *txn) leaveSessions(customer string) (all bool) {
-	var list []key
-	t.keys(t.key(tableByCustomer).name(customer), func(k []byte) bool {
-		list = append(list, slices.Clone(k))
-		return len(list) < MaxLeave
-	})
-	for _, k := range list {
-		id := idAt(tail(k, len(relay.ID{})))
-		s, err := t.readSession(t.read(), id)
-		if err != nil {
-			_ = t.fail(err) // noted; the batch is not committed
-			return false
-		}
-		if s != nil {
-			t.unset(t.key(tableByVisitor).id(s.Visitor).newest(s.OpenedAt).id(id))
-		}
-		for _, table := range []byte{tableMessage, tableIdentity, tableSegment} {
-			t.unsetAll(t.key(table).id(id))
-		}
-		for _, table := range []byte{tableLive, tableEnded, tableFacts} {
-			t.unset(t.key(table).id(id))
-		}
-		t.unset(k)
-	}
-	return len(list) < MaxLeave
-}
-
-// leaveSettings deletes a customer without sessions.
-func (t *txn) leaveSettings(customer string) {
-	one := newOneCustomer(customer)
-	for _, table := range []byte{tableSite, tableDepartment, tableAgent} {
-		t.rowsOf(t.key(table), func(k, value []byte) { _ = one.learn(k[len(t.prefix):], value) }) // they were read when they were written
-	}
-	for o := range one.has { // in any order: distinct rows
-		switch o.kind {
-		case ofSite:
-			for _, table := range []byte{tableVisitor, tableCard, tableByCard, tableByAge} {
-				t.unsetAll(t.key(table).name(o.name))
-			}
-			t.unset(t.key(tableSite).name(o.name))
-		case ofDepartment:
-			t.unset(t.key(tableDepartment).name(o.name))
-		case ofAgent:
-			t.unsetAll(t.key(tableByAgent).name(o.name))
-			t.unset(t.key(tableWork).name(o.name))
-			t.unset(t.key(tableAgent).name(o.name))
-		}
-	}
-	var waiting []key
-	t.rowsOf(t.key(tablePending), func(k, value []byte) {
-		var row pendingRow
-		if decoder.Unmarshal(value, &row) == nil && row.Customer == customer {
-			waiting = append(waiting, slices.Clone(k))
-		}
-	})
-	for _, k := range waiting {
-		t.unset(k)
-	}
-	t.unsetAll(t.key(tableWord).name(customer))
-	t.unset(t.key(tableCustomer).name(customer))
-}
-
-// unsetAll deletes the rows whose keys start with k.
-func (t *txn) unsetAll(k key) {
-	if err := t.rows.DeleteRange(k, k.end(), nil); err != nil {
 		_ = t.fail(err) // noted; the batch is not committed
 	}
 }

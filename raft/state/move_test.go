@@ -49,21 +49,21 @@ func newCell(t testing.TB) *world {
 }
 
 // move brings acme from one cell to the other.
-func move(from, to *world, id relay.ID) {
+func move(from, to *world, number uint64) {
 	from.t.Helper()
 	at := max(from.state.clock, to.state.clock)
-	from.must(Depart{Customer: "acme", Move: id, To: 2, At: at})
+	from.must(Depart{Customer: "acme", Move: number, To: 2, At: at})
 	for _, piece := range piecesOf(from.t, from.state, "acme", 7) {
-		to.must(Arrive{Customer: "acme", Move: id, Rows: piece, At: at})
+		to.must(Arrive{Customer: "acme", Move: number, Rows: piece, At: at})
 	}
-	to.must(Settle{Customer: "acme", Move: id, Started: from.state.Read().Started(), At: at})
-	leave(from, id)
+	to.must(Settle{Customer: "acme", Move: number, Started: from.state.Read().Started(), At: at})
+	leave(from, number)
 }
 
-func leave(w *world, id relay.ID) {
+func leave(w *world, number uint64) {
 	w.t.Helper()
 	for {
-		w.must(Leave{Customer: "acme", Move: id, At: w.state.clock})
+		w.must(Leave{Customer: "acme", Move: number, At: w.state.clock})
 		if m, ok := w.state.Read().Move("acme"); !ok || m.Phase == Gone {
 			return
 		}
@@ -85,7 +85,7 @@ func rowsOfCustomer(t testing.TB, w *world, customer string) (list []string) {
 				if err := decoder.Unmarshal(value, &row); err != nil {
 					t.Fatal(err)
 				}
-				row.Move = relay.ID{}
+				row.Moves = 0
 				value = marshal(row)
 			case tableLive, tableEnded:
 				var row session
@@ -107,7 +107,7 @@ func TestAMovedCustomerIsWhatTheyWouldBeAtHome(t *testing.T) {
 		for _, w := range append(cells, model) {
 			w.t = t
 		}
-		home, now, moves := 0, noon, 0
+		home, now, moves := 0, noon, uint64(0)
 		both := func(c Command) {
 			for _, w := range append(cells, model) {
 				w.do(c) // what comes of it is compared
@@ -117,11 +117,10 @@ func TestAMovedCustomerIsWhatTheyWouldBeAtHome(t *testing.T) {
 			now += rapid.SampledFrom([]int64{-1000, 0, 1, 1000, 20_000, 30_000}).Draw(rt, "passes")
 			if rapid.IntRange(0, 9).Draw(rt, "move") == 0 {
 				moves++
-				id := relay.ID{0xa0, byte(moves)}
 				if rapid.Bool().Draw(rt, "given up") {
-					giveUp(rt, cells[home], cells[1-home], id)
+					giveUp(rt, cells[home], cells[1-home], moves)
 				} else {
-					moveRoughly(rt, cells[home], cells[1-home], id)
+					moveRoughly(rt, cells[home], cells[1-home], moves)
 					home = 1 - home
 				}
 				continue
@@ -169,7 +168,7 @@ func withoutVersion(v any) any {
 }
 
 // moveRoughly moves acme with repetitions and restarts at every step.
-func moveRoughly(rt *rapid.T, from, to *world, id relay.ID) {
+func moveRoughly(rt *rapid.T, from, to *world, number uint64) {
 	perhaps := func(w *world, c Command) {
 		w.must(c)
 		if rapid.IntRange(0, 3).Draw(rt, "again") == 0 {
@@ -180,15 +179,15 @@ func moveRoughly(rt *rapid.T, from, to *world, id relay.ID) {
 		}
 	}
 	at := max(from.state.clock, to.state.clock)
-	perhaps(from, Depart{Customer: "acme", Move: id, To: 2, At: at})
+	perhaps(from, Depart{Customer: "acme", Move: number, To: 2, At: at})
 	stays(rt, from)
 	for _, piece := range piecesOf(from.t, from.state, "acme", rapid.IntRange(1, 40).Draw(rt, "piece")) {
-		perhaps(to, Arrive{Customer: "acme", Move: id, Rows: piece, At: at})
+		perhaps(to, Arrive{Customer: "acme", Move: number, Rows: piece, At: at})
 	}
 	stays(rt, to)
-	perhaps(to, Settle{Customer: "acme", Move: id, Started: from.state.Read().Started(), At: at})
+	perhaps(to, Settle{Customer: "acme", Move: number, Started: from.state.Read().Started(), At: at})
 	for {
-		perhaps(from, Leave{Customer: "acme", Move: id, At: at})
+		perhaps(from, Leave{Customer: "acme", Move: number, At: at})
 		if m, _ := from.state.Read().Move("acme"); m.Phase == Gone {
 			return
 		}
@@ -196,15 +195,15 @@ func moveRoughly(rt *rapid.T, from, to *world, id relay.ID) {
 }
 
 // giveUp begins to move acme, and does not.
-func giveUp(rt *rapid.T, from, to *world, id relay.ID) {
+func giveUp(rt *rapid.T, from, to *world, number uint64) {
 	at := from.state.clock
-	from.must(Depart{Customer: "acme", Move: id, To: 2, At: at})
+	from.must(Depart{Customer: "acme", Move: number, To: 2, At: at})
 	pieces := piecesOf(from.t, from.state, "acme", 10)
 	for _, piece := range pieces[:rapid.IntRange(0, len(pieces)).Draw(rt, "pieces")] {
-		to.must(Arrive{Customer: "acme", Move: id, Rows: piece, At: to.state.clock})
+		to.must(Arrive{Customer: "acme", Move: number, Rows: piece, At: to.state.clock})
 	}
-	leave(to, id)
-	from.must(Stay{Customer: "acme", Move: id, At: at})
+	leave(to, number)
+	from.must(Stay{Customer: "acme", Move: number, At: at})
 }
 
 // stays expects that nothing about acme is done.
@@ -238,7 +237,7 @@ func TestAVersionRisesInACellWithAShorterLogToo(t *testing.T) {
 	}
 	w.must(SetConsent{Session: sid(1), On: true, At: w.now})
 	before, _ := w.state.Read().Session(sid(1))
-	move(w, other, vid(9))
+	move(w, other, 1)
 	other.must(SetConsent{Session: sid(1), On: false, At: w.now})
 	after, ok := other.state.Read().Session(sid(1))
 	if !ok || after.Version <= before.Version || other.index > before.Version {
@@ -254,14 +253,14 @@ func TestWhoWasConnectedAtANodeThatHasStartedAnewIsNot(t *testing.T) {
 			other.must(StartEdge{Node: "n1", At: noon})
 			w.open(1, "sales")
 			w.must(SetAgentOnline{Agent: "ann", Node: "n1", On: true, At: noon})
-			w.must(Depart{Customer: "acme", Move: vid(9), To: 2, At: noon})
+			w.must(Depart{Customer: "acme", Move: 1, To: 2, At: noon})
 			if anew {
 				other.must(StartEdge{Node: "n1", At: noon + 1})
 			}
 			for _, piece := range piecesOf(t, w.state, "acme", MaxArrive) {
-				other.must(Arrive{Customer: "acme", Move: vid(9), Rows: piece, At: noon})
+				other.must(Arrive{Customer: "acme", Move: 1, Rows: piece, At: noon})
 			}
-			other.must(Settle{Customer: "acme", Move: vid(9), Started: w.state.Read().Started(), At: noon + 2})
+			other.must(Settle{Customer: "acme", Move: 1, Started: w.state.Read().Started(), At: noon + 2})
 			ann, _ := other.state.Read().Desk("ann")
 			row, _ := other.state.Read().Session(sid(1))
 			if ann.Online == anew || (row.AwaySince != 0) != anew {
@@ -274,19 +273,134 @@ func TestWhoWasConnectedAtANodeThatHasStartedAnewIsNot(t *testing.T) {
 func TestNobodyTakesTheNameOfAnothersSite(t *testing.T) {
 	w, other := newWorld(t), newCell(t)
 	other.must(Put{Customer: &Customer{ID: "third"}, Department: &Department{ID: "third", Customer: "third"}, Site: &Site{ID: "shop", Customer: "third", Departments: []string{"third"}}, At: noon})
-	w.must(Depart{Customer: "acme", Move: vid(9), To: 2, At: noon})
+	w.must(Depart{Customer: "acme", Move: 1, To: 2, At: noon})
 	var refused error
 	for _, piece := range piecesOf(t, w.state, "acme", 1) {
 		if len(piece) > 0 && piece[0].Key[0] == tableSite {
-			_, refused = other.do(Arrive{Customer: "acme", Move: vid(9), Rows: piece, At: noon})
+			_, refused = other.do(Arrive{Customer: "acme", Move: 1, Rows: piece, At: noon})
 		}
 	}
 	if relay.CodeOf(refused) != relay.CodeConflict {
 		t.Error(refused)
 	}
-	w.must(Stay{Customer: "acme", Move: vid(9), At: noon})
+	w.must(Stay{Customer: "acme", Move: 1, At: noon})
 	w.open(1, "sales") // as if nothing had been
 	if site, _ := other.state.Read().Site("shop"); site.Customer != "third" {
 		t.Errorf("the site is %q's", site.Customer)
+	}
+}
+
+func TestWhoGoesOnWithAMoveThatIsOverChangesNothing(t *testing.T) {
+	w, other := newWorld(t), newCell(t)
+	w.must(Depart{Customer: "acme", Move: 1, To: 2, At: noon})
+	old := piecesOf(t, w.state, "acme", MaxArrive)[0]
+	leave(other, 1) // given up before anything had arrived
+	w.must(Stay{Customer: "acme", Move: 1, At: noon})
+	w.open(1, "sales")
+	late := map[string]func() error{
+		"depart":         func() error { return refused(w, Depart{Customer: "acme", Move: 1, To: 2, At: noon}) },
+		"depart, leap":   func() error { return refused(w, Depart{Customer: "acme", Move: 9, To: 2, At: noon}) },
+		"arrive":         func() error { return refused(other, Arrive{Customer: "acme", Move: 1, Rows: old, At: noon}) },
+		"settle":         func() error { return refused(other, Settle{Customer: "acme", Move: 1, At: noon}) },
+		"arrive at home": func() error { return refused(w, Arrive{Customer: "acme", Move: 1, Rows: old, At: noon}) },
+	}
+	for step, try := range late {
+		if err := try(); relay.CodeOf(err) != relay.CodeConflict && step != "arrive at home" {
+			t.Errorf("%s, given up: %v", step, err)
+		}
+	}
+	move(w, other, 2)
+	for step, try := range late {
+		if err := try(); err == nil && step != "depart" { // there they are not
+			t.Errorf("%s, while another cell has them: %v", step, err)
+		}
+	}
+	w.must(Leave{Customer: "acme", Move: 1, At: noon})
+	if _, here := other.state.Read().Customer("acme"); !here {
+		t.Error("they are not where they moved to")
+	}
+	if m, _ := w.state.Read().Move("acme"); m.Number != 2 || m.Phase != Gone {
+		t.Errorf("%+v", m)
+	}
+	if row, ok := other.state.Read().Session(sid(1)); !ok || row.State == relay.Ended {
+		t.Errorf("%+v, %v", row, ok)
+	}
+}
+
+func refused(w *world, c Command) error {
+	_, err := w.do(c)
+	return err
+}
+
+func TestAnIDIsOfOneCustomerInAllCells(t *testing.T) {
+	first, second := newWorld(t), newCell(t)
+	first.must(PutCell{Cell: Cell{Number: 2, Founder: "n1"}, At: noon})
+	first.must(Reserve{Customer: "bank", Cell: 2, Site: "bank-site", Agent: "eve", At: noon})
+	first.must(Reserve{Customer: "bank", Cell: 2, Site: "bank-site", At: noon}) // again
+	conflicts := map[string]Command{
+		"a customer who is reserved":               Put{Customer: &Customer{ID: "bank"}, At: noon},
+		"a customer reserved for another cell":     Reserve{Customer: "bank", Cell: 3, At: noon},
+		"a customer who is here":                   Reserve{Customer: "acme", Cell: 2, At: noon},
+		"a site that is reserved":                  Put{Site: &Site{ID: "bank-site", Customer: "acme", Departments: []string{"sales"}}, At: noon},
+		"a site of one who is here":                Reserve{Customer: "bank", Site: "shop", At: noon},
+		"a department of one who is here":          Reserve{Customer: "bank", Department: "sales", At: noon},
+		"an agent of one who is here":              Reserve{Customer: "bank", Agent: "ann", At: noon},
+		"an agent who is reserved":                 Put{Agent: &Agent{ID: "eve", Customer: "acme", Role: relay.RoleAgent}, At: noon},
+		"a site that is reserved, for another yet": Reserve{Customer: "third", Site: "bank-site", At: noon},
+	}
+	try := func(when string) {
+		t.Helper()
+		for what, c := range conflicts {
+			if err := refused(first, c); relay.CodeOf(err) != relay.CodeConflict {
+				t.Errorf("%s, %s: %v", what, when, err)
+			}
+		}
+	}
+	try("at first")
+	first.reopen()
+	try("after a restart")
+	move(first, second, 1)
+	for what, c := range map[string]Command{
+		"a customer who has left":       Reserve{Customer: "acme", Cell: 2, At: noon},
+		"a site of one who has left":    Reserve{Customer: "bank", Site: "shop", At: noon},
+		"an agent of one who has left":  Reserve{Customer: "bank", Agent: "ann", At: noon},
+		"a site of one who has left, 2": Put{Customer: &Customer{ID: "new"}, Site: &Site{ID: "shop", Customer: "new"}, At: noon},
+	} {
+		if err := refused(first, c); relay.CodeOf(err) != relay.CodeConflict {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	first.must(Reserve{Customer: "acme", Site: "shop2", At: noon})
+}
+
+func TestACellIsSeatedOrGivenUp(t *testing.T) {
+	w := newWorld(t)
+	for number := range uint64(3) {
+		w.must(PutCell{Cell: Cell{Number: 2 + number, Founder: "n1"}, At: noon})
+	}
+	w.must(SeatCell{Number: 2, At: noon})
+	w.must(SeatCell{Number: 3, GivenUp: true, At: noon})
+	w.must(SeatCell{Number: 3, GivenUp: true, At: noon})
+	w.reopen()
+	var phases []Seating
+	for _, c := range w.state.Read().Cells() {
+		phases = append(phases, c.Phase)
+	}
+	if want := []Seating{Seated, GivenUp, BeingSeated}; !slices.Equal(phases, want) {
+		t.Errorf("%v; want %v", phases, want)
+	}
+	for _, c := range []Command{SeatCell{Number: 2, GivenUp: true, At: noon}, SeatCell{Number: 3, At: noon}} {
+		if err := refused(w, c); relay.CodeOf(err) != relay.CodeConflict {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	if err := refused(w, SeatCell{Number: 9, At: noon}); relay.CodeOf(err) != relay.CodeNotFound {
+		t.Error(err)
+	}
+	for number := uint64(5); number <= MaxCells+1; number++ { // one was given up, and the first is one too
+		w.must(PutCell{Cell: Cell{Number: number, Founder: "n1"}, At: noon})
+	}
+	if err := refused(w, PutCell{Cell: Cell{Number: MaxCells + 2, Founder: "n1"}, At: noon}); relay.CodeOf(err) != relay.CodeInvalid {
+		t.Errorf("more than %d cells: %v", MaxCells, err)
 	}
 }

@@ -43,7 +43,7 @@ func ownerOf(k []byte) (owner, error) {
 		o, ok = owner{kind: ofCell}, rest.end()
 	case tableNode, tableMove:
 		o, ok = owner{kind: ofCluster}, rest.name() != "" && rest.end()
-	case tableToken, tableArrival, tableCell:
+	case tableToken, tableArrival, tableCell, tableReserved:
 		o, ok = owner{kind: ofCluster}, true
 	case tableCustomer:
 		o, ok = rest.named(ofCustomer), rest.end()

@@ -67,7 +67,8 @@ func full(t testing.TB) *world {
 		}
 	}
 	w.must(PutCell{Cell: Cell{Number: 2, Founder: "n1"}, At: noon})
-	w.must(Arrive{Customer: "third", Move: vid(3), Rows: []Row{{[]byte("cthird\x00"), marshal(Customer{ID: "third"})}}, At: noon})
+	w.must(Arrive{Customer: "third", Move: 1, Rows: []Row{{[]byte("cthird\x00"), marshal(Customer{ID: "third", Moves: 1})}}, At: noon})
+	w.must(Reserve{Customer: "fourth", Cell: 2, Site: "fourths", At: noon})
 	return w
 }
 
@@ -103,7 +104,7 @@ func TestEveryTableHasAnOwner(t *testing.T) {
 		}
 		whose[k[0]][is] = true
 	}
-	none := map[string]bool{"tableMeta": true, "tableNode": true, "tableToken": true, "tableMove": true, "tableArrival": true, "tableCell": true} // belong to no customer
+	none := map[string]bool{"tableMeta": true, "tableNode": true, "tableToken": true, "tableMove": true, "tableArrival": true, "tableCell": true, "tableReserved": true} // belong to no customer
 	for name, table := range everyTable(t) {
 		switch {
 		case !seen[table]:

@@ -21,7 +21,7 @@ func (t *txn) put(c Put) error {
 	t.now(c.At)
 	if r := c.Customer; r != nil {
 		row := *r
-		row.Move = t.customers[r.ID].Move
+		row.Moves = t.customers[r.ID].Moves
 		t.customers[r.ID] = row
 		t.set(t.key(tableCustomer).name(r.ID), row)
 	}
@@ -95,6 +95,9 @@ func (t *txn) checkCustomer(c Put) error {
 	if r == nil {
 		return nil
 	}
+	if _, here := t.customers[r.ID]; !here && t.reserved[idKey{tableCustomer, r.ID}].Cell != 0 {
+		return ErrInOtherCell(r.ID)
+	}
 	return cmp.Or(checkKey("customer", r.ID), checkLabel("customer's name", r.Name, MaxLabel, true))
 }
 
@@ -107,7 +110,7 @@ func (t *txn) checkDepartment(c Put) error {
 		checkKey("department", r.ID),
 		checkLabel("department's name", r.Name, MaxLabel, true),
 		t.customerOf(c, r.Customer),
-		moved("department", r.ID, t.departments[r.ID].Customer, r.Customer),
+		moved("department", r.ID, t.ownerOfID(idKey{tableDepartment, r.ID}), r.Customer),
 	)
 }
 
@@ -128,7 +131,7 @@ func (t *txn) checkSite(c Put) error {
 		checkRecord(r.Record),
 		r.checkPages(),
 		t.customerOf(c, r.Customer),
-		moved("site", r.ID, t.sites[r.ID].Customer, r.Customer),
+		moved("site", r.ID, t.ownerOfID(idKey{tableSite, r.ID}), r.Customer),
 		owned("department", r.Customer, r.Departments, t.departmentOwner(c)),
 	)
 }
@@ -155,7 +158,7 @@ func (t *txn) checkAgent(c Put) error {
 		checkLabel("agent's name", r.Name, relay.MaxName, true),
 		checkLabel("agent's alias", r.Alias, relay.MaxName, true),
 		t.customerOf(c, r.Customer),
-		moved("agent", r.ID, t.agents[r.ID].Customer, r.Customer),
+		moved("agent", r.ID, t.ownerOfID(idKey{tableAgent, r.ID}), r.Customer),
 		owned("site", r.Customer, r.Sites, t.siteOwner(c)),
 		owned("department", r.Customer, r.Departments, t.departmentOwner(c)),
 	)

@@ -48,6 +48,7 @@ type State struct {
 	joins       map[string]joinToken // by hash
 	moves       map[string]Move      // of customers who are on the way, or gone
 	cells       map[string]Cell      // besides this one, by number in decimal
+	reserved    map[idKey]reserved   // of customers in other cells
 	work        *desk.Desk
 	live        map[relay.ID]*session
 	liveOf      map[relay.ID]*session // by visitor
@@ -114,7 +115,7 @@ func (s *State) load() error {
 	s.nodes, s.joins = map[string]Node{}, map[string]joinToken{}
 	s.live, s.liveOf = map[relay.ID]*session{}, map[relay.ID]*session{}
 	s.remembered, s.pending, s.pendingSince = 0, map[relay.ID]bool{}, 0
-	s.moves, s.cells = map[string]Move{}, map[string]Cell{}
+	s.moves, s.cells, s.reserved = map[string]Move{}, map[string]Cell{}, map[idKey]reserved{}
 	var m meta
 	if ok, err := get(s.db, s.key(tableMeta), &m); err != nil {
 		return err
@@ -129,6 +130,7 @@ func (s *State) load() error {
 	err := errors.Join(
 		scan(s, tableMove, func(m Move) { s.moves[m.Customer] = m }),
 		scan(s, tableCell, func(c Cell) { s.cells[c.name()] = c }),
+		scan(s, tableReserved, func(r reserved) { s.reserved[r.key()] = r }),
 		scan(s, tableCustomer, func(c Customer) { keep(s, s.customers, c.ID, c, c.ID) }),
 		scan(s, tableSite, func(c Site) { keep(s, s.sites, c.ID, c, c.Customer) }),
 		scan(s, tableDepartment, func(c Department) { keep(s, s.departments, c.ID, c, c.Customer) }),

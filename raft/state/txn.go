@@ -122,6 +122,10 @@ func (t *txn) do(cmd Command) (any, error) {
 		return nil, t.stay(c)
 	case PutCell:
 		return nil, t.putCell(c)
+	case SeatCell:
+		return nil, t.seatCell(c)
+	case Reserve:
+		return nil, t.reserve(c)
 	case SetOnline:
 		return nil, t.setOnline(c)
 	case EndSession:

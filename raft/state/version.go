@@ -19,7 +19,7 @@ import (
 // is proposed only when every core node knows it (Known), and a node that meets
 // what it does not know stops (errNewer). The rows say the latest version that
 // any command in them came with; a program of an earlier one does not open them.
-const Version = 4
+const Version = 5
 
 // first is the oldest version whose rows this program reads. Version 1 was
 // never released.
@@ -42,8 +42,9 @@ func Since(c Command) int {
 // third is the version that Agent.Operator and Site.Visitors came with.
 const third = 3
 
-// fourth is the version that the moves of customers came with.
-const fourth = 4
+// fifth is the version that cells and the moves of customers came with. What
+// version 4 had of them was never released.
+const fifth = 5
 
 // Since implements what Since asks for.
 func (p Put) Since() int {
