@@ -107,11 +107,6 @@ type mover struct {
 // run copies the customer's rows, which stay as they are, and settles them.
 func (m *mover) run(ctx context.Context) error {
 	// This node's state has the departure, so it has all of the rows.
-	e, _, err := m.from.Export(ctx, m.move.Customer)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = e.Close() }() // it was read to the end, or an error says more
 	var piece []state.Row
 	size := 0
 	send := func() error {
@@ -119,7 +114,7 @@ func (m *mover) run(ctx context.Context) error {
 		piece, size = nil, 0
 		return err
 	}
-	err = e.Rows(ctx, func(r state.Row) error {
+	err := m.from.Read().Belongings(ctx, m.move.Customer, func(r state.Row) error {
 		piece = append(piece, state.Row{Key: slices.Clone(r.Key), Value: slices.Clone(r.Value)})
 		if size += len(r.Key) + len(r.Value); size < pieceBytes && len(piece) < state.MaxArrive {
 			return nil

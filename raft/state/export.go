@@ -180,16 +180,6 @@ func (all Exports) Close() (err error) {
 	return err
 }
 
-// Rows calls f with every row that goes along when a customer moves.
-func (e *Export) Rows(ctx context.Context, f func(Row) error) error {
-	return e.Each(ctx, func(k, value []byte) error {
-		if k[0] == tableMeta {
-			return nil // of the cell
-		}
-		return f(Row{Key: k, Value: value})
-	})
-}
-
 // shown reports whether a row is of a customer who is here, or of none.
 func (e *Export) shown(k []byte) (bool, error) {
 	o, err := ownerOf(k)

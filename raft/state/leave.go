@@ -1,10 +1,6 @@
 package state
 
-import (
-	"slices"
-
-	"kohe/relay"
-)
+import "slices"
 
 // leave forgets a piece of a customer.
 func (t *txn) leave(c Leave) error {
@@ -68,66 +64,40 @@ func (t *txn) leaveSessions(customer string) (all bool) {
 		return len(list) < MaxLeave
 	})
 	for _, k := range list {
-		id := idAt(tail(k, len(relay.ID{})))
-		s, err := t.readSession(t.read(), id)
-		if err != nil {
-			_ = t.fail(err) // noted; the batch is not committed
-			return false
-		}
-		if s != nil {
-			t.unset(t.key(tableByVisitor).id(s.Visitor).newest(s.OpenedAt).id(id))
-		}
-		for _, table := range []byte{tableMessage, tableIdentity, tableSegment} {
-			t.unsetAll(t.key(table).id(id))
-		}
-		for _, table := range []byte{tableLive, tableEnded, tableFacts} {
-			t.unset(t.key(table).id(id))
-		}
-		t.unset(k)
+		t.erase(t.ofSession(t.read(), k))
 	}
 	return len(list) < MaxLeave
 }
 
 // leaveSettings deletes a customer without sessions.
 func (t *txn) leaveSettings(customer string) {
-	one := newOneCustomer(customer)
-	for _, table := range []byte{tableSite, tableDepartment, tableAgent} {
-		t.rowsOf(t.key(table), func(k, value []byte) { _ = one.learn(k[len(t.prefix):], value) }) // they were read when they were written
-	}
-	for o := range one.has { // in any order: distinct rows
-		if table := settingOf[o.kind]; table != 0 && len(t.cells) > 0 { // the first cell says whose it is
-			t.keepID(reserved{Table: table, ID: o.name, Customer: customer})
-		}
-		switch o.kind {
-		case ofSite:
-			for _, table := range []byte{tableVisitor, tableCard, tableByCard, tableByAge} {
-				t.unsetAll(t.key(table).name(o.name))
-			}
-			t.unset(t.key(tableSite).name(o.name))
-		case ofDepartment:
-			t.unset(t.key(tableDepartment).name(o.name))
-		case ofAgent:
-			t.unsetAll(t.key(tableByAgent).name(o.name))
-			t.unset(t.key(tableWork).name(o.name))
-			t.unset(t.key(tableAgent).name(o.name))
+	if len(t.cells) > 0 { // the first cell says whose an id is
+		for _, table := range []byte{tableSite, tableDepartment, tableAgent} {
+			t.rowsOf(t.key(table), func(k, value []byte) {
+				var row ownedRow
+				if decoder.Unmarshal(value, &row) == nil && row.Customer == customer {
+					o, _ := ownerOf(k[len(t.prefix):]) // it was one when it was written
+					t.keepID(reserved{Table: table, ID: o.name, Customer: customer})
+				}
+			})
 		}
 	}
-	var waiting []key
-	t.rowsOf(t.key(tablePending), func(k, value []byte) {
-		var row pendingRow
-		if decoder.Unmarshal(value, &row) == nil && row.Customer == customer {
-			waiting = append(waiting, slices.Clone(k))
-		}
-	})
-	for _, k := range waiting {
-		t.unset(k)
-	}
-	t.unsetAll(t.key(tableWord).name(customer))
-	t.unset(t.key(tableCustomer).name(customer))
+	t.erase(t.ofCustomer(t.read(), customer))
 }
 
-// settingOf says in which table the row of a setting is.
-var settingOf = map[ownerKind]byte{ofSite: tableSite, ofDepartment: tableDepartment, ofAgent: tableAgent}
+// erase deletes rows, unless they could not be found.
+func (t *txn) erase(b belongings, err error) {
+	if err != nil {
+		_ = t.fail(err) // noted; the batch is not committed
+		return
+	}
+	for _, k := range b.ranges {
+		t.unsetAll(k)
+	}
+	for _, k := range b.rows {
+		t.unset(k)
+	}
+}
 
 // unsetAll deletes the rows whose keys start with k.
 func (t *txn) unsetAll(k key) {

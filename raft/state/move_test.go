@@ -14,17 +14,9 @@ import (
 // piecesOf returns the rows of a customer in pieces, as Arrive takes them.
 func piecesOf(t testing.TB, s *State, customer string, size int) (pieces [][]Row) {
 	t.Helper()
-	e, err := s.Export(customer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
 	var piece []Row
-	err = e.Each(t.Context(), func(k, value []byte) error {
-		if k[0] == tableMeta {
-			return nil
-		}
-		piece = append(piece, Row{slices.Clone(k), slices.Clone(value)})
+	err := s.Read().Belongings(t.Context(), customer, func(r Row) error {
+		piece = append(piece, Row{slices.Clone(r.Key), slices.Clone(r.Value)})
 		if len(piece) == size {
 			pieces, piece = append(pieces, piece), nil
 		}
@@ -98,6 +90,7 @@ func rowsOfCustomer(t testing.TB, w *world, customer string) (list []string) {
 			list = append(list, fmt.Sprintf("%q = %x", r.Key, value))
 		}
 	}
+	slices.Sort(list)
 	return list
 }
 

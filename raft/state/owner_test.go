@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -148,6 +149,24 @@ func TestBothWaysToFindAnOwnerAgree(t *testing.T) {
 			if looked != learned || err1 != nil || err2 != nil {
 				t.Errorf("%q of %s: %v or %v, %v, %v", k, customer, looked, learned, err1, err2)
 			}
+		}
+		var moved, saved []string
+		for _, piece := range piecesOf(t, w.state, customer, MaxArrive) {
+			for _, r := range piece {
+				moved = append(moved, string(r.Key))
+			}
+		}
+		if err := e.Each(t.Context(), func(k, _ []byte) error {
+			if k[0] != tableMeta {
+				saved = append(saved, string(k))
+			}
+			return nil
+		}); err != nil {
+			t.Error(err)
+		}
+		slices.Sort(moved)
+		if !slices.Equal(moved, saved) || len(saved) < 15 {
+			t.Errorf("of %s move %q, and a backup has %q", customer, moved, saved)
 		}
 		if err := e.Close(); err != nil {
 			t.Error(err)
