@@ -14,7 +14,10 @@ type Target struct {
 	Label string // what it is called, at most labelMost characters; never what is in it
 }
 
-const labelMost = 60 // characters
+const (
+	labelMost   = 60   // characters
+	labelSearch = 5000 // nodes that are looked at for a field's label
+)
 
 // Target returns an element that an agent may act on: one that is there and
 // whose content is not masked. The visitor's browser looks again.
@@ -43,6 +46,8 @@ func label(el *dom.Node, tag string) string {
 	var text strings.Builder
 	if tag == "button" || tag == "a" || tag == "label" || tag == "summary" {
 		words(el, &text)
+	} else if of := labelOf(el); of != nil && !of.Masked() {
+		words(of, &text)
 	}
 	for _, s := range []string{attr(el, "aria-label"), text.String(), attr(el, "placeholder"), attr(el, "alt"), attr(el, "title"), attr(el, "name"), attr(el, "id")} {
 		if s = clip(s); s != "" {
@@ -50,6 +55,36 @@ func label(el *dom.Node, tag string) string {
 		}
 	}
 	return tag
+}
+
+// labelOf returns the label around an element, or the one for its id; nil: none.
+func labelOf(el *dom.Node) *dom.Node {
+	root := el
+	for ; root.Parent() != nil; root = root.Parent() {
+		if root.Tag() == "label" {
+			return root
+		}
+	}
+	id, left := attr(el, "id"), labelSearch
+	if id == "" {
+		return nil
+	}
+	var find func(n *dom.Node) *dom.Node
+	find = func(n *dom.Node) *dom.Node {
+		for c := range n.Children() {
+			if left--; left < 0 {
+				return nil
+			}
+			if c.Tag() == "label" && attr(c, "for") == id {
+				return c
+			}
+			if found := find(c); found != nil {
+				return found
+			}
+		}
+		return nil
+	}
+	return find(root)
 }
 
 func attr(el *dom.Node, name string) string {
@@ -65,7 +100,7 @@ func words(n *dom.Node, to *strings.Builder) {
 			return
 		case c.Kind() == dom.KindText:
 			to.WriteString(c.Text() + " ")
-		case c.Kind() == dom.KindElement:
+		case c.Kind() == dom.KindElement && !slices.Contains([]string{"select", "textarea", "script", "style"}, c.Tag()):
 			words(c, to)
 		}
 	}
