@@ -90,7 +90,7 @@ func syncFolder(fs vfs.FS, path string) error {
 }
 
 // disk is what Pebble sees of a server's file system: syncs of the write-ahead
-// log may be slow, or lies, and there may be no space for more of it.
+// log may be lies, and there may be no space for more of it.
 type disk struct {
 	vfs.FS
 	life *life
@@ -120,9 +120,6 @@ type diskFile struct {
 }
 
 func (f diskFile) SyncData() error {
-	if d := time.Duration(f.life.server.slow.Load()); d > 0 && !ending() {
-		time.Sleep(d)
-	}
 	if f.life.server.sim.lies {
 		return nil
 	}
@@ -138,7 +135,8 @@ func (f diskFile) Write(b []byte) (int, error) {
 }
 
 // rotating reports whether Pebble is changing to another log anywhere. Who waits
-// for a log's end holds a mutex, see ending; so that write finds space.
+// for a log's end holds a mutex, and who waits for a mutex keeps a bubble's clock
+// from going on; so that write finds space.
 func rotating() bool {
 	all := make([]byte, 16<<20)
 	return bytes.Contains(all[:runtime.Stack(all, true)], []byte("(*DB).rotateWAL("))
@@ -146,28 +144,12 @@ func rotating() bool {
 
 // soonRotated is more than the write-ahead log may hold when its disk becomes
 // full. Pebble begins another when the first memtable, of 256 KiB, is full, and
-// holds a mutex until the former is written: see ending.
+// holds a mutex until the former is written: see rotating.
 const soonRotated = 64 << 10
 
 // fill makes the disk full, if that is no danger to the bubble's clock.
 func (v *server) fill() bool {
 	return !v.edge && v.serving() != nil && v.wrote.Load() < soonRotated && !v.full.Swap(true)
-}
-
-// ending reports whether Pebble syncs a log that it is done with. It holds a
-// mutex then, and who waits for a mutex keeps a bubble's clock from going on.
-func ending() bool {
-	var calls [32]uintptr
-	frames := runtime.CallersFrames(calls[:runtime.Callers(2, calls[:])])
-	for {
-		frame, more := frames.Next()
-		if strings.HasSuffix(frame.Function, "(*LogWriter).closeInternal") {
-			return true
-		}
-		if !more {
-			return false
-		}
-	}
 }
 
 // newServer is a machine with an empty disk.
@@ -207,6 +189,7 @@ func (v *server) startLocked() {
 	l := &life{node: newNode(c, s.log.With("at", v.name)), server: v, opened: make(chan struct{})}
 	l.ctx, l.stop = context.WithCancel(context.Background())
 	l.fs = disk{v.mem, l}
+	l.delay = func() { time.Sleep(time.Duration(v.slow.Load())) }
 	l.now = v.clock(s.seeds)
 	l.trailing = keptEntries
 	if s.public {

@@ -63,6 +63,11 @@ type Config struct {
 	// Nil panics.
 	Fatal func(error)
 
+	// Delay holds up each durable write before Pebble has it; nil: nothing does.
+	// A simulation makes a disk slow with it: where Pebble itself syncs, others may
+	// wait at a mutex, and its time does not go on then.
+	Delay func()
+
 	Logger *slog.Logger // nil: slog.Default
 }
 
@@ -75,6 +80,7 @@ type Disk struct {
 	dir     string
 	options *pebble.Options
 	slow    time.Duration
+	delay   func()
 	fatal   func(error)
 	space   *spaceFS
 	stalled atomic.Int64 // durable writes under way for more than stallAfter
@@ -99,7 +105,7 @@ func Open(c Config) (*Disk, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	d := &Disk{dir: c.Dir, slow: c.Slow, fatal: c.Fatal, failed: make(chan struct{})}
+	d := &Disk{dir: c.Dir, slow: c.Slow, delay: c.Delay, fatal: c.Fatal, failed: make(chan struct{})}
 	d.space = newSpaceFS(c.FS, c.Logger, d.Fail)
 	d.options = options(d, c.Logger)
 	var db *pebble.DB
@@ -195,6 +201,9 @@ func (d *Disk) commit(b *pebble.Batch, o *pebble.WriteOptions) error {
 		return err // a broken write-ahead log makes Pebble panic
 	}
 	w := d.watch()
+	if d.delay != nil && o.Sync {
+		d.delay()
+	}
 	err := b.Commit(o)
 	w.stop()
 	if err != nil {
