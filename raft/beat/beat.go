@@ -69,7 +69,8 @@ func Open(layer raft.StreamLayer, log *slog.Logger) *Beats {
 	return b
 }
 
-// Close ends it; heartbeats fail from then on.
+// Close ends it; heartbeats fail from then on. One that a group is handling ends
+// when the group is closed: it may wait for a disk.
 func (b *Beats) Close() error {
 	b.mu.Lock()
 	if b.closed {
@@ -252,7 +253,7 @@ func (b *Beats) accept() {
 		}
 		b.served[conn] = struct{}{}
 		b.mu.Unlock()
-		b.running.Go(func() {
+		go func() { // until the other node or Close ends conn, and see there
 			if err := newStream(conn).serve(b.handle); !errors.Is(err, io.EOF) {
 				b.log.Debug("a stream of heartbeats ended", "remote", conn.RemoteAddr().String(), "err", err)
 			}
@@ -260,7 +261,7 @@ func (b *Beats) accept() {
 			b.mu.Lock()
 			delete(b.served, conn)
 			b.mu.Unlock()
-		})
+		}()
 	}
 }
 

@@ -1,9 +1,11 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -370,6 +372,15 @@ func TestAMemberWithAFullDiskGivesLeadershipAwayAndComesBack(t *testing.T) {
 			if now := w.leader(); now == leader {
 				t.Errorf("%s leads on", leader.id)
 			}
+			for range 5 { // each with a term that its heartbeats would have the full disk write
+				ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+				_ = w.leader().Transfer(ctx) // or not, this time
+				cancel()
+				time.Sleep(2 * time.Second)
+			}
+			if n := bytes.Count(stacks(), []byte("(*Raft).processHeartbeat(")); n > 2 {
+				t.Errorf("%d heartbeats wait for the disk", n)
+			}
 			on.Store(false)
 			time.Sleep(5 * time.Second)
 			if err := leader.Err(); err != nil {
@@ -383,6 +394,12 @@ func TestAMemberWithAFullDiskGivesLeadershipAwayAndComesBack(t *testing.T) {
 		}
 		w.close()
 	})
+}
+
+// stacks returns those of all goroutines.
+func stacks() []byte {
+	all := make([]byte, 8<<20)
+	return all[:runtime.Stack(all, true)]
 }
 
 func TestALeaderWhoseDiskHangsIsReplaced(t *testing.T) {

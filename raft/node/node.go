@@ -206,6 +206,7 @@ func open(c Config) (*Node, error) {
 	if n.raft, err = newRaft(n, c, machine); err != nil {
 		return nil, err
 	}
+	n.wire.raft.Store(n.raft)
 	n.start()
 	return n, nil
 }

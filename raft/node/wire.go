@@ -51,6 +51,8 @@ type wire struct {
 	// candidate is called with requests for this member's vote, before Raft has
 	// them.
 	candidate func(*raft.RequestVoteRequest)
+	// raft is whose transport this is; nil while it is being made.
+	raft atomic.Pointer[raft.Raft]
 	// heard is the highest commit index that a leader has told this member.
 	heard atomic.Uint64
 
@@ -110,7 +112,8 @@ func (w *wire) timeoutNow(ctx context.Context, self raft.ServerID) {
 
 // SetHeartbeatHandler implements raft.Transport. The transport handles heartbeats
 // on goroutines of its own, for which Raft's shutdown does not wait; stop does,
-// because a heartbeat may write a new term to the disk.
+// because a heartbeat may write a new term to the disk. While that takes no
+// writes such a heartbeat is refused: each would wait, until there is space.
 func (w *wire) SetHeartbeatHandler(handle func(raft.RPC)) {
 	w.Transport.SetHeartbeatHandler(func(rpc raft.RPC) {
 		w.mu.Lock()
@@ -123,8 +126,22 @@ func (w *wire) SetHeartbeatHandler(handle func(raft.RPC)) {
 			return
 		}
 		defer w.beats.Done()
+		if w.isNew(rpc) {
+			if err := w.silent(); err != nil {
+				rpc.Respond(nil, err)
+				return
+			}
+		}
 		handle(rpc)
 	})
+}
+
+// isNew reports whether a heartbeat is of a later term than a follower has written.
+// A leader's is let through: it ends its leading before it is written.
+func (w *wire) isNew(rpc raft.RPC) bool {
+	a, ok := rpc.Command.(*raft.AppendEntriesRequest)
+	r := w.raft.Load()
+	return ok && (r == nil || r.State() == raft.Follower && a.Term > r.CurrentTerm())
 }
 
 func (w *wire) silent() error {
