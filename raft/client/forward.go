@@ -126,7 +126,7 @@ func (o *outbox) write(w io.Writer, stop <-chan struct{}) error {
 // client is closed, and closes the stream.
 func (c *Client) Serve(s io.ReadWriteCloser) {
 	out, stop := newOutbox(), make(chan struct{})
-	var writing, proposals sync.WaitGroup
+	var writing sync.WaitGroup
 	writing.Go(func() {
 		_ = out.write(s, stop) // the other node asks again
 		_ = s.Close()
@@ -148,12 +148,11 @@ func (c *Client) Serve(s io.ReadWriteCloser) {
 			out.add(number, []byte{notLeader})
 			continue
 		}
-		proposals.Go(func() {
+		go func() { // refuse waits for it; Serve does not, because the answer may wait for a full disk
 			defer c.release(len(data))
 			out.add(number, c.answer(data))
-		})
+		}()
 	}
-	proposals.Wait()
 	end()
 }
 
