@@ -33,6 +33,15 @@ type going struct {
 	done   chan struct{}
 }
 
+func (g *going) over() bool {
+	select {
+	case <-g.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // tend looks after the cells that this node leads, until ctx is done.
 func (n *node) tend(ctx context.Context) {
 	wake := make(chan struct{}, 1)
@@ -73,7 +82,7 @@ func (t *tender) all(ctx context.Context) {
 			delete(t.led, numbers[i])
 		}
 	}
-	t.stopMoves(func(g *going) bool { return !led[g.cell] })
+	t.stopMoves(func(g *going) bool { return !led[g.cell] || g.over() })
 	for i, c := range all {
 		if !led[c] {
 			continue
@@ -108,13 +117,8 @@ func (t *tender) one(ctx context.Context, number uint64, c *client.Cell) error {
 
 // goOn has a customer's move go on, unless it does.
 func (t *tender) goOn(ctx context.Context, c *client.Cell, customer string) {
-	if g := t.moves[customer]; g != nil {
-		select {
-		case <-g.done:
-		default:
-			return
-		}
-		g.cancel()
+	if t.moves[customer] != nil {
+		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, moveFor)
 	g := &going{c, cancel, make(chan struct{})}

@@ -29,12 +29,13 @@ func (t *txn) leave(c Leave) error {
 		return nil
 	}
 	if m.Phase == Departed {
+		t.keepIDs(c.Customer)
 		m.Phase = Leaving
 		t.saveMove(m)
 		t.anew = true
 	}
 	if t.leaveSessions(c.Customer) { // first: the customer leads to them
-		t.leaveSettings(c.Customer)
+		t.erase(t.ofCustomer(t.read(), c.Customer))
 		m.Phase = Gone
 		t.saveMove(m)
 	}
@@ -67,22 +68,6 @@ func (t *txn) leaveSessions(customer string) (all bool) {
 		t.erase(t.ofSession(t.read(), k))
 	}
 	return len(list) < MaxLeave
-}
-
-// leaveSettings deletes a customer without sessions.
-func (t *txn) leaveSettings(customer string) {
-	if len(t.cells) > 0 { // the first cell says whose an id is
-		for _, table := range []byte{tableSite, tableDepartment, tableAgent} {
-			t.rowsOf(t.key(table), func(k, value []byte) {
-				var row ownedRow
-				if decoder.Unmarshal(value, &row) == nil && row.Customer == customer {
-					o, _ := ownerOf(k[len(t.prefix):]) // it was one when it was written
-					t.keepID(reserved{Table: table, ID: o.name, Customer: customer})
-				}
-			})
-		}
-	}
-	t.erase(t.ofCustomer(t.read(), customer))
 }
 
 // erase deletes rows, unless they could not be found.

@@ -352,7 +352,25 @@ func TestAnIDIsOfOneCustomerInAllCells(t *testing.T) {
 	try("at first")
 	first.reopen()
 	try("after a restart")
-	move(first, second, 1)
+	for n := range MaxLeave + 1 { // more than one Leave forgets
+		first.must(OpenSession{Session: sid(n + 10), Site: "shop", Department: "sales", Visitor: vid(n + 10), Name: "Mari", Node: "n1", At: noon})
+	}
+	first.must(Depart{Customer: "acme", Move: 1, To: 2, At: noon})
+	for _, piece := range piecesOf(t, first.state, "acme", MaxArrive) {
+		second.must(Arrive{Customer: "acme", Move: 1, Rows: piece, At: noon})
+	}
+	second.must(Settle{Customer: "acme", Move: 1, Started: first.state.Read().Started(), At: noon})
+	taken := Put{Customer: &Customer{ID: "new"}, Site: &Site{ID: "shop", Customer: "new"}, At: noon}
+	for step := range 3 {
+		if err := refused(first, taken); relay.CodeOf(err) != relay.CodeConflict {
+			t.Errorf("after %d steps of leaving: %v", step, err)
+		}
+		if _, left := first.state.Read().Move("acme"); !left {
+			t.Fatal("they have not departed")
+		}
+		first.must(Leave{Customer: "acme", Move: 1, At: noon})
+	}
+	leave(first, 1)
 	for what, c := range map[string]Command{
 		"a customer who has left":       Reserve{Customer: "acme", Cell: 2, At: noon},
 		"a site of one who has left":    Reserve{Customer: "bank", Site: "shop", At: noon},

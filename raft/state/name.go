@@ -93,6 +93,29 @@ func (t *txn) reserve(c Reserve) error {
 	return nil
 }
 
+// keepIDs notes whose the ids are of a customer who leaves the first cell, which
+// is the one that knows of others.
+func (t *txn) keepIDs(customer string) {
+	if len(t.cells) == 0 {
+		return
+	}
+	for _, s := range t.sites { // in any order, as below: distinct rows
+		if s.Customer == customer {
+			t.keepID(reserved{Table: tableSite, ID: s.ID, Customer: customer})
+		}
+	}
+	for _, d := range t.departments {
+		if d.Customer == customer {
+			t.keepID(reserved{Table: tableDepartment, ID: d.ID, Customer: customer})
+		}
+	}
+	for _, a := range t.agents {
+		if a.Customer == customer {
+			t.keepID(reserved{Table: tableAgent, ID: a.ID, Customer: customer})
+		}
+	}
+}
+
 func (t *txn) keepID(r reserved) {
 	t.reserved[r.key()] = r
 	k := append(t.key(tableReserved), r.Table)
