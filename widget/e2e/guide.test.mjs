@@ -81,7 +81,7 @@ describe('guiding', { timeout: 120_000 }, () => {
     await until(
       'the transcript',
       () => events(agent),
-      (text) => /Filled in: name/.test(text),
+      (text) => /Filled in: Full name/.test(text),
     );
     assert.doesNotMatch(await events(agent), /Lill/, 'the transcript holds what was filled in');
   });
