@@ -34,7 +34,7 @@ func (n *node) openFirst() (err error) {
 		},
 	})
 	if errors.Is(err, syscall.EAGAIN) {
-		return fmt.Errorf("another node is running on the folder %s; stop it, or give this one a folder of its own with --data", n.config.Data)
+		return errFolderTaken(n.config.Data)
 	} else if err != nil {
 		return fmt.Errorf("open %s: %w", n.config.Data, err)
 	}
@@ -125,6 +125,14 @@ func (n *node) founds(c state.Cell) bool {
 func (n *node) foundCell(ctx context.Context) (number uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, foundFor)
 	defer cancel()
+	if n.cluster != nil {
+		up := n.cluster.linked()
+		for _, m := range n.cell.Read().Nodes() {
+			if m.Role == state.CoreNode && m.ID != n.config.Node && !up[m.ID] {
+				return 0, relay.Errorf(relay.CodeUnavailable, "All core nodes have to be up for that, and there is no connection to %s.", m.ID)
+			}
+		}
+	}
 	number = uint64(len(n.cell.Read().Cells())) + 2
 	row := state.Cell{Number: number, Founder: n.config.Node}
 	if _, err := n.cell.Propose(ctx, state.PutCell{Cell: row, At: n.now().UnixMilli()}); err != nil {

@@ -60,7 +60,7 @@ func TestTwoCellsOnSixNodes(t *testing.T) {
 	})
 }
 
-// TestACellThatIsNotSeatedIsGivenUp adds cells while a node is down, and at a node
+// TestACellThatIsNotSeatedIsGivenUp adds cells while a node is cut off, and at a node
 // that dies meanwhile.
 func TestACellThatIsNotSeatedIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -71,10 +71,23 @@ func TestACellThatIsNotSeatedIsGivenUp(t *testing.T) {
 		}
 		cores := slices.DeleteFunc(s.all(), func(v *server) bool { return v.edge })
 		first, second, third := cores[0], cores[1], cores[2]
-		third.kill(nil, true)
+		s.sever(third, true, true) // which nobody knows yet
 		if _, err := first.serving().foundCell(context.Background()); err == nil || !strings.Contains(err.Error(), "The cell 2 was given up") {
-			t.Errorf("with a node down: %v", err)
+			t.Errorf("with a node cut off: %v", err)
 		}
+		if _, err := first.serving().foundCell(context.Background()); err == nil || !strings.Contains(err.Error(), "there is no connection to n3") {
+			t.Errorf("while it is known to be cut off: %v", err)
+		}
+		s.mend(third)
+		if err := within(time.Minute, func() error {
+			if !second.serving().cluster.linked()[third.name] {
+				return errUnreached
+			}
+			return s.healthy()
+		}); err != nil {
+			t.Fatal(err)
+		}
+		s.sever(third, true, true)
 		go func() { _, _ = second.serving().foundCell(context.Background()) }() // it dies first
 		await := func(what string, done func(rows []state.Cell) bool) {
 			t.Helper()
@@ -89,7 +102,7 @@ func TestACellThatIsNotSeatedIsGivenUp(t *testing.T) {
 		}
 		await("it is begun", func(rows []state.Cell) bool { return len(rows) == 2 })
 		second.kill(nil, true)
-		third.start()
+		s.mend(third)
 		await("it is given up", func(rows []state.Cell) bool { return rows[1].Phase == state.GivenUp })
 		second.start()
 		if err := within(time.Minute, s.healthy); err != nil {
@@ -140,7 +153,7 @@ func TestCellsByTheCommandLine(t *testing.T) {
 		t.Error(out)
 	}
 	kohe(t, "customer", "add", "acme", "--cell", "2", "--data", at(0))
-	kohe(t, "site", "add", "acme-shop", "--customer", "acme", "--origin", "https://acme.example", "--department", "acme-help", "--data", at(2))
+	kohe(t, "site", "add", "acme-shop", "--customer", "acme", "--origin", "https://acme.example", "--data", at(2)) // help is the other customer's
 	kohe(t, "agent", "add", "ada", "--site", "acme-shop", "--data", at(2))
 	kohe(t, "customer", "move", "main", "--cell", "2", "--data", at(2))
 	for i := range 3 {
@@ -166,6 +179,9 @@ func TestCellsByTheCommandLine(t *testing.T) {
 		"There is no cell 3":        {"customer", "move", "main", "--cell", "3", "--data", at(0)},
 		"There is no customer":      {"site", "add", "x", "--customer", "nobody", "--origin", "https://x.example", "--data", at(0)},
 		"belongs to another":        {"site", "add", "shop", "--customer", "acme", "--origin", "https://x.example", "--department", "acme-help", "--data", at(0)},
+		"There are several":         {"site", "add", "y", "--origin", "https://x.example", "--data", at(0)},
+		"control characters":        {"customer", "add", "evil", "--name", "a\nb", "--data", at(0)},
+		"another node is running":   {"serve", "--listen", "127.0.0.1:0", "--data", at(3)},
 		"is in another cell":        {"customer", "add", "main", "--cell", "1", "--data", at(0)},
 		"an edge and keeps nothing": {"cell", "add", "--data", at(3)},
 	} {

@@ -39,6 +39,9 @@ func (n *node) registerCells(mux *http.ServeMux) {
 		if !api.ValidID(in.ID) {
 			return nil, relay.Errorf(relay.CodeInvalid, "A customer's id has 1 to 60 letters a–z, digits and . _ @ -, and starts with a letter or digit.")
 		}
+		if err := api.PlainName(in.Name); err != nil {
+			return nil, err
+		}
 		row := state.Customer{ID: in.ID, Name: cmp.Or(in.Name, in.ID)}
 		in.Cell = cmp.Or(in.Cell, n.cells.CellOf(in.ID), firstCell)
 		if err := n.awaitCell(r.Context(), in.Cell); err != nil {

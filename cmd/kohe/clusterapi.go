@@ -95,7 +95,9 @@ func (c *cluster) remove(ctx context.Context, id string) error {
 	if _, ok := cell.Read().Node(id); !ok {
 		return relay.Errorf(relay.CodeNotFound, "There is no node %q in the cluster.", id)
 	}
-	if leader, _ := cell.Node().Leader(); leader != c.name() {
+	if leader, _ := cell.Node().Leader(); leader == "" {
+		return relay.Errorf(relay.CodeUnavailable, "Nobody leads the cell now. Give the command again when somebody does; `kohe cluster status` says who.")
+	} else if leader != c.name() {
 		return relay.Errorf(relay.CodeInvalid, "The node %s leads the cell. Give the command there: kohe cluster leave %s", leader, id)
 	}
 	if id == c.name() {

@@ -31,8 +31,19 @@ func (l *local) keepSite(cmd *cobra.Command, s *api.LocalSite) error {
 	}
 	if i := slices.IndexFunc(all, func(o api.LocalSite) bool { return o.ID == s.ID }); i >= 0 {
 		keepRest(cmd, siteFlags, s, &all[i])
+	} else if len(s.Departments) == 0 {
+		s.Departments = []string{helpOf(s.Customer, all)}
 	}
 	return nil
+}
+
+// helpOf returns the department of a customer's new site for which none is named.
+func helpOf(customer string, all []api.LocalSite) string {
+	const help = "help"
+	if customer != "" && slices.ContainsFunc(all, func(s api.LocalSite) bool { return s.Customer != customer && slices.Contains(s.Departments, help) }) {
+		return customer + "-" + help
+	}
+	return help
 }
 
 // keepAgent is keepSite for an agent.

@@ -130,7 +130,7 @@ func siteCommand() *cobra.Command {
 	add.Flags().StringVar(&s.Name, "name", "", "name, which visitors see (default: the id)")
 	add.Flags().StringVar(&s.Customer, "customer", "", "who the site belongs to (default: the only customer)")
 	add.Flags().StringSliceVar(&s.Origins, "origin", nil, "where the site's pages are, such as https://shop.example")
-	add.Flags().StringSliceVar(&s.Departments, "department", []string{"help"}, "departments that visitors may choose; the first is the default")
+	add.Flags().StringSliceVar(&s.Departments, "department", nil, "departments that visitors may choose; the first is the default (default: help, or CUSTOMER-help where help is another customer's)")
 	add.Flags().StringSliceVar(&s.Mask, "mask", nil, "selectors of what agents must not see, besides passwords, card fields and data-kohe-mask")
 	add.Flags().BoolVar(&s.MaskAll, "mask-all", false, "mask everything that does not carry data-kohe-unmask")
 	add.Flags().StringSliceVar(&s.Unmask, "unmask", nil, "selectors of what agents may see even so, besides data-kohe-unmask")
@@ -164,8 +164,8 @@ func siteCommand() *cobra.Command {
 			if err := l.call(cmd.Context(), http.MethodGet, "/sites", nil, &sites); err != nil {
 				return err
 			}
-			return table(cmd, "ID\tNAME\tORIGINS\tDEPARTMENTS\tSEE PAGE\tRECORD\tVISITORS", sites, func(s api.LocalSite) []string {
-				return []string{s.ID, s.Name, strings.Join(s.Origins, ","), strings.Join(s.Departments, ","), yes(s.CoBrowse), days(s.Record), yes(s.Visitors)}
+			return table(cmd, "ID\tCUSTOMER\tNAME\tORIGINS\tDEPARTMENTS\tSEE PAGE\tRECORD\tVISITORS", sites, func(s api.LocalSite) []string {
+				return []string{s.ID, s.Customer, s.Name, strings.Join(s.Origins, ","), strings.Join(s.Departments, ","), yes(s.CoBrowse), days(s.Record), yes(s.Visitors)}
 			})
 		},
 	}

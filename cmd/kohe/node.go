@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -104,7 +105,7 @@ func openNode(ctx context.Context, c config, demo bool, logTo io.Writer) (_ *nod
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
-	if err := checkRestored(c.Data); err != nil {
+	if err := cmp.Or(checkRestored(c.Data), checkAlone(ctx, c.Data)); err != nil {
 		return nil, err
 	}
 	bundle, err := widget.Open()
@@ -327,7 +328,7 @@ func (n *node) reach() (string, []string) {
 func (n *node) openLocal(h http.Handler, closing func()) error {
 	path := socketPath(n.config.Data)
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("remove the former socket: %w", err) // the database's lock proves that no other node runs here
+		return fmt.Errorf("remove the former socket: %w", err) // no other node runs here: checkAlone
 	}
 	l, err := net.Listen("unix", path)
 	if err != nil {
@@ -345,6 +346,20 @@ func (n *node) openLocal(h http.Handler, closing func()) error {
 		return nil
 	})
 	return nil
+}
+
+// checkAlone refuses a folder that a running node has. The database of a core node
+// is locked besides; an edge has none.
+func checkAlone(ctx context.Context, data string) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", socketPath(data))
+	if err != nil {
+		return nil // nobody listens
+	}
+	return errors.Join(errFolderTaken(data), conn.Close())
+}
+
+func errFolderTaken(data string) error {
+	return fmt.Errorf("another node is running on the folder %s; stop it, or give this one a folder of its own with --data", data)
 }
 
 func socketPath(data string) string { return filepath.Join(data, "kohe.sock") }

@@ -22,7 +22,7 @@ const maxSecret = 64 << 10
 type seal struct{ recipients, passphraseFile string }
 
 func (s *seal) flags(c *cobra.Command) {
-	c.Flags().StringVar(&s.recipients, "recipient", "", "encrypt for this key (age1…), such as `kohe backup key` prints")
+	c.Flags().StringVar(&s.recipients, "recipient", "", "encrypt for this key (age1…), such as \"kohe backup key\" prints")
 	c.Flags().StringVar(&s.passphraseFile, "passphrase-file", "", "encrypt with the passphrase in this file")
 	c.MarkFlagsMutuallyExclusive("recipient", "passphrase-file")
 }

@@ -89,6 +89,9 @@ func problemText(s api.ClusterStatus, p api.Problem) string {
 	case api.NobodyIn:
 		return "Nobody can connect: every node that is there is draining. Let people in again in the console, or restart a node."
 	case api.NodeGone:
+		if slices.ContainsFunc(s.Nodes, func(n api.NodeStatus) bool { return n.Node == p.Node && n.Address == "" }) {
+			return fmt.Sprintf("%s has joined and was not started yet. Start it; if it is not to be: kohe cluster leave %s", p.Node, p.Node)
+		}
 		since := "since before this node started"
 		if p.Since != 0 {
 			since = "for " + span(s.At-p.Since)

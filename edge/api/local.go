@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"kohe/edge/auth"
 	"kohe/edge/page"
@@ -27,6 +29,7 @@ const localCustomer = "main"
 
 // LocalStore is what Local reads; state.Reader is one.
 type LocalStore interface {
+	Customers() []state.Customer
 	Store
 	AllSites() []state.Site
 	AllAgents() []state.Agent
@@ -94,13 +97,18 @@ func NewLocal(store LocalStore, cell Proposer, tickets *auth.Tickets, public str
 
 func (l *Local) ServeHTTP(w http.ResponseWriter, r *http.Request) { l.mux.ServeHTTP(w, r) }
 
+// localFor bounds a command of this machine.
+const localFor = 10 * time.Second
+
 func handleLocal[In any](h func(*http.Request, In) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var in In
 		var v any
 		err := read(r, &in)
 		if err == nil {
-			v, err = h(r, in)
+			ctx, cancel := context.WithTimeout(r.Context(), localFor) // a full disk would hold a command up until there is space
+			defer cancel()
+			v, err = h(r.WithContext(ctx), in)
 		}
 		AnswerLocal(w, v, err)
 	}
@@ -152,6 +160,9 @@ func (l *Local) addAgent(r *http.Request, in LocalAgent) (any, error) {
 	}
 	if in.Capacity < 1 || in.Capacity > 50 {
 		return nil, relay.Errorf(relay.CodeInvalid, "The capacity is 1 to 50.")
+	}
+	if err := cmp.Or(PlainName(in.Name), PlainName(in.Alias)); err != nil {
+		return nil, err
 	}
 	hash := "" // nobody's: such an agent signs in by other means
 	if in.Password != "" {
@@ -295,6 +306,9 @@ func (l *Local) addSite(r *http.Request, in LocalSite) (any, error) {
 	if len(in.Origins) == 0 || len(in.Departments) == 0 {
 		return nil, relay.Errorf(relay.CodeInvalid, "A site needs at least one origin (where its pages are) and one department.")
 	}
+	if err := PlainName(in.Name); err != nil {
+		return nil, err
+	}
 	for _, o := range slices.Concat(in.Origins, in.Assets) {
 		if u, err := url.Parse(o); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.Scheme+"://"+u.Host != o {
 			return nil, relay.Errorf(relay.CodeInvalid, "%q is not an origin; write it like https://shop.example.", o)
@@ -307,7 +321,10 @@ func (l *Local) addSite(r *http.Request, in LocalSite) (any, error) {
 		in.Name = in.ID
 	}
 	at := time.Now().UnixMilli()
-	customer := cmp.Or(in.Customer, l.customerOf(in.ID))
+	customer, err := l.customerOf(in)
+	if err != nil {
+		return nil, err
+	}
 	var rows []state.Put
 	if _, ok := l.store.Customer(customer); !ok && in.Customer != "" {
 		return nil, relay.Errorf(relay.CodeNotFound, "There is no customer %q. Add them with `kohe customer add`.", customer)
@@ -332,20 +349,29 @@ func (l *Local) addSite(r *http.Request, in LocalSite) (any, error) {
 	return in, nil
 }
 
-// customerOf returns whose a site is: its own customer's, else that of the
-// other sites, as long as there is one customer only.
-func (l *Local) customerOf(site string) string {
-	if was, ok := l.store.Site(site); ok {
-		return was.Customer
+// customerOf returns whose a site is or is to be.
+func (l *Local) customerOf(in LocalSite) (string, error) {
+	if in.Customer != "" {
+		return in.Customer, nil
 	}
-	customer := ""
-	for _, s := range l.store.AllSites() {
-		if customer != "" && customer != s.Customer {
-			return localCustomer
-		}
-		customer = s.Customer
+	if was, ok := l.store.Site(in.ID); ok {
+		return was.Customer, nil
 	}
-	return cmp.Or(customer, localCustomer)
+	switch all := l.store.Customers(); len(all) {
+	case 0:
+		return localCustomer, nil
+	case 1:
+		return all[0].ID, nil
+	}
+	return "", relay.Errorf(relay.CodeInvalid, "There are several customers. Say whose the site is with --customer.")
+}
+
+// PlainName refuses a name that would not stay on its line.
+func PlainName(name string) error {
+	if strings.ContainsFunc(name, unicode.IsControl) {
+		return relay.Errorf(relay.CodeInvalid, "A name has no line breaks or other control characters.")
+	}
+	return nil
 }
 
 func title(id string) string { return strings.ToUpper(id[:1]) + id[1:] }

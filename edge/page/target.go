@@ -54,6 +54,9 @@ func label(el *dom.Node, tag string) string {
 			return s
 		}
 	}
+	if words(el, &text); clip(text.String()) != "" {
+		return clip(text.String())
+	}
 	return tag
 }
 

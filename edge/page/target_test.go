@@ -20,8 +20,10 @@ func TestAFieldIsCalledWhatItsLabelSays(t *testing.T) {
 		text("button", "Send"),                                          // 16, 17
 		el("input", "aria-label", "Search", "id", "n1"),                 // 18
 		el("input", "name", "alone"),                                    // 19
+		text("legend", "Extras"),                                        // 20, 21
+		el("div"),                                                       // 22
 	))
-	for node, want := range map[uint32]string{6: "First name", 9: "Size", 14: "word", 15: "Street", 16: "Send", 18: "Search", 19: "alone"} {
+	for node, want := range map[uint32]string{6: "First name", 9: "Size", 14: "word", 15: "Street", 16: "Send", 18: "Search", 19: "alone", 20: "Extras", 22: "div"} {
 		if got, ok := p.Target(node); !ok || got.Label != want {
 			t.Errorf("%d is called %q, %v; want %q", node, got.Label, ok, want)
 		}

@@ -77,10 +77,16 @@ func Known(c Command, nodes func() []Node) error {
 		return nil
 	}
 	for _, n := range nodes() {
+		if n.Role == CoreNode && n.StartedAt == 0 && n.Version == 0 {
+			return &relay.Error{
+				Code: relay.CodeUnavailable, Text: "This will be possible once all servers have been started.", Retry: time.Minute,
+				Err: fmt.Errorf("the node %s has joined and was never started: start it, or take it out with `kohe cluster leave %s`", n.ID, n.ID),
+			}
+		}
 		if n.Role == CoreNode && max(n.Version, first) < since {
 			return &relay.Error{
 				Code: relay.CodeUnavailable, Text: "This will be possible once all servers have been upgraded.", Retry: time.Minute,
-				Err: fmt.Errorf("%T is of version %d of the state and the node %s speaks %d: upgrade that node", c, since, n.ID, n.Version),
+				Err: fmt.Errorf("that is of version %d of the state and the node %s speaks %d: upgrade that node", since, n.ID, n.Version),
 			}
 		}
 	}

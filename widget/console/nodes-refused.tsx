@@ -14,7 +14,7 @@ export function Refused(props: { error: unknown; node?: string; texts?: Readonly
   return (
     <p class="problem" role="alert">
       {t(known ?? errorKey(code), { node })}
-      {!known && error instanceof ApiError && error.message && (
+      {!known && code !== 'offline' && error instanceof ApiError && error.message && (
         <small class="nodes-said" lang="en">
           {error.message}
         </small>

@@ -411,7 +411,7 @@ export const en = {
   'nodes.state.gone': 'Gone',
   'nodes.state.silent': 'Did not report',
   'nodes.cells': 'Cells',
-  'nodes.cellsText': 'Each keeps some of the customers. They are led by different nodes.',
+  'nodes.cellsText': 'Each keeps some of the customers.',
   'nodes.col.cell': 'Cell',
   'nodes.col.leader': 'Led by',
   'nodes.col.customers': 'Customers',

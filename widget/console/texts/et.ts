@@ -411,7 +411,7 @@ export const et: Texts = {
   'nodes.state.gone': 'Kadunud',
   'nodes.state.silent': 'Ei vastanud',
   'nodes.cells': 'Rakud',
-  'nodes.cellsText': 'Igaüks hoiab osa klientidest. Neid juhivad eri sõlmed.',
+  'nodes.cellsText': 'Igaüks hoiab osa klientidest.',
   'nodes.col.cell': 'Rakk',
   'nodes.col.leader': 'Juhib',
   'nodes.col.customers': 'Kliente',

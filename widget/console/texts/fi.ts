@@ -410,7 +410,7 @@ export const fi: Texts = {
   'nodes.state.gone': 'Poissa',
   'nodes.state.silent': 'Ei vastannut',
   'nodes.cells': 'Solut',
-  'nodes.cellsText': 'Kukin säilyttää osan asiakkaista. Niitä johtavat eri solmut.',
+  'nodes.cellsText': 'Kukin säilyttää osan asiakkaista.',
   'nodes.col.cell': 'Solu',
   'nodes.col.leader': 'Johtaa',
   'nodes.col.customers': 'Asiakkaita',

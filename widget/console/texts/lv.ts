@@ -424,7 +424,7 @@ export const lv: Texts = {
   'nodes.state.gone': 'Pazudis',
   'nodes.state.silent': 'Neatbildēja',
   'nodes.cells': 'Šūnas',
-  'nodes.cellsText': 'Katra glabā daļu klientu. Tās vada dažādi mezgli.',
+  'nodes.cellsText': 'Katra glabā daļu klientu.',
   'nodes.col.cell': 'Šūna',
   'nodes.col.leader': 'Vada',
   'nodes.col.customers': 'Klienti',

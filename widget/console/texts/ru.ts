@@ -474,7 +474,7 @@ export const ru: Texts = {
   'nodes.state.gone': 'Пропал',
   'nodes.state.silent': 'Не ответил',
   'nodes.cells': 'Ячейки',
-  'nodes.cellsText': 'Каждая хранит часть клиентов. Ими управляют разные узлы.',
+  'nodes.cellsText': 'Каждая хранит часть клиентов.',
   'nodes.col.cell': 'Ячейка',
   'nodes.col.leader': 'Ведёт',
   'nodes.col.customers': 'Клиенты',
