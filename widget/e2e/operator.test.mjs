@@ -59,6 +59,14 @@ describe('an operator of a cluster', { timeout: 180_000 }, () => {
     assert.equal(await links.count(), 1 + 3);
     assert.match(await links.nth(1).textContent(), /n1 → n2.* ms→ 0% {2}← 0%→ .+B {2}← .+B/);
     await clean('nodes', page);
+    const size = page.viewportSize();
+    for (const width of [390, 1024, 1440]) {
+      await page.setViewportSize({ width, height: 700 });
+      const beyond = await page.evaluate(() => document.documentElement.scrollHeight - window.innerHeight);
+      assert.equal(beyond, 0, `at ${width} pixels the console itself scrolls`);
+      if (process.env.KOHE_SHOTS) await page.screenshot({ path: `${process.env.KOHE_SHOTS}/nodes-${width}.png` });
+    }
+    await page.setViewportSize(size);
   });
 
   test('drains a node, whose people go on elsewhere, and lets people in again', async () => {
