@@ -102,11 +102,11 @@ func (t *tender) one(ctx context.Context, number uint64, c *client.Cell) error {
 			t.goOn(ctx, c, m.Customer)
 		}
 	}
-	if t.cluster == nil {
-		return nil
-	}
 	if number == firstCell {
 		return t.giveUpSeating()
+	}
+	if t.cluster == nil {
+		return nil
 	}
 	errs := []error{t.tellNodes(ctx, c), t.seat(ctx, c)}
 	if time.Since(t.led[number]) > spreadAfter {

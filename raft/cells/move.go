@@ -35,6 +35,9 @@ func (s *Set) Depart(ctx context.Context, customer string, to uint64, at int64) 
 		}
 		return nil
 	}
+	if err := target.Known(state.Arrive{}); err != nil {
+		return err // before anything is held up
+	}
 	row, _ := from.Read().Customer(customer)
 	_, err = from.Propose(ctx, state.Depart{Customer: customer, Move: row.Moves + 1, To: to, At: at})
 	return err
@@ -68,8 +71,8 @@ func (s *Set) Move(ctx context.Context, customer string, now func() int64) error
 func (m *mover) giveUp(ctx context.Context) error {
 	for {
 		_, err := m.to.Propose(ctx, state.Leave{Customer: m.move.Customer, Move: m.move.Number, At: m.now()})
-		if err != nil && relay.CodeOf(err) != relay.CodeConflict { // conflict: nothing of this move is there
-			return err
+		if err != nil {
+			return err // conflict: they have settled
 		}
 		if was, _ := m.to.Read().Move(m.move.Customer); was.Number != m.move.Number || was.Phase != state.Leaving {
 			break
@@ -83,10 +86,14 @@ func (m *mover) giveUp(ctx context.Context) error {
 // there.
 func (s *Set) finish(ctx context.Context, customer string, now func() int64) error {
 	home := s.has(customer)
+	if home == nil {
+		return nil
+	}
+	row, _ := home.Read().Customer(customer)
 	for _, c := range s.all() {
 		for {
 			m, moves := c.Read().Move(customer)
-			if !moves || m.Phase == state.Gone || m.Phase == state.Arriving || c == home {
+			if !moves || m.Phase == state.Gone || m.Phase == state.Arriving || c == home || m.Number > row.Moves {
 				break
 			}
 			if _, err := c.Propose(ctx, state.Leave{Customer: customer, Move: m.Number, At: now()}); err != nil {
@@ -127,12 +134,11 @@ func (m *mover) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	started := m.from.Read().Started()
-	if err := m.tellStarts(ctx, started); err != nil {
+	if err := m.tellStarts(ctx, m.from.Read().Started()); err != nil {
 		return err
 	}
 	_, err = m.to.Propose(ctx, state.Settle{
-		Customer: m.move.Customer, Move: m.move.Number, Started: started, At: max(m.now(), m.from.Read().Clock()),
+		Customer: m.move.Customer, Move: m.move.Number, Started: m.move.Started, At: max(m.now(), m.from.Read().Clock()),
 	})
 	return err
 }

@@ -106,16 +106,16 @@ func (s *Set) Cell(number uint64) (*client.Cell, bool) {
 }
 
 // has returns the cell that has a customer: where they depart from until they
-// have settled elsewhere. nil: none.
+// have settled elsewhere. nil: none. This node's state of a cell may be behind, so
+// the latest of their moves counts.
 func (s *Set) has(customer string) (home *client.Cell) {
+	var latest uint64
 	for _, c := range s.all() {
-		if _, here := c.Read().Customer(customer); !here {
-			continue
+		row, here := c.Read().Customer(customer)
+		_, moves := c.Read().Move(customer)
+		if here && (home == nil || row.Moves > latest || row.Moves == latest && !moves) {
+			home, latest = c, row.Moves
 		}
-		if _, moves := c.Read().Move(customer); !moves {
-			return c
-		}
-		home = c
 	}
 	return home
 }
@@ -145,7 +145,7 @@ func (s *Set) Propose(ctx context.Context, cmd state.Command) (any, error) {
 	for {
 		c := s.of(cmd)
 		v, err := s.proposeTo(ctx, c, cmd)
-		if err == nil || s.single() || s.of(cmd) == c && !s.onTheWay(c, cmd) && !s.between() {
+		if err == nil || s.single() || isFinal(err) || s.of(cmd) == c && !s.onTheWay(c, cmd) && !s.between() {
 			return v, err
 		}
 		select { // it went to where the customer is no longer, or is about to leave
@@ -162,6 +162,12 @@ func (s *Set) onTheWay(c *client.Cell, cmd state.Command) bool {
 		_, moves := c.Read().Move(customer)
 		return moves
 	})
+}
+
+// isFinal reports whether an error says something of the customer's rows, so that
+// the cell had them.
+func isFinal(err error) bool {
+	return slices.Contains([]relay.Code{relay.CodeStale, relay.CodeConflict, relay.CodeInvalid, relay.CodeForbidden}, relay.CodeOf(err))
 }
 
 // proposeTo has a command committed by a cell that has its customer.

@@ -323,3 +323,46 @@ func TestACellThatIsRemovedIsForgotten(t *testing.T) {
 	open(t, s, "shop")
 	<-heard
 }
+
+// A node that leads one cell may be behind in another, in which it still has the
+// customer of an earlier move. Here a third cell has that state.
+func TestWhoIsBehindInAnotherCellDoesNotMakeACustomerLeave(t *testing.T) {
+	s := openSet(t, 3)
+	id := open(t, s, "shop")
+	first, _ := s.Cell(1)
+	third, _ := s.Cell(3)
+	propose := func(c *client.Cell, cmd state.Command) {
+		t.Helper()
+		if _, err := c.Propose(t.Context(), cmd); err != nil {
+			t.Fatalf("%T: %v", cmd, err)
+		}
+	}
+	propose(first, state.Depart{Customer: "shop", Move: 1, To: 2, At: now()})
+	var rows []state.Row
+	if err := first.Read().Belongings(t.Context(), "shop", func(r state.Row) error {
+		rows = append(rows, state.Row{Key: slices.Clone(r.Key), Value: slices.Clone(r.Value)})
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // to cell 2, and back
+		if err := s.Move(t.Context(), "shop", now); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Depart(t.Context(), "shop", 1+s.CellOf("shop")%2, now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	propose(third, state.Arrive{Customer: "shop", Move: 1, Rows: rows, At: now()})
+	propose(third, state.Settle{Customer: "shop", Move: 1, At: now()})
+	if err := s.Move(t.Context(), "shop", now); err != nil { // the third of theirs
+		t.Fatal(err)
+	}
+	if at := s.CellOf("shop"); at != 2 {
+		t.Errorf("they are in %d", at)
+	}
+	second, _ := s.Cell(2)
+	if _, there := second.Read().Session(id); !there {
+		t.Error("their conversation is lost")
+	}
+}

@@ -79,6 +79,16 @@ func newClient(m member, health func() error, r *state.Reader, f *feed.Feed, k *
 	return c
 }
 
+// Known returns nil if every core node knows a command, or could not read the rows
+// any more if it did not; else state.Known's error.
+func (c *Client) Known(cmd state.Command) error {
+	err := state.Known(cmd, c.reader.Nodes)
+	if err != nil && state.Since(cmd) <= c.reader.Form() {
+		return nil
+	}
+	return err
+}
+
 // Propose has a command committed and returns what the state machine answered:
 // its value or its own error (*relay.Error, *state.Gap, *state.Refused) as it
 // is. While there is no leader, no quorum, no space on the disk or no room for
@@ -87,7 +97,7 @@ func newClient(m member, health func() error, r *state.Reader, f *feed.Feed, k *
 // then the command may or may not be committed, and proposing it again is
 // harmless.
 func (c *Client) Propose(ctx context.Context, cmd state.Command) (any, error) {
-	if err := state.Known(cmd, c.reader.Nodes); err != nil {
+	if err := c.Known(cmd); err != nil {
 		return nil, err
 	}
 	data := state.Encode(cmd)

@@ -126,7 +126,7 @@ func (o *outbox) write(w io.Writer, stop <-chan struct{}) error {
 // client is closed, and closes the stream.
 func (c *Client) Serve(s io.ReadWriteCloser) {
 	out, stop := newOutbox(), make(chan struct{})
-	var writing sync.WaitGroup
+	var writing, proposals sync.WaitGroup
 	writing.Go(func() {
 		_ = out.write(s, stop) // the other node asks again
 		_ = s.Close()
@@ -148,10 +148,19 @@ func (c *Client) Serve(s io.ReadWriteCloser) {
 			out.add(number, []byte{notLeader})
 			continue
 		}
-		go func() { // refuse waits for it; Serve does not, because the answer may wait for a full disk
+		proposals.Go(func() {
 			defer c.release(len(data))
 			out.add(number, c.answer(data))
-		}()
+		})
+	}
+	answered := make(chan struct{})
+	go func() {
+		proposals.Wait()
+		close(answered)
+	}()
+	select {
+	case <-answered:
+	case <-c.closing.Done(): // an answer may wait for a full disk, and refuse waits for it besides
 	}
 	end()
 }

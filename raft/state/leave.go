@@ -5,8 +5,10 @@ import "slices"
 // leave forgets a piece of a customer.
 func (t *txn) leave(c Leave) error {
 	m, moves := t.moves[c.Customer]
-	_, here := t.customers[c.Customer]
+	row, here := t.customers[c.Customer]
 	switch {
+	case !moves && here && row.Moves >= c.Move:
+		return errOtherMove(c.Customer) // they have settled, or stay
 	case !moves && here || moves && m.Phase == Gone && m.Number >= c.Move:
 		return nil
 	case !moves, m.Phase == Gone: // nothing of this move is to arrive later either

@@ -52,10 +52,9 @@ type (
 		Rows     []Row  `cbor:"3,keyasint"`
 		At       int64  `cbor:"4,keyasint"`
 	}
-	// Settle ends an arrival, of which all rows are there. Started says when the
-	// nodes last started, as far as the other cell knows: who was connected at
-	// one that has started anew since is connected no longer. At is not before
-	// the other cell's clock.
+	// Settle ends an arrival, of which all rows are there. Started is Move.Started:
+	// who was connected at a node that has started anew since is connected no
+	// longer. At is not before the other cell's clock.
 	Settle struct {
 		Customer string           `cbor:"1,keyasint"`
 		Move     uint64           `cbor:"2,keyasint"`
@@ -104,6 +103,9 @@ type Move struct {
 	Number   uint64    `cbor:"2,keyasint"`
 	To       uint64    `cbor:"3,keyasint,omitempty"` // the other cell; 0: they come here
 	Phase    MovePhase `cbor:"4,keyasint"`
+	// Started says when the nodes had last started when they departed: from then
+	// on nobody takes out of their rows who was connected where.
+	Started map[string]int64 `cbor:"5,keyasint,omitempty"`
 }
 
 // MovePhase is how far a move is.
@@ -130,8 +132,12 @@ func (r *Reader) Moves() []Move { return all(r, &r.state.moves, func(Move) bool 
 func (r *Reader) Started() map[string]int64 {
 	r.state.mu.RLock()
 	defer r.state.mu.RUnlock()
+	return r.state.started()
+}
+
+func (s *State) started() map[string]int64 {
 	started := map[string]int64{}
-	for id, n := range r.state.nodes {
+	for id, n := range s.nodes {
 		if n.StartedAt != 0 {
 			started[id] = n.StartedAt
 		}
@@ -172,7 +178,7 @@ func (t *txn) depart(c Depart) error {
 	t.now(c.At)
 	row.Moves = c.Move
 	t.set(t.key(tableCustomer).name(c.Customer), row)
-	t.saveMove(Move{Customer: c.Customer, Number: c.Move, To: c.To, Phase: Departed})
+	t.saveMove(Move{Customer: c.Customer, Number: c.Move, To: c.To, Phase: Departed, Started: t.started()})
 	t.anew = true
 	return nil
 }
@@ -186,6 +192,7 @@ func (t *txn) stay(c Stay) error {
 		return errOtherMove(c.Customer)
 	}
 	t.now(c.At)
+	t.disconnect(c.Customer, m.Started)
 	t.endMove(c.Customer)
 	t.anew = true
 	return nil
@@ -268,7 +275,7 @@ func (t *txn) settle(c Settle) error {
 		return relay.Errorf(relay.CodeInvalid, "Not all of the customer %q has arrived.", c.Customer)
 	}
 	t.now(c.At)
-	t.disconnect(c)
+	t.disconnect(c.Customer, c.Started)
 	t.unsetAll(t.key(tableArrival).name(c.Customer))
 	t.endMove(c.Customer)
 	t.anew = true
@@ -276,10 +283,14 @@ func (t *txn) settle(c Settle) error {
 }
 
 // disconnect takes out of a customer's rows who was connected at nodes that have
-// started anew since. An offer to an agent who was expires by itself.
-func (t *txn) disconnect(c Settle) {
-	anew := func(node string) bool { return t.nodes[node].StartedAt > c.Started[node] }
-	one := newOneCustomer(c.Customer)
+// started anew since, or were removed. An offer to an agent who was expires by
+// itself.
+func (t *txn) disconnect(customer string, started map[string]int64) {
+	anew := func(node string) bool {
+		n, there := t.nodes[node]
+		return n.StartedAt > started[node] || !there && started[node] != 0
+	}
+	one := newOneCustomer(customer)
 	t.rowsOf(t.key(tableAgent), func(k, value []byte) { _ = one.learn(k[len(t.prefix):], value) }) // they were read when they were written
 	agents, sessions := map[string]desk.Agent{}, map[relay.ID]session{}
 	t.rowsOf(t.key(tableWork), func(_, value []byte) {
@@ -290,7 +301,7 @@ func (t *txn) disconnect(c Settle) {
 	})
 	t.rowsOf(t.key(tableLive), func(_, value []byte) {
 		var s session
-		if decoder.Unmarshal(value, &s) == nil && s.Customer == c.Customer && slices.ContainsFunc(s.Work.Nodes, anew) {
+		if decoder.Unmarshal(value, &s) == nil && s.Customer == customer && slices.ContainsFunc(s.Work.Nodes, anew) {
 			sessions[s.Row.ID] = s
 		}
 	})

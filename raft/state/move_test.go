@@ -248,16 +248,21 @@ func TestWhoWasConnectedAtANodeThatHasStartedAnewIsNot(t *testing.T) {
 			w.must(SetAgentOnline{Agent: "ann", Node: "n1", On: true, At: noon})
 			w.must(Depart{Customer: "acme", Move: 1, To: 2, At: noon})
 			if anew {
+				w.must(StartEdge{Node: "n1", At: noon + 1}) // while nobody takes anything out of their rows
 				other.must(StartEdge{Node: "n1", At: noon + 1})
 			}
 			for _, piece := range piecesOf(t, w.state, "acme", MaxArrive) {
 				other.must(Arrive{Customer: "acme", Move: 1, Rows: piece, At: noon})
 			}
-			other.must(Settle{Customer: "acme", Move: 1, Started: w.state.Read().Started(), At: noon + 2})
-			ann, _ := other.state.Read().Desk("ann")
-			row, _ := other.state.Read().Session(sid(1))
-			if ann.Online == anew || (row.AwaySince != 0) != anew {
-				t.Errorf("ann is online: %v; the visitor is away since %d", ann.Online, row.AwaySince)
+			m, _ := w.state.Read().Move("acme")
+			other.must(Settle{Customer: "acme", Move: 1, Started: m.Started, At: noon + 2})
+			w.must(Stay{Customer: "acme", Move: 1, At: noon + 2}) // as if it had been given up
+			for where, r := range map[string]*Reader{"where they settled": other.state.Read(), "where they stay": w.state.Read()} {
+				ann, _ := r.Desk("ann")
+				row, _ := r.Session(sid(1))
+				if ann.Online == anew || (row.AwaySince != 0) != anew {
+					t.Errorf("%s: ann is online: %v; the visitor is away since %d", where, ann.Online, row.AwaySince)
+				}
 			}
 		})
 	}
@@ -309,6 +314,9 @@ func TestWhoGoesOnWithAMoveThatIsOverChangesNothing(t *testing.T) {
 		}
 	}
 	w.must(Leave{Customer: "acme", Move: 1, At: noon})
+	if err := refused(other, Leave{Customer: "acme", Move: 2, At: noon}); relay.CodeOf(err) != relay.CodeConflict {
+		t.Errorf("leave where they have settled: %v", err) // who gives a move up has to hear that it is too late
+	}
 	if _, here := other.state.Read().Customer("acme"); !here {
 		t.Error("they are not where they moved to")
 	}

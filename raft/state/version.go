@@ -93,6 +93,14 @@ func Known(c Command, nodes func() []Node) error {
 	return nil
 }
 
+// Form returns the version of the rows: the latest that any command in them came
+// with.
+func (r *Reader) Form() int {
+	r.state.mu.RLock()
+	defer r.state.mu.RUnlock()
+	return r.state.form
+}
+
 // Readable returns nil if rows of a version can be read.
 func Readable(version int) error {
 	switch {
