@@ -351,11 +351,10 @@ func (n *node) openLocal(h http.Handler, closing func()) error {
 // checkAlone refuses a folder that a running node has. The database of a core node
 // is locked besides; an edge has none.
 func checkAlone(ctx context.Context, data string) error {
-	conn, err := new(net.Dialer).DialContext(ctx, "unix", socketPath(data))
-	if err != nil {
-		return nil // nobody listens
+	if conn, err := new(net.Dialer).DialContext(ctx, "unix", socketPath(data)); err == nil { // else nobody listens
+		return errors.Join(errFolderTaken(data), conn.Close())
 	}
-	return errors.Join(errFolderTaken(data), conn.Close())
+	return nil
 }
 
 func errFolderTaken(data string) error {
