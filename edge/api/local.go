@@ -29,8 +29,8 @@ const localCustomer = "main"
 
 // LocalStore is what Local reads; state.Reader is one.
 type LocalStore interface {
-	Customers() []state.Customer
 	Store
+	Customers() []state.Customer
 	AllSites() []state.Site
 	AllAgents() []state.Agent
 	Customer(id string) (state.Customer, bool)

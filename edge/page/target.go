@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -34,15 +35,14 @@ func (p *Page) Target(node uint32) (Target, bool) {
 	if tag == "input" && (kind == "file" || kind == "password" || kind == "hidden") {
 		return Target{}, false
 	}
-	_, edits := el.Attr("contenteditable")
-	field := edits || tag == "textarea" || tag == "select" ||
+	field := edits(el) || tag == "textarea" || tag == "select" ||
 		tag == "input" && !slices.Contains([]string{"submit", "button", "reset", "image"}, kind)
-	return Target{Field: field, Label: label(el, tag)}, true
+	return Target{Field: field, Label: label(el, tag, field)}, true
 }
 
 // label returns what an element says of itself: what people see of it, else what
-// its page calls it.
-func label(el *dom.Node, tag string) string {
+// its page calls it. What is in a field is none of that.
+func label(el *dom.Node, tag string, field bool) string {
 	var text strings.Builder
 	if tag == "button" || tag == "a" || tag == "label" || tag == "summary" {
 		words(el, &text)
@@ -54,10 +54,10 @@ func label(el *dom.Node, tag string) string {
 			return s
 		}
 	}
-	if words(el, &text); clip(text.String()) != "" {
-		return clip(text.String())
+	if !field {
+		words(el, &text)
 	}
-	return tag
+	return cmp.Or(clip(text.String()), tag)
 }
 
 // labelOf returns the label around an element, or the one for its id; nil: none.
@@ -90,12 +90,17 @@ func labelOf(el *dom.Node) *dom.Node {
 	return find(root)
 }
 
+func edits(el *dom.Node) bool {
+	_, ok := el.Attr("contenteditable")
+	return ok
+}
+
 func attr(el *dom.Node, name string) string {
 	value, _ := el.Attr(name)
 	return value
 }
 
-// words collects the text in an element that is not masked.
+// words collects the text in an element that is neither masked nor in a field.
 func words(n *dom.Node, to *strings.Builder) {
 	for c := range n.Children() {
 		switch {
@@ -103,7 +108,7 @@ func words(n *dom.Node, to *strings.Builder) {
 			return
 		case c.Kind() == dom.KindText:
 			to.WriteString(c.Text() + " ")
-		case c.Kind() == dom.KindElement && !slices.Contains([]string{"select", "textarea", "script", "style"}, c.Tag()):
+		case c.Kind() == dom.KindElement && !edits(c) && !slices.Contains([]string{"select", "textarea", "script", "style"}, c.Tag()):
 			words(c, to)
 		}
 	}

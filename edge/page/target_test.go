@@ -22,8 +22,11 @@ func TestAFieldIsCalledWhatItsLabelSays(t *testing.T) {
 		el("input", "name", "alone"),                                    // 19
 		text("legend", "Extras"),                                        // 20, 21
 		el("div"),                                                       // 22
+		text("div", "what they wrote", "contenteditable", ""),           // 23, 24
+		text("textarea", "what they wrote"),                             // 25, 26
+		dom.Branch{Tag: "p", Nodes: []dom.Branch{{Text: "Note"}, text("span", "what they wrote", "contenteditable", "")}}, // 27, 28, 29, 30
 	))
-	for node, want := range map[uint32]string{6: "First name", 9: "Size", 14: "word", 15: "Street", 16: "Send", 18: "Search", 19: "alone", 20: "Extras", 22: "div"} {
+	for node, want := range map[uint32]string{6: "First name", 9: "Size", 14: "word", 15: "Street", 16: "Send", 18: "Search", 19: "alone", 20: "Extras", 22: "div", 23: "div", 25: "textarea", 27: "Note"} {
 		if got, ok := p.Target(node); !ok || got.Label != want {
 			t.Errorf("%d is called %q, %v; want %q", node, got.Label, ok, want)
 		}
