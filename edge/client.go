@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -133,10 +134,8 @@ func (c *client) Frame(lane relay.Lane, f wire.Frame) error {
 		for _, g := range c.allGuests() {
 			_, _ = g.forward(f) // a guest that moves says it again
 		}
-	} else if ok, err := c.toGuest(f); ok || err != nil {
-		return err
 	}
-	return c.handle(f)
+	return c.dispatch(f)
 }
 
 // mayCome reports whether a kind of control frame has a place on this link.
@@ -158,6 +157,21 @@ func (c *client) handlers() map[wire.Kind]func(*client, wire.Frame) error {
 		return visitorFrames
 	}
 	return agentFrames
+}
+
+// dispatch does what a control frame asks, or has the guest do it whose session
+// is elsewhere, or moved out just now.
+func (c *client) dispatch(f wire.Frame) error {
+	if ok, err := c.toGuest(f); ok || err != nil {
+		return err
+	}
+	err := c.handle(f)
+	if errors.Is(err, errEntering) {
+		if ok, again := c.toGuest(f); ok || again != nil {
+			return again
+		}
+	}
+	return err
 }
 
 // handle does what a control frame asks, here.
@@ -214,7 +228,7 @@ func (c *client) setTab(p wire.TabPayload) {
 }
 
 // entered and exited keep the list of sessions that the client takes part in. A
-// client that has left enters none.
+// client that has left enters none; one that enters is no guest any more.
 func (c *client) entered(l *live) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -223,6 +237,7 @@ func (c *client) entered(l *live) bool {
 	}
 	if !c.gone {
 		c.lives[l] = true
+		delete(c.guests, l.id)
 	}
 	return !c.gone
 }

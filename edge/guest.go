@@ -60,42 +60,56 @@ type guest struct {
 // this edge too, so that their page is held near them. While it cannot, they are
 // a guest where it is.
 func (e *Edge) enter(ctx context.Context, c *client, r wire.Resume, arrives bool) error {
-	origin, _, ok := e.Store.Origin(r.Session)
-	if e.Mesh == nil || !ok || origin == e.Node {
-		l, err := e.live(ctx, r.Session)
-		if err != nil {
+	for {
+		origin, epoch, ok := e.Store.Origin(r.Session)
+		if e.Mesh != nil && ok && origin != e.Node {
+			e.invite(c, &guest{resume: r, arrives: arrives})()
+			return nil
+		}
+		l, err := e.live(ctx, r.Session, epoch)
+		switch {
+		case err == nil && l.join(c, r):
+			return nil
+		case err != nil && relay.CodeOf(err) != relay.CodeStale:
 			return err
 		}
-		l.join(c, r)
-		return nil
+		select { // it was closed just now, or the state here is behind
+		case <-time.After(visitAgain):
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-e.closing:
+			return errEntering
+		}
 	}
-	e.visit(c, &guest{resume: r, arrives: arrives})
-	return nil
 }
 
-// visit starts a guest. If the client is one in that session already, that one
-// takes over what this one has to say.
-func (e *Edge) visit(c *client, g *guest) {
+// invite makes a client a guest, who takes what the client says from now on.
+// begin starts it; it must not be called with a lock held. If the client is one
+// in that session already, that one takes over what this one has to say.
+func (e *Edge) invite(c *client, g *guest) (begin func()) {
 	g.edge, g.client, g.id, g.moved = e, c, g.resume.Session, make(chan struct{}, 1)
 	watched := g.watch
 	ctx, stop := context.WithCancel(context.Background())
 	g.stop = stop
 	if other := c.addGuest(g); other != g {
 		stop()
-		if other != nil {
-			other.takeFrom(g)
+		return func() {
+			if other != nil {
+				other.takeFrom(g)
+			}
 		}
-		return
 	}
-	e.running.Go(func() {
-		defer stop()
-		if watched { // while the session was here
-			g.watchCopy(wire.WatchPayload{Session: g.id, On: true})
-		}
-		g.run(ctx)
-		g.leaveCopy()
-		c.removeGuest(g)
-	})
+	return func() {
+		e.running.Go(func() {
+			defer stop()
+			if watched { // while the session was here
+				g.watchCopy(wire.WatchPayload{Session: g.id, On: true})
+			}
+			g.run(ctx)
+			g.leaveCopy()
+			c.removeGuest(g)
+		})
+	}
 }
 
 // guests of a client, by session. The client's mu guards them.
@@ -129,9 +143,7 @@ func (g *guest) takeFrom(other *guest) {
 	g.mu.Unlock()
 	switch {
 	case over: // it is home
-		for _, u := range other.unsaid {
-			_ = g.client.say(u.say, 0) // who cannot say it is told
-		}
+		g.sayHere(other.unsaid)
 	case other.watch:
 		g.watchCopy(wire.WatchPayload{Session: g.id, On: true})
 	}
@@ -179,7 +191,7 @@ func (g *guest) run(ctx context.Context) {
 			return
 		}
 		if origin == g.edge.Node {
-			if g.home(ctx) == nil {
+			if g.home(ctx, epoch) == nil {
 				return
 			}
 			g.pause(ctx)
@@ -234,38 +246,46 @@ func (g *guest) mayClaim(unreached time.Duration) bool {
 func (e *Edge) takeOver(ctx context.Context, id relay.ID, since uint32) error {
 	ctx, cancel := context.WithTimeout(ctx, visitFor)
 	defer cancel()
-	_, err := e.liveSince(ctx, id, since)
+	_, err := e.live(ctx, id, since)
 	return err
 }
 
 // home joins the session here, where its origin is now.
-func (g *guest) home(ctx context.Context) error {
-	l, err := g.edge.live(ctx, g.id)
+func (g *guest) home(ctx context.Context, epoch uint32) error {
+	l, err := g.edge.live(ctx, g.id, epoch)
 	if err != nil {
 		return err
 	}
 	c := g.client
 	g.mu.Lock()
-	l.join(c, g.resume)
+	if !l.join(c, g.resume) {
+		g.mu.Unlock()
+		return errEntering
+	}
 	g.over = true // what the client sends from now on is handled here
 	say, watch, later := g.unsaid, g.watch, g.later
 	g.mu.Unlock()
-	c.removeGuest(g)
 	g.leaveCopy()
-	for _, u := range say {
-		if err := c.say(u.say, 0); err != nil {
-			g.edge.Log.Warn("message not said again", "session", g.id.String(), "err", err)
-		}
-	}
+	g.sayHere(say)
 	if watch {
 		l.watch(c, wire.WatchPayload{Session: g.id, On: true})
 	}
 	for _, f := range later {
-		if err := c.handle(f); err != nil {
+		if err := c.dispatch(f); err != nil {
 			c.refuse(f, err)
 		}
 	}
 	return nil
+}
+
+// sayHere says again what a guest had to say, whose session is here now. Who
+// cannot say it is told.
+func (g *guest) sayHere(list []unsaid) {
+	for _, u := range list {
+		if err := g.client.dispatch(wire.Frame{Kind: wire.Say, Payload: wire.Encode(u.say)}); err != nil {
+			g.client.unsaid(u.say, 0, err)
+		}
+	}
 }
 
 // stay visits one origin until the link ends. No error: the link was there.
@@ -380,7 +400,8 @@ func (e *Edge) Carried(ctx context.Context, peer link.Peer, hello wire.HelloPayl
 	if err != nil {
 		return nil, err
 	}
-	if origin, _, _ := e.Store.Origin(r.Session); origin != e.Node {
+	origin, epoch, _ := e.Store.Origin(r.Session)
+	if origin != e.Node {
 		return nil, state.ErrStale // one of the two has not heard the news yet
 	}
 	if e.Draining() && !e.evacuating() {
@@ -399,11 +420,13 @@ func (e *Edge) Carried(ctx context.Context, peer link.Peer, hello wire.HelloPayl
 			l.leave(c)
 		}
 	}
-	l, err := e.live(ctx, r.Session)
+	l, err := e.live(ctx, r.Session, epoch)
 	if err != nil {
 		return nil, err
 	}
-	l.join(c, r)
+	if !l.join(c, r) {
+		return nil, state.ErrStale
+	}
 	return c, nil
 }
 

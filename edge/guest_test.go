@@ -115,6 +115,11 @@ func (ts *towns) origin(id relay.ID, ok func(node string, epoch uint32) bool) (s
 	return "", 0
 }
 
+func epochOf(ts *towns, id relay.ID) uint32 {
+	_, epoch, _ := ts.cell.Read().Origin(id)
+	return epoch
+}
+
 // across opens a session between a visitor at one edge and an agent at another.
 func (ts *towns) across(at, agentAt string) (visitor, agent *person, id relay.ID) {
 	ts.t.Helper()
@@ -221,7 +226,8 @@ func TestAnEdgeThatIsNoLongerTheOriginFollowsTheOneThatIs(t *testing.T) {
 	visitor.say(id, "v1", "before")
 	await(agent, wire.Message, text("before"))
 	// Another edge claims the session: n1 has to let go.
-	if err := ts.edges["n2"].edge.takeOver(context.Background(), id, 1); err != nil {
+	first := epochOf(ts, id)
+	if err := ts.edges["n2"].edge.takeOver(context.Background(), id, first); err != nil {
 		t.Fatal(err)
 	}
 	ts.origin(id, func(node string, _ uint32) bool { return node == "n2" })
@@ -234,9 +240,33 @@ func TestAnEdgeThatIsNoLongerTheOriginFollowsTheOneThatIs(t *testing.T) {
 	if have := ts.transcript(id, 21); len(have) != 21 {
 		t.Errorf("stored %q", have)
 	}
-	if err := ts.edges["n1"].edge.takeOver(context.Background(), id, 1); relay.CodeOf(err) != relay.CodeStale {
+	if err := ts.edges["n1"].edge.takeOver(context.Background(), id, first); relay.CodeOf(err) != relay.CodeStale {
 		t.Errorf("a claim since an epoch that is over: %v", err)
 	}
+}
+
+func TestNothingIsRefusedThatIsSaidWhileASessionMoves(t *testing.T) {
+	ts := newTowns(t, 2, link.Path{})
+	visitor, agent, id := ts.across("n1", "n2")
+	const each = 100
+	var said sync.WaitGroup
+	said.Go(func() {
+		for i := range each {
+			visitor.say(id, fmt.Sprint("v", i), "words")
+			agent.say(id, fmt.Sprint("a", i), "words")
+			time.Sleep(time.Millisecond)
+		}
+	})
+	for i := range 10 {
+		time.Sleep(20 * time.Millisecond)
+		node, epoch, _ := ts.cell.Read().Origin(id)
+		other := map[string]string{"n1": "n2", "n2": "n1"}[node]
+		if err := ts.edges[other].edge.takeOver(context.Background(), id, epoch); err != nil && relay.CodeOf(err) != relay.CodeStale {
+			t.Errorf("move %d to %s: %v", i, other, err)
+		}
+	}
+	said.Wait()
+	ts.transcript(id, 2*each) // is all there with nobody saying anything twice
 }
 
 func TestAPageIsSeenAcrossEdgesAndGoesOnWhereTheOriginGoes(t *testing.T) {
@@ -275,7 +305,7 @@ func TestAPageIsSeenAcrossEdgesAndGoesOnWhereTheOriginGoes(t *testing.T) {
 	show(1, "first words")
 
 	// The new origin asks the visitor for the page by itself: who watches, watches on.
-	if err := ts.edges["n2"].edge.takeOver(ctx, id, 1); err != nil {
+	if err := ts.edges["n2"].edge.takeOver(ctx, id, epochOf(ts, id)); err != nil {
 		t.Fatal(err)
 	}
 	await(visitor, wire.Mirror, on)
@@ -544,7 +574,7 @@ func TestWhatIsNotStoredGoesAlongEvenIfTheClientIsAGuestAlready(t *testing.T) {
 	}
 	// Another edge claims the session; before this one has moved out, a change of
 	// the row makes its client a guest with nothing to say.
-	if err := ts.edges["n2"].edge.takeOver(context.Background(), id, 1); err != nil {
+	if err := ts.edges["n2"].edge.takeOver(context.Background(), id, epochOf(ts, id)); err != nil {
 		t.Fatal(err)
 	}
 	unsaid := []unsaid{{say: wire.SayPayload{Session: id, ID: "late", Text: "said to the old origin"}}}
@@ -554,7 +584,7 @@ func TestWhatIsNotStoredGoesAlongEvenIfTheClientIsAGuestAlready(t *testing.T) {
 			t.Fatal("the visitor's tab is no guest")
 		}
 	}
-	e.visit(tab, &guest{resume: wire.Resume{Session: id}, unsaid: unsaid})
+	e.invite(tab, &guest{resume: wire.Resume{Session: id}, unsaid: unsaid})()
 	await(agent, wire.Message, text("said to the old origin"))
 	visitor.say(id, "v", "and on")
 	await(agent, wire.Message, text("and on"))

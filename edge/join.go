@@ -7,12 +7,13 @@ import (
 )
 
 // join makes a client part of the session and brings it up to date: the state,
-// the messages that it lacks, the marks. Joining twice is harmless.
-func (l *live) join(c *client, from wire.Resume) {
+// the messages that it lacks, the marks. Joining twice is harmless. ok is false
+// where the session is closed here: it may be somebody else's by now.
+func (l *live) join(c *client, from wire.Resume) (ok bool) {
 	read := l.lockWithOlder(from)
 	if l.closed || l.clients[c] || !c.entered(l) {
-		l.mu.Unlock()
-		return
+		defer l.mu.Unlock()
+		return !l.closed
 	}
 	first := c.who.Role == relay.RoleVisitor && !l.visitorHere()
 	l.clients[c] = true
@@ -33,6 +34,7 @@ func (l *live) join(c *client, from wire.Resume) {
 	if moved {
 		l.pageView(tab)
 	}
+	return true
 }
 
 // lockWithOlder reads the stored messages that a client lacks, besides those

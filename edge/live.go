@@ -34,16 +34,14 @@ type live struct {
 	hands   hands
 	drawn   drawings
 	mirror  mirror
-	closed  bool
+	closed  bool // nobody joins any more
 
 	recorder *record.Recorder // nil: the session is not recorded
 }
 
-// live returns a session with this edge as its origin, claiming it if need be.
-func (e *Edge) live(ctx context.Context, id relay.ID) (*live, error) { return e.liveSince(ctx, id, 0) }
-
-// liveSince is live, but claims only if the epoch is still the given one.
-func (e *Edge) liveSince(ctx context.Context, id relay.ID, since uint32) (*live, error) {
+// live returns a session with this edge as its origin, claiming it if need be:
+// then the epoch must still be the given one, or the error is state.ErrStale.
+func (e *Edge) live(ctx context.Context, id relay.ID, since uint32) (*live, error) {
 	l, mine, err := e.place(id)
 	if err != nil {
 		return nil, err
@@ -220,14 +218,20 @@ func (l *live) waitIdle() {
 
 func (l *live) unload() {
 	l.mu.Lock()
-	busy := len(l.clients) > 0 || l.core.Unstored() > 0
 	l.idle = nil
-	if busy {
+	if len(l.clients) > 0 || l.core.Unstored() > 0 {
 		l.waitIdle()
 		l.mu.Unlock()
 		return
 	}
+	l.closed = true
 	l.mu.Unlock()
+	l.forget()
+}
+
+// forget takes a session that is closed off the edge's list: who comes now has
+// it loaded anew.
+func (l *live) forget() {
 	l.edge.mu.Lock()
 	delete(l.edge.lives, l.id)
 	l.edge.mu.Unlock()

@@ -25,11 +25,13 @@ func (e *Edge) sessionChanged(row relay.Session) {
 		l.changed(row)
 	default:
 		e.presence(func() error {
-			l, err := e.live(context.Background(), row.ID)
-			if err == nil {
+			<-l.ready
+			if l.err != nil {
+				e.welcomeMembers(row)
+			} else {
 				l.changed(row)
 			}
-			return err
+			return nil
 		})
 	}
 }
@@ -83,29 +85,35 @@ func (l *live) elsewhere(row relay.Session) bool {
 // moveOut ends a session here whose origin is another edge now. Its clients
 // become guests there, with what they said and is not stored.
 func (e *Edge) moveOut(l *live) {
-	e.mu.Lock()
-	if e.lives[l.id] != l {
-		e.mu.Unlock()
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
 		return
 	}
-	delete(e.lives, l.id)
-	e.mu.Unlock()
-	l.mu.Lock()
+	l.closed = true
 	epoch, seq := l.core.Stored()
 	orphans := l.core.Orphans()
+	var begin []func()
 	for _, c := range slices.Collect(maps.Keys(l.clients)) {
+		watch := l.mirror.watchers[c]
+		l.remove(c)
 		if c.carried {
 			c.queue.Close(nil) // its own edge goes where the origin is
-		} else {
-			e.visit(c, &guest{
-				resume: wire.Resume{Session: l.id, Epoch: epoch, Seq: seq},
-				watch:  l.mirror.watchers[c], unsaid: saidBy(c, orphans),
-			})
+			continue
 		}
-		l.remove(c)
+		// What it says from now on the guest takes: nothing falls between the two.
+		begin = append(begin, e.invite(c, &guest{
+			resume: wire.Resume{Session: l.id, Epoch: epoch, Seq: seq}, watch: watch, unsaid: saidBy(c, orphans),
+		}))
 	}
 	l.mu.Unlock()
-	l.close()
+	for _, f := range begin {
+		f()
+	}
+	l.forget()
+	if row, ok := e.Store.Session(l.id); ok {
+		e.welcomeMembers(row) // the row may have changed meanwhile
+	}
 }
 
 // saidBy returns the texts of a client's author, to be said again.

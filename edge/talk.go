@@ -21,6 +21,9 @@ func (c *client) say(p wire.SayPayload, seq uint64) error {
 	if err == nil {
 		err = l.say(c, p)
 	}
+	if errors.Is(err, errEntering) && c.guest(p.Session) != nil {
+		return err // the guest takes it
+	}
 	if err != nil {
 		c.unsaid(p, seq, err)
 	}
@@ -62,7 +65,7 @@ func (l *live) say(c *client, p wire.SayPayload) error {
 func (l *live) maySay(c *client) error {
 	switch {
 	case l.closed:
-		return &relay.Error{Code: relay.CodeUnavailable, Text: "This conversation is moving to another server.", Retry: time.Second}
+		return errEntering
 	case l.row.State == relay.Ended:
 		return relay.Errorf(relay.CodeGone, "This conversation has ended.")
 	case c.who.Role == relay.RoleAgent && l.row.Agent != c.who.Agent:
