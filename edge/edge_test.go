@@ -43,6 +43,7 @@ type world struct {
 	sick    atomic.Bool  // the cell cannot be reached
 	mute    atomic.Bool  // the cell does not answer who reads a transcript
 	unheard atomic.Int32 // how often it did not
+	slow    atomic.Int64 // how long a transcript takes to read, in nanoseconds
 }
 
 // Messages reads the world's cell for its edge.
@@ -51,6 +52,7 @@ func (s muted) Messages(session relay.ID, after uint64, limit int) ([]relay.Mess
 		s.w.unheard.Add(1)
 		time.Sleep(time.Millisecond)
 	}
+	time.Sleep(time.Duration(s.w.slow.Load()))
 	return s.Store.Messages(session, after, limit)
 }
 

@@ -27,7 +27,7 @@ type Mesh interface {
 const (
 	visitFor    = time.Second            // for the origin to welcome a guest
 	visitAgain  = 50 * time.Millisecond  // before the origin is tried again
-	patientFor  = 2 * time.Second        // before an agent's edge takes over from an origin that has the visitor
+	patientFor  = 2 * time.Second        // before an edge takes over that should leave it to another
 	guestLinger = 500 * time.Millisecond // for the last frames of a session that ended
 )
 
@@ -47,6 +47,7 @@ type guest struct {
 	resume wire.Resume // up to where the client has everything
 	unsaid []unsaid    // said and not known to be stored, in order
 	watch  bool
+	lost   bool         // it was here: who took it has to load it first; false once that answered
 	over   bool         // the session is here now
 	later  []wire.Frame // asked while there was no origin
 	refs   [keptRefs]ref
@@ -235,10 +236,16 @@ func (g *guest) pause(ctx context.Context) {
 
 // mayClaim reports whether this edge may become the origin in place of one
 // that it has not reached for some time: at once where the visitor is here or
-// nowhere, else when the visitor's edge has had the time to do it.
+// nowhere, else when the visitor's edge has had the time to do it. An edge that
+// has just lost the session waits too: two that are slow to load it would take
+// it from each other for ever.
 func (g *guest) mayClaim(unreached time.Duration) bool {
+	g.mu.Lock()
+	lost := g.lost
+	g.mu.Unlock()
 	row, ok := g.edge.Store.Session(g.id)
-	return ok && (g.client.who.Role == relay.RoleVisitor || row.AwaySince != 0 || unreached > patientFor)
+	soon := !lost && (g.client.who.Role == relay.RoleVisitor || row.AwaySince != 0)
+	return ok && (soon || unreached > patientFor)
 }
 
 // takeOver makes this edge the origin of a session, unless another became that
@@ -356,7 +363,7 @@ func unreached(err error) error {
 func (g *guest) begin(l *link.Client) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.link = l
+	g.link, g.lost = l, false
 	for i := range g.unsaid {
 		g.unsaid[i].seq = 0
 		_, _ = l.Send(wire.Say, g.unsaid[i].say) // a link that ends is followed by another

@@ -245,6 +245,29 @@ func TestAnEdgeThatIsNoLongerTheOriginFollowsTheOneThatIs(t *testing.T) {
 	}
 }
 
+func TestASessionThatIsSlowToLoadSettles(t *testing.T) {
+	ts := newTowns(t, 3, link.Path{})
+	visitor, agent, id := ts.across("n1", "n2")
+	visitor.say(id, "v", "hello")
+	await(agent, wire.Message, text("hello"))
+	token := visitor.Welcome().Token
+	for _, e := range ts.edges {
+		e.slow.Store(int64(visitFor + visitFor/4)) // longer than a guest waits for the origin
+	}
+	before := epochOf(ts, id)
+	ts.kill("n1")
+	again := ts.edges["n3"].visitor(token, wire.Resume{Session: id})
+	time.Sleep(2 * visitFor)
+	agent.say(id, "a", "are you there")
+	await(again, wire.Message, text("are you there"))
+	again.say(id, "v2", "yes")
+	await(agent, wire.Message, text("yes"))
+	time.Sleep(4 * visitFor)
+	if after := epochOf(ts, id); after > before+2 {
+		t.Errorf("%d claims, one for each edge at most", after-before)
+	}
+}
+
 func TestNothingIsRefusedThatIsSaidWhileASessionMoves(t *testing.T) {
 	ts := newTowns(t, 2, link.Path{})
 	visitor, agent, id := ts.across("n1", "n2")

@@ -134,15 +134,38 @@ func (l *live) claimed(c state.Claimed, after uint64) (session.State, error) {
 	}, nil
 }
 
-// transcript reads the stored messages after < seq ≤ until, page by page.
+// pagesAtOnce is how many pages of a transcript are asked for at once. Far from
+// the core nodes, one after another would take a round trip each, and a session
+// that is moving waits for them.
+const pagesAtOnce = 8
+
+// transcript reads the stored messages after < seq ≤ until, or as many of them
+// as the state here has. Their places have no gaps.
 func (e *Edge) transcript(id relay.ID, after, until uint64) (all []relay.Message, err error) {
+	type page struct {
+		want int
+		list []relay.Message
+		err  error
+	}
 	for after < until {
-		some, err := e.Store.Messages(id, after, int(min(until-after, state.MaxPage)))
-		if err != nil || len(some) == 0 {
-			return all, err
+		var pages [pagesAtOnce]page
+		var reading sync.WaitGroup
+		for i := range pages {
+			p, from := &pages[i], after
+			p.want = int(min(until-from, state.MaxPage))
+			if p.want == 0 {
+				break
+			}
+			after += uint64(p.want)
+			reading.Go(func() { p.list, p.err = e.Store.Messages(id, from, p.want) })
 		}
-		all = append(all, some...)
-		after = some[len(some)-1].Seq
+		reading.Wait()
+		for _, p := range pages {
+			all = append(all, p.list...)
+			if p.err != nil || len(p.list) < p.want {
+				return all, p.err
+			}
+		}
 	}
 	return all, nil
 }

@@ -26,11 +26,7 @@ func (e *Edge) sessionChanged(row relay.Session) {
 	default:
 		e.presence(func() error {
 			<-l.ready
-			if l.err != nil {
-				e.welcomeMembers(row)
-			} else {
-				l.changed(row)
-			}
+			e.sessionChanged(row) // another edge may have claimed it meanwhile
 			return nil
 		})
 	}
@@ -103,7 +99,7 @@ func (e *Edge) moveOut(l *live) {
 		}
 		// What it says from now on the guest takes: nothing falls between the two.
 		begin = append(begin, e.invite(c, &guest{
-			resume: wire.Resume{Session: l.id, Epoch: epoch, Seq: seq}, watch: watch, unsaid: saidBy(c, orphans),
+			resume: wire.Resume{Session: l.id, Epoch: epoch, Seq: seq}, watch: watch, unsaid: saidBy(c, orphans), lost: true,
 		}))
 	}
 	l.mu.Unlock()
