@@ -47,7 +47,7 @@ type guest struct {
 	resume wire.Resume // up to where the client has everything
 	unsaid []unsaid    // said and not known to be stored, in order
 	watch  bool
-	lost   bool         // it was here: who took it has to load it first; false once that answered
+	had    bool         // this edge has claimed it since an origin last answered
 	over   bool         // the session is here now
 	later  []wire.Frame // asked while there was no origin
 	refs   [keptRefs]ref
@@ -183,13 +183,17 @@ func (c *client) allGuests() (list []*guest) {
 // is over for it, or this edge is the origin.
 func (g *guest) run(ctx context.Context) {
 	if _, epoch, ok := g.edge.Store.Origin(g.id); ok && g.arrives {
-		_ = g.edge.takeOver(ctx, g.id, epoch)
+		_ = g.takeOver(ctx, epoch)
 	}
-	var since time.Time // the origin cannot be reached
+	var since time.Time // the origin of the epoch cannot be reached
+	var last uint32     // that epoch
 	for ctx.Err() == nil {
 		origin, epoch, ok := g.edge.Store.Origin(g.id)
 		if !ok {
 			return
+		}
+		if epoch != last {
+			since, last = time.Time{}, epoch
 		}
 		if origin == g.edge.Node {
 			if g.home(ctx, epoch) == nil {
@@ -212,7 +216,7 @@ func (g *guest) run(ctx context.Context) {
 			if since.IsZero() {
 				since = time.Now()
 			}
-			if g.mayClaim(time.Since(since)) && g.edge.takeOver(ctx, g.id, epoch) == nil && g.isHome() {
+			if g.mayClaim(time.Since(since)) && g.takeOver(ctx, epoch) == nil && g.isHome() {
 				continue
 			} // else the state here may be behind the claim
 		}
@@ -237,15 +241,26 @@ func (g *guest) pause(ctx context.Context) {
 // mayClaim reports whether this edge may become the origin in place of one
 // that it has not reached for some time: at once where the visitor is here or
 // nowhere, else when the visitor's edge has had the time to do it. An edge that
-// has just lost the session waits too: two that are slow to load it would take
-// it from each other for ever.
+// had the session waits too, for who took it to load it: two that are slow would
+// take it from each other for ever.
 func (g *guest) mayClaim(unreached time.Duration) bool {
 	g.mu.Lock()
-	lost := g.lost
+	had := g.had
 	g.mu.Unlock()
 	row, ok := g.edge.Store.Session(g.id)
-	soon := !lost && (g.client.who.Role == relay.RoleVisitor || row.AwaySince != 0)
+	soon := !had && (g.client.who.Role == relay.RoleVisitor || row.AwaySince != 0)
 	return ok && (soon || unreached > patientFor)
+}
+
+// takeOver is Edge.takeOver, which the guest remembers.
+func (g *guest) takeOver(ctx context.Context, since uint32) error {
+	err := g.edge.takeOver(ctx, g.id, since)
+	if err == nil {
+		g.mu.Lock()
+		g.had = true
+		g.mu.Unlock()
+	}
+	return err
 }
 
 // takeOver makes this edge the origin of a session, unless another became that
@@ -363,7 +378,7 @@ func unreached(err error) error {
 func (g *guest) begin(l *link.Client) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.link, g.lost = l, false
+	g.link, g.had = l, false
 	for i := range g.unsaid {
 		g.unsaid[i].seq = 0
 		_, _ = l.Send(wire.Say, g.unsaid[i].say) // a link that ends is followed by another

@@ -99,7 +99,7 @@ func (e *Edge) moveOut(l *live) {
 		}
 		// What it says from now on the guest takes: nothing falls between the two.
 		begin = append(begin, e.invite(c, &guest{
-			resume: wire.Resume{Session: l.id, Epoch: epoch, Seq: seq}, watch: watch, unsaid: saidBy(c, orphans), lost: true,
+			resume: wire.Resume{Session: l.id, Epoch: epoch, Seq: seq}, watch: watch, unsaid: saidBy(c, orphans), had: true,
 		}))
 	}
 	l.mu.Unlock()
