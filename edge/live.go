@@ -242,6 +242,10 @@ func (l *live) waitIdle() {
 func (l *live) unload() {
 	l.mu.Lock()
 	l.idle = nil
+	if l.closed {
+		l.mu.Unlock()
+		return
+	}
 	if len(l.clients) > 0 || l.core.Unstored() > 0 {
 		l.waitIdle()
 		l.mu.Unlock()
@@ -256,7 +260,9 @@ func (l *live) unload() {
 // it loaded anew.
 func (l *live) forget() {
 	l.edge.mu.Lock()
-	delete(l.edge.lives, l.id)
+	if l.edge.lives[l.id] == l {
+		delete(l.edge.lives, l.id)
+	}
 	l.edge.mu.Unlock()
 	l.close()
 }
