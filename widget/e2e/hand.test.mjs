@@ -141,10 +141,36 @@ describe('pointing, drawing and looking around', { timeout: 180_000 }, () => {
     await visitor.page.setViewportSize({ width: 1280, height: 800 });
   });
 
-  test('what is drawn stays with its element when the page is laid out anew, and scrolls with it', async () => {
-    await agent.page.waitForTimeout(500);
+  /** The visitor's page at its top, and the agent's mirror of it too. */
+  async function top() {
     await visitor.page.evaluate(() => scrollTo(0, 0));
-    await agent.page.waitForTimeout(500);
+    const read = async () => [
+      await mirrored(),
+      await agent
+        .mirror()
+        .locator('html')
+        .evaluate((html) => html.clientWidth),
+    ];
+    const { width } = visitor.page.viewportSize();
+    await until('the mirror is at the top', read, ([y, wide]) => y === 0 && Math.abs(wide - width) < 20);
+  }
+
+  test('a drawing fades, and the transcript says once that something was drawn', async () => {
+    await top();
+    await boxAround('Full name');
+    await ink().first().waitFor();
+    await until(
+      'it fades',
+      () => ink().count(),
+      (n) => n === 0,
+    );
+    const log = await agent.page.getByRole('log').textContent();
+    assert.equal(log.match(/Drew on the page/g)?.length, 1);
+  });
+
+  test('what is drawn stays with its element when the page is laid out anew, and scrolls with it', async () => {
+    await tool('Box');
+    await agent.page.getByRole('button', { name: 'Drawings stay' }).click();
     await boxAround('Full name');
     await ink().first().waitFor();
     await sticks('drawn', ink(), 'Full name');
@@ -153,8 +179,14 @@ describe('pointing, drawing and looking around', { timeout: 180_000 }, () => {
     await visitor.page.evaluate(() => scrollTo(0, 150));
     await sticks('scrolled', ink(), 'Full name');
     const own = agent.page.locator('.overlay .ink path').last();
-    const [a, b] = [await own.boundingBox(), await field('Full name').boundingBox()];
-    assert.ok(Math.abs(a.y + a.height / 2 - b.y - b.height / 2) < near, 'the agent sees it elsewhere');
+    await until(
+      'the agent sees it there',
+      async () => {
+        const [a, b] = [await own.boundingBox(), await field('Full name').boundingBox()];
+        return a && b && a.y + a.height / 2 - b.y - b.height / 2;
+      },
+      (y) => y !== null && Math.abs(y) < near,
+    );
     await visitor.page.getByLabel('Full name').evaluate((el) => scrollBy(0, el.getBoundingClientRect().top - 5));
     await until(
       'under the page’s own header it is not seen',
@@ -162,19 +194,17 @@ describe('pointing, drawing and looking around', { timeout: 180_000 }, () => {
       (seen) => !seen,
     );
     await visitor.page.setViewportSize({ width: 1280, height: 800 });
-    await visitor.page.evaluate(() => scrollTo(0, 0));
+    await top();
+    await agent.page.getByRole('button', { name: 'Take drawings away' }).click();
     await until(
-      'it fades',
+      'it is gone',
       () => ink().count(),
       (n) => n === 0,
     );
-    const log = await agent.page.getByRole('log').textContent();
-    assert.equal(log.match(/Drew on the page/g)?.length, 1, 'the transcript says once that something was drawn');
   });
 
   test('a drawing stays if it is to, is seen while it is drawn, and is taken away with all others', async () => {
     await tool('Arrow');
-    await agent.page.getByRole('button', { name: 'Drawings stay' }).click();
     const { x, y } = await field('Full name').boundingBox();
     await agent.page.mouse.move(x + 120, y - 40);
     await agent.page.mouse.down();
