@@ -150,10 +150,18 @@ func (s *gale) prepare(ctx context.Context) error {
 }
 
 // settled stops the talk and waits until both pages and all core nodes agree.
+// Nobody may have talked faster than an edge allows: what it refuses for that
+// comes a second later, and would be taken for what the fault has done.
 func (s *gale) settled(ctx context.Context) error {
 	var h heard
 	if err := errors.Join(s.driver.do("hush", nil, nil), s.driver.do("heard", nil, &h)); err != nil {
 		return err
+	}
+	for _, m := range s.cell.nodes {
+		text, err := s.metrics(m)
+		if err == nil && strings.Contains(text, `kohe_refused_total{code="rate"}`) {
+			return fmt.Errorf("%s has refused what was said too fast: make pace longer in e2e/couple.mjs", m.name)
+		}
 	}
 	if err := s.converge(ctx, &h); err != nil {
 		return err
@@ -250,7 +258,7 @@ func (s *gale) add(what, w string, ms float64) {
 // atHome waits until both are connected to their own nodes.
 func (s *gale) atHome(ctx context.Context, most time.Duration) error {
 	for until := time.Now().Add(most); ; {
-		err := errors.Join(s.counts(ctx, s.homes.visitor, "kohe_visitors"), s.counts(ctx, s.homes.agent, "kohe_agents"))
+		err := errors.Join(s.counts(s.homes.visitor, "kohe_visitors"), s.counts(s.homes.agent, "kohe_agents"))
 		if err == nil || time.Now().After(until) {
 			return err
 		}
@@ -261,21 +269,27 @@ func (s *gale) atHome(ctx context.Context, most time.Duration) error {
 }
 
 // counts returns nil if a metric of a node is 1.
-func (s *gale) counts(_ context.Context, name, metric string) error {
+func (s *gale) counts(name, metric string) error {
 	i := slices.IndexFunc(s.cell.nodes, func(m *node) bool { return m.name == name })
-	answer, err := s.cell.nodes[i].http.Get(s.cell.nodes[i].Base + "/metrics")
+	text, err := s.metrics(s.cell.nodes[i])
 	if err != nil {
 		return err
 	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return err
-	}
-	if !strings.Contains(string(text), "\n"+metric+" 1\n") {
+	if !strings.Contains(text, "\n"+metric+" 1\n") {
 		return fmt.Errorf("%s: %s is not 1", name, metric)
 	}
 	return nil
+}
+
+// metrics returns what a node tells Prometheus.
+func (s *gale) metrics(m *node) (string, error) {
+	answer, err := m.http.Get(m.Base + "/metrics")
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	return string(text), err
 }
 
 // converge waits until both pages show what was said in this round, all of it,

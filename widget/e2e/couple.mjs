@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { launchChromium } from './lib/browsers.mjs';
 import { openAgent, openVisitor, until } from './lib/people.mjs';
 
-const pace = 110; // ms between two messages of one person: a client may ask twenty things a second
+const pace = 210; // ms between two messages of one person: a client may ask twenty things a second, and a message is four
 
 let browser, site;
 const people = {};
