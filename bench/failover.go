@@ -34,7 +34,7 @@ var DefaultFailover = Failover{Over: "wt", Span: 180 * time.Second, Idle: time.M
 // The load, and the spans of one fault.
 const (
 	easy       = 200 * time.Millisecond  // between two messages of one side
-	hurried    = 30 * time.Millisecond   // the same of those that a fault concerns, while it lasts
+	hurried    = 50 * time.Millisecond   // the same of those that a fault concerns, while it lasts: as often as an edge allows
 	recovery   = 10 * time.Second        // for the chat to flow again
 	aftermath  = 500 * time.Millisecond  // watched once it does
 	beforehand = time.Second             // watched before the leader is killed
