@@ -57,6 +57,12 @@ describe('pointing, drawing and looking around', { timeout: 180_000 }, () => {
       },
       (pressed) => pressed === on,
     );
+  /** From now on, what is drawn with a tool does not fade. */
+  async function drawingsStay(name) {
+    await tool(name);
+    const button = agent.page.getByRole('button', { name: 'Drawings stay' });
+    if ((await button.getAttribute('aria-pressed')) !== 'true') await button.click();
+  }
   const field = (label) => agent.mirror().getByLabel(label, { exact: true });
   const hand = () => visitor.page.locator('.hand[data-colour="0"]');
   const ink = () => visitor.page.locator('.ink');
@@ -141,8 +147,8 @@ describe('pointing, drawing and looking around', { timeout: 180_000 }, () => {
     await visitor.page.setViewportSize({ width: 1280, height: 800 });
   });
 
-  /** The visitor's page at its top, and the agent's mirror of it too. */
-  async function top() {
+  /** Scrolls the visitor's page to its top, and waits until the agent's mirror is there. */
+  async function toTop() {
     await visitor.page.evaluate(() => scrollTo(0, 0));
     const read = async () => [
       await mirrored(),
@@ -156,7 +162,7 @@ describe('pointing, drawing and looking around', { timeout: 180_000 }, () => {
   }
 
   test('a drawing fades, and the transcript says once that something was drawn', async () => {
-    await top();
+    await toTop();
     await boxAround('Full name');
     await ink().first().waitFor();
     await until(
@@ -169,8 +175,7 @@ describe('pointing, drawing and looking around', { timeout: 180_000 }, () => {
   });
 
   test('what is drawn stays with its element when the page is laid out anew, and scrolls with it', async () => {
-    await tool('Box');
-    await agent.page.getByRole('button', { name: 'Drawings stay' }).click();
+    await drawingsStay('Box');
     await boxAround('Full name');
     await ink().first().waitFor();
     await sticks('drawn', ink(), 'Full name');
@@ -194,7 +199,7 @@ describe('pointing, drawing and looking around', { timeout: 180_000 }, () => {
       (seen) => !seen,
     );
     await visitor.page.setViewportSize({ width: 1280, height: 800 });
-    await top();
+    await toTop();
     await agent.page.getByRole('button', { name: 'Take drawings away' }).click();
     await until(
       'it is gone',
@@ -204,7 +209,7 @@ describe('pointing, drawing and looking around', { timeout: 180_000 }, () => {
   });
 
   test('a drawing stays if it is to, is seen while it is drawn, and is taken away with all others', async () => {
-    await tool('Arrow');
+    await drawingsStay('Arrow');
     const { x, y } = await field('Full name').boundingBox();
     await agent.page.mouse.move(x + 120, y - 40);
     await agent.page.mouse.down();
