@@ -27,7 +27,7 @@ const (
 // openFirst opens the database and the first cell's member.
 func (n *node) openFirst() (err error) {
 	n.disk, err = logstore.Open(logstore.Config{
-		Dir: filepath.Join(n.config.Data, "cell"), FS: timedFS{n.fs, n.pace.syncs}, Delay: n.delay, Logger: n.log,
+		Dir: filepath.Join(n.config.Data, "cell"), FS: timedFS{n.fs, n.pace.syncs}, Delay: n.delay, Reclaim: n.reclaim, Logger: n.log,
 		Fatal: func(err error) {
 			n.log.Error("the node ends itself", "err", err)
 			n.fatal(err)

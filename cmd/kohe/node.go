@@ -56,6 +56,7 @@ type node struct {
 	log      *slog.Logger
 	fs       vfs.FS                  // of the cell's database
 	delay    func()                  // see logstore.Config
+	reclaim  time.Duration           // see logstore.Config
 	fatal    func(error)             // ends the process where going on would be a lie
 	trailing uint64                  // see raftnode.Config; 0: its default
 	now      func() time.Time        // the clock of all that is said to the cell and to other nodes

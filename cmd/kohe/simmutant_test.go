@@ -29,6 +29,7 @@ func rerun(t *testing.T, seed int, command []string, env ...string) (string, err
 		"-faults", strconv.Itoa(enoughFaults), "-seed", strconv.Itoa(seed))
 	c := exec.CommandContext(ctx, command[0], args...)
 	c.Env = append(os.Environ(), env...)
+	c.WaitDelay = time.Second // what a process leaves behind may hold its output open
 	out, err := c.CombinedOutput()
 	return string(out), err
 }

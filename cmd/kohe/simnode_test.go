@@ -142,6 +142,11 @@ func rotating() bool {
 	return bytes.Contains(all[:runtime.Stack(all, true)], []byte("(*DB).rotateWAL("))
 }
 
+// never is longer than a simulation: Pebble changes to another log to reclaim
+// space, too. If the disk is full just then, and a write waits in the former log,
+// the next one waits for a mutex: see rotating.
+const never = 1000 * time.Hour
+
 // soonRotated is more than the write-ahead log may hold when its disk becomes
 // full. Pebble begins another when the first memtable, of 256 KiB, is full, and
 // holds a mutex until the former is written: see rotating.
@@ -190,6 +195,7 @@ func (v *server) startLocked() {
 	l.ctx, l.stop = context.WithCancel(context.Background())
 	l.fs = disk{v.mem, l}
 	l.delay = func() { time.Sleep(time.Duration(v.slow.Load())) }
+	l.reclaim = never
 	l.now = v.clock(s.seeds)
 	l.trailing = keptEntries
 	if s.public {

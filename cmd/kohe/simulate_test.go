@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -96,6 +97,7 @@ func newSimulation(t testing.TB, seed uint64, lies bool, log *slog.Logger) *simu
 
 // begin makes the cluster and lets people in.
 func (s *simulation) begin() error {
+	s.running.Go(s.tick)
 	first := s.newServer("n1", false)
 	if err := initCluster(first.data, first.name, first.addr.String(), "here"); err != nil {
 		return err
@@ -292,8 +294,49 @@ const (
 	hesitantEnv  = "KOHE_TEST_HESITATE"    // agents answer every other offer late
 )
 
+// standsStill is how long the clock of a bubble may stand still. It does for long
+// if something never ends, or if who waits for a mutex waits for who waits for
+// the clock.
+const standsStill = 5 * time.Minute
+
+// ticks counts seconds of the clocks of simulations.
+var ticks atomic.Int64
+
+// tick goes on as long as the simulation's clock.
+func (s *simulation) tick() {
+	for over := false; !over; {
+		time.Sleep(time.Second)
+		ticks.Add(1)
+		s.mu.Lock()
+		over = s.closing
+		s.mu.Unlock()
+	}
+}
+
+// watchClock ends the process, and says where all in it are, when a simulation's
+// clock stands still. It is called out of the bubble, where there is time.
+func watchClock(t *testing.T) {
+	over := t.Context().Done()
+	go func() {
+		for last := int64(-1); ; {
+			select {
+			case <-over:
+				return
+			case <-time.After(standsStill):
+			}
+			now := ticks.Load()
+			if now == last {
+				debug.SetTraceback("all")
+				panic(fmt.Sprintf("the clock of the simulation has stood still for %v", standsStill))
+			}
+			last = now
+		}
+	}()
+}
+
 func TestAClusterUnderFaultsLosesNothing(t *testing.T) {
 	log := simulationLog(t)
+	watchClock(t)
 	began := time.Now()
 	var c counts
 	var l *ledger

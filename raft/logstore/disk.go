@@ -32,8 +32,10 @@ const (
 	cacheSize    = 32 << 20 // bytes of decompressed blocks: the live sessions' rows and the index blocks
 	memTableSize = 16 << 20 // bytes; most log entries are truncated before they leave it or soon after
 	memTables    = 4        // at most 64 MiB of unflushed writes before writers wait
-	reclaimAfter = 10 * time.Second
 )
+
+// DefaultReclaim is how long the space of a truncated log stays taken.
+const DefaultReclaim = 10 * time.Second
 
 // DefaultSlow is how long a durable write may take before the process ends, and
 // stallAfter how long until Err says so.
@@ -68,6 +70,10 @@ type Config struct {
 	// wait at a mutex, and its time does not go on then.
 	Delay func()
 
+	// Reclaim is how long the space of a truncated log stays taken at most on a
+	// quiet node; 0: DefaultReclaim. Pebble changes to another write-ahead log then.
+	Reclaim time.Duration
+
 	Logger *slog.Logger // nil: slog.Default
 }
 
@@ -99,6 +105,9 @@ func Open(c Config) (*Disk, error) {
 	if c.Slow == 0 {
 		c.Slow = DefaultSlow
 	}
+	if c.Reclaim == 0 {
+		c.Reclaim = DefaultReclaim
+	}
 	if c.Fatal == nil {
 		c.Fatal = func(err error) { panic(err) }
 	}
@@ -107,7 +116,7 @@ func Open(c Config) (*Disk, error) {
 	}
 	d := &Disk{dir: c.Dir, slow: c.Slow, delay: c.Delay, fatal: c.Fatal, failed: make(chan struct{})}
 	d.space = newSpaceFS(c.FS, c.Logger, d.Fail)
-	d.options = options(d, c.Logger)
+	d.options = options(d, c.Reclaim, c.Logger)
 	var db *pebble.DB
 	err := d.space.MkdirAll(c.Dir, 0o700)
 	if err == nil {
@@ -121,7 +130,7 @@ func Open(c Config) (*Disk, error) {
 	return d, nil
 }
 
-func options(d *Disk, log *slog.Logger) *pebble.Options {
+func options(d *Disk, reclaim time.Duration, log *slog.Logger) *pebble.Options {
 	o := &pebble.Options{
 		FS:                          d.space,
 		Logger:                      pebbleLog{log.With("part", "pebble"), d.Fail},
@@ -130,7 +139,7 @@ func options(d *Disk, log *slog.Logger) *pebble.Options {
 		MemTableStopWritesThreshold: memTables,
 		// A truncated log is one range deletion; without a flush its space
 		// would stay taken on a quiet node.
-		FlushDelayDeleteRange: reclaimAfter,
+		FlushDelayDeleteRange: reclaim,
 		// Named, not "newest": a new library must not upgrade files that the
 		// binary of yesterday still has to read. This one tells a torn tail of
 		// a reused log file from corruption.
