@@ -167,7 +167,7 @@ func (l *live) append(epoch uint32, batch []relay.Message) error {
 	default:
 		l.core.Refused(epoch, err)
 	}
-	l.notSaved()
+	l.notSaved(err)
 	l.tellMarks()
 	return err
 }
@@ -186,7 +186,7 @@ func (l *live) reclaim() error {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.core.Unclaimed(err)
-		l.notSaved()
+		l.notSaved(err)
 		return err
 	}
 	l.mu.Lock()
@@ -202,13 +202,15 @@ func (l *live) reclaim() error {
 		l.relay(m, nil)
 	}
 	l.publish(wire.Stored, wire.StoredPayload{Session: l.id, Epoch: claimed.Epoch, Seq: claimed.Stored}) // voids places of older epochs
-	l.notSaved()
+	l.notSaved(nil)
 	return nil
 }
 
-// notSaved tells everyone which messages nobody can store any more. mu is held.
-func (l *live) notSaved() {
+// notSaved tells everyone which messages nobody can store any more, and the log
+// why (nil: what the cell stored leaves no place for them). mu is held.
+func (l *live) notSaved(why error) {
 	for _, m := range l.core.NotSaved() {
+		l.edge.Log.Warn("message not saved", "session", l.id.String(), "by", m.Author.Role, "err", why)
 		l.edge.Count.NotSaved.Add(1)
 		l.publish(wire.Error, wire.ErrorPayload{Code: relay.CodeNotSaved, Text: "This message could not be saved.", Session: l.id, ID: m.ID})
 	}
@@ -222,7 +224,7 @@ func (l *live) stored(index uint64, s state.Stored) {
 		l.relay(m, nil)
 	}
 	l.publish(wire.Stored, wire.StoredPayload{Session: l.id, Epoch: s.Epoch, Seq: s.Messages[len(s.Messages)-1].Seq, Index: index})
-	l.notSaved()
+	l.notSaved(nil)
 	l.tellMarks()
 }
 
