@@ -144,7 +144,7 @@ func (t *Tree) op(r *reader, first bool) error {
 		}
 	case OpSheet, OpRule, OpAdopt:
 		return t.sheetOp(r, code, k)
-	case OpAnimate, OpImage, OpCustom:
+	case OpAnimate, OpImage, OpCustom, OpMedia:
 		return t.extraOp(r, code)
 	default:
 		return t.nodeOp(r, code, k)
@@ -191,12 +191,15 @@ func (t *Tree) extraOp(r *reader, code Code) error {
 	n := t.nodes[r.ref()]
 	var list []animation
 	var p picture
+	var m media
 	var states string
 	switch code {
 	case OpAnimate:
 		list = r.animations()
 	case OpImage:
 		p = picture{r.uint(), r.plain()}
+	case OpMedia:
+		m = media{r.uint(), r.uint(), r.uint()}
 	default:
 		states = r.str()
 	}
@@ -208,6 +211,9 @@ func (t *Tree) extraOp(r *reader, code Code) error {
 		return t.setAnimations(n, list)
 	case OpImage:
 		return t.setPicture(n, p)
+	case OpMedia:
+		t.setMedia(n, m)
+		return nil
 	default:
 		return t.setCustom(n, states)
 	}

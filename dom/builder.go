@@ -160,7 +160,17 @@ func (b *Builder) Animation(id uint32, rule string) *Builder {
 	return b
 }
 
-// Picture gives a canvas its picture.
+// Media says that a video or sound plays, from a second on.
+func (b *Builder) Media(id uint32) *Builder {
+	b.w.op(OpMedia, 0)
+	b.w.ref(id)
+	for _, u := range [...]uint32{1, 1000, 100} {
+		b.w.uint(u)
+	}
+	return b
+}
+
+// Picture gives a canvas or video its picture.
 func (b *Builder) Picture(id uint32, url string) *Builder {
 	b.w.op(OpImage, 0)
 	b.w.ref(id)

@@ -259,8 +259,8 @@ func (t *Tree) remask(n *Node) {
 			if m.value != nil {
 				t.putValue(n, *m.value)
 			}
-			if m.hasState {
-				t.setState(n, m.state)
+			if m.state&hiddenStates != 0 {
+				t.putState(n, m.state)
 			}
 			if m.sheet != nil {
 				t.remaskRules(*m.sheet)
@@ -300,7 +300,15 @@ func (t *Tree) putValue(el *Node, value string) {
 // hiddenStates are what a masked field does not tell.
 const hiddenStates = StateChecked | StateSelected | StateIndeterminate
 
+// setState gives an element its state. What is open above the page comes to the
+// top, whether it was open or not.
 func (t *Tree) setState(el *Node, bits uint32) {
+	t.putState(el, bits)
+	t.risen++
+	el.more.rose = t.risen
+}
+
+func (t *Tree) putState(el *Node, bits uint32) {
 	if el.masked && bits&hiddenStates != 0 {
 		bits &^= hiddenStates
 		t.filtered = true

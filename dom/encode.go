@@ -1,6 +1,9 @@
 package dom
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // Snapshot returns a message that makes any tree or mirror equal to this one,
 // and nil if there has been no snapshot yet. Equal trees of one history give
@@ -87,8 +90,18 @@ func (t *Tree) encodeSheets(w *writer, since uint64) {
 	}
 }
 
+func (w *writer) state(n *Node) {
+	w.op(OpState, 0)
+	w.ref(n.id)
+	w.uint(n.more.state)
+}
+
 // encodeRest writes what belongs to the page as a whole.
 func (t *Tree) encodeRest(w *writer, since uint64) {
+	slices.SortFunc(w.above, func(a, b *Node) int { return cmp.Compare(a.more.rose, b.more.rose) })
+	for _, n := range w.above {
+		w.state(n)
+	}
 	t.encodeRanges(w, since)
 	if t.focusVer > since {
 		k := uint8(0)
@@ -218,9 +231,11 @@ func (w *writer) more(n *Node) {
 		w.plain(w.clip(*m.value))
 	}
 	if m.hasState && m.stateVer > w.since {
-		w.op(OpState, 0)
-		w.ref(n.id)
-		w.uint(m.state)
+		if m.state&(StateModal|StatePopover) != 0 {
+			w.above = append(w.above, n)
+		} else {
+			w.state(n)
+		}
 	}
 	switch {
 	case m.sheetVer <= w.since:

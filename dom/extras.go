@@ -13,11 +13,15 @@ type animation struct {
 	easing, rule                string
 }
 
-// picture is what a canvas shows, at so many hundredths of its size.
+// picture is what a canvas or video shows, at so many hundredths of its size.
 type picture struct {
 	percent uint32
 	url     string
 }
+
+// media says whether a video or sound plays (1) and is muted (2), where it was
+// then (ms) and how fast it plays (hundredths).
+type media struct{ flags, time, rate uint32 }
 
 // textRange is a stretch of the page that is marked, in UTF-16 code units or
 // children of its ends.
@@ -82,12 +86,12 @@ func animationsCost(list []animation) int {
 	return c
 }
 
-// setPicture gives a canvas its picture, or none.
+// setPicture gives a canvas or video its picture, or none.
 func (t *Tree) setPicture(el *Node, p picture) error {
 	if err := checkString(p.url); err != nil {
 		return err
 	}
-	if p.url != "" && (el.masked || el.tag != "canvas" || !t.filter.Picture(p.url)) {
+	if p.url != "" && (el.masked || el.tag != "canvas" && el.tag != "video" || !t.filter.Picture(p.url)) {
 		p = picture{}
 		t.filtered = true
 	}
@@ -99,6 +103,21 @@ func (t *Tree) putPicture(el *Node, p picture) {
 	m := el.ext()
 	t.bytes += len(p.url) - len(m.picture.url)
 	m.picture, m.imageVer = p, t.to
+	t.change(el)
+}
+
+// setMedia says what a video or sound does.
+func (t *Tree) setMedia(el *Node, now media) {
+	if el.masked || el.tag != "video" && el.tag != "audio" {
+		t.filtered = true
+		return
+	}
+	t.putMedia(el, now)
+}
+
+func (t *Tree) putMedia(el *Node, now media) {
+	m := el.ext()
+	m.media, m.mediaVer = now, t.to
 	t.change(el)
 }
 
@@ -124,6 +143,10 @@ func (t *Tree) remaskExtras(n *Node) {
 	if n.more.picture.url != "" {
 		t.filtered = true
 		t.putPicture(n, picture{})
+	}
+	if n.more.media != (media{}) {
+		t.filtered = true
+		t.putMedia(n, media{rate: 100})
 	}
 	if n.more.custom != "" {
 		t.filtered = true
@@ -185,7 +208,7 @@ func (t *Tree) encodeRanges(w *writer, since uint64) {
 	}
 }
 
-// extras writes a node's animations, picture and states, as far as they
+// extras writes a node's animations, picture, media and states, as far as they
 // changed after w.since.
 func (w *writer) extras(n *Node, m *more) {
 	if m.animateVer > w.since {
@@ -202,6 +225,13 @@ func (w *writer) extras(n *Node, m *more) {
 		w.ref(n.id)
 		w.uint(m.picture.percent)
 		w.plain(w.clip(m.picture.url))
+	}
+	if m.mediaVer > w.since {
+		w.op(OpMedia, 0)
+		w.ref(n.id)
+		for _, u := range [...]uint32{m.media.flags, m.media.time, m.media.rate} {
+			w.uint(u)
+		}
 	}
 	if m.customVer > w.since {
 		w.op(OpCustom, 0)

@@ -64,11 +64,13 @@ type Node struct {
 type more struct {
 	value      *string
 	state      uint32
+	rose       uint64 // the later its state came, the higher
 	x, y       int
 	sheet      *[]string // the rules of a style or link element
 	adopted    []uint32  // sheets of a root, nodes of a slot
 	animations []animation
-	picture    picture // of a canvas
+	picture    picture // of a canvas or video
+	media      media   // of a video or sound
 	custom     string  // states of a custom element
 	hasState   bool
 	valueVer   uint64
@@ -78,6 +80,7 @@ type more struct {
 	adoptedVer uint64
 	animateVer uint64
 	imageVer   uint64
+	mediaVer   uint64
 	customVer  uint64
 }
 

@@ -43,6 +43,7 @@ const (
 	OpImage    Code = 20
 	OpCustom   Code = 21
 	OpAlike    Code = 22
+	OpMedia    Code = 23
 )
 
 // How a splice is written.

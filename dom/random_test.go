@@ -3,6 +3,8 @@ package dom
 import (
 	"bytes"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -81,7 +83,7 @@ func (s *script) op(t *rapid.T, w *writer) {
 // extra writes an operation on what few pages have.
 func (s *script) extra(t *rapid.T, w *writer) {
 	id := s.id(t)
-	switch rapid.IntRange(0, 4).Draw(t, "extra") {
+	switch rapid.IntRange(0, 5).Draw(t, "extra") {
 	case 0:
 		w.op(OpRange, 0)
 		w.str(rapid.SampledFrom([]string{"", "hits"}).Draw(t, "name"))
@@ -107,6 +109,12 @@ func (s *script) extra(t *rapid.T, w *writer) {
 		w.ref(id)
 		w.uint(50)
 		w.plain(words.Draw(t, "picture"))
+	case 5:
+		w.op(OpMedia, 0)
+		w.ref(id)
+		for range 3 {
+			w.uint(rapid.Uint32().Draw(t, "media"))
+		}
 	case 3:
 		w.op(OpCustom, 0)
 		w.ref(id)
@@ -140,7 +148,7 @@ func (s *script) insert(t *rapid.T, w *writer) {
 			s.next++
 			continue
 		}
-		w.tag(rapid.SampledFrom([]string{"div", "style", "link", "a", "x-card", "iframe", "canvas", "slot"}).Draw(t, "tag"), 2)
+		w.tag(rapid.SampledFrom([]string{"div", "style", "link", "a", "x-card", "iframe", "canvas", "video", "slot"}).Draw(t, "tag"), 2)
 		w.uint(1)
 		w.attrName("class")
 		w.str(words.Draw(t, "class"))
@@ -241,11 +249,14 @@ func dump(t *Tree) string {
 			fmt.Fprintf(&b, "%q", n.shownText())
 		case KindElement:
 			b.WriteString(n.tag)
+			var attrs []string // in any order: one that went and came is last at some
 			for i := range n.attrs {
 				if v, ok := n.attrs[i].shown(); ok {
-					fmt.Fprintf(&b, " %s=%q", n.attrs[i].Name, v)
+					attrs = append(attrs, fmt.Sprintf(" %s=%q", n.attrs[i].Name, v))
 				}
 			}
+			slices.Sort(attrs)
+			b.WriteString(strings.Join(attrs, ""))
 		case KindRoot:
 			fmt.Fprintf(&b, "#root %d", n.inside)
 		}
@@ -259,8 +270,8 @@ func dump(t *Tree) string {
 			if m.hasState {
 				fmt.Fprintf(&b, " state=%d", m.state)
 			}
-			if len(m.animations)+len(m.picture.url)+len(m.custom) > 0 {
-				fmt.Fprintf(&b, " %v %q %q", m.animations, m.picture.url, m.custom)
+			if len(m.animations)+len(m.picture.url)+len(m.custom) > 0 || m.media != (media{}) {
+				fmt.Fprintf(&b, " %v %q %v %q", m.animations, m.picture.url, m.media, m.custom)
 			}
 		}
 		b.WriteByte('\n')

@@ -16,6 +16,7 @@ type Tree struct {
 	frames int // documents of frames
 	bytes  int
 	newest *Node // list of changes
+	risen  uint64 // states that came
 
 	page     page
 	pageVer  uint64

@@ -2,11 +2,13 @@ package dom
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"os"
+	"slices"
 	"testing"
 )
 
@@ -57,6 +59,54 @@ func TestLateViewerHasWhatTheTreeHas(t *testing.T) {
 	}
 	if tree.Nodes() < 50 {
 		t.Fatalf("only %d nodes: the recording is too small", tree.Nodes())
+	}
+}
+
+// open says that an element is modal, or a popover that is open.
+func open(version uint64, id, bits uint32) []byte {
+	b := NewDiff(version)
+	b.w.op(OpState, 0)
+	b.w.ref(id)
+	b.w.uint(bits)
+	return b.Bytes()
+}
+
+func TestWhatWasOpenedLastIsOnTopForWhoComesLate(t *testing.T) {
+	tree := NewTree(Open{})
+	apply(t, tree, NewSnapshot(1, "https://shop.example/", "").Insert(Document, 0, 2,
+		Branch{Tag: "dialog"}, Branch{Tag: "div", Attrs: []string{"popover", ""}}, Branch{Tag: "dialog"}).Bytes())
+	viewer, since := copyOf(t, tree), tree.Version()
+	order := func(t *Tree) (ids []uint32) {
+		for id, n := range t.nodes {
+			if n.more != nil && n.more.state&(StateModal|StatePopover) != 0 {
+				ids = append(ids, id)
+			}
+		}
+		slices.SortFunc(ids, func(a, b uint32) int { return cmp.Compare(t.nodes[a].more.rose, t.nodes[b].more.rose) })
+		return ids
+	}
+	for i, step := range []struct {
+		id, bits uint32
+		want     []uint32
+	}{
+		{4, StateModal, []uint32{4}},
+		{2, StateModal, []uint32{4, 2}},
+		{3, StatePopover, []uint32{4, 2, 3}},
+		{2, StateModal, []uint32{4, 3, 2}}, // closed and opened within a frame
+		{4, 0, []uint32{3, 2}},
+	} {
+		apply(t, tree, open(uint64(i+2), step.id, step.bits))
+		if got := order(copyOf(t, tree)); !slices.Equal(got, step.want) {
+			t.Errorf("step %d: who comes late has %d, want %d", i, got, step.want)
+		}
+		if i%2 == 0 {
+			continue
+		}
+		apply(t, viewer, tree.Delta(since))
+		since = tree.Version()
+		if got := order(viewer); !slices.Equal(got, step.want) {
+			t.Errorf("step %d: a viewer has %d, want %d", i, got, step.want)
+		}
 	}
 }
 

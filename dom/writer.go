@@ -20,6 +20,8 @@ type writer struct {
 	since   uint64 // what a reader of this version has is not written
 	longest int    // strings of more bytes are left out
 
+	above []*Node // open above the page: their states are written last, the highest at the end
+
 	existing bool // a node was written that the reader has already
 }
 

@@ -227,6 +227,22 @@ func TestEverythingIsMaskedThatIsNotUnmasked(t *testing.T) {
 	}
 }
 
+func TestAMaskedVideoDoesNotTellWhereItIs(t *testing.T) {
+	v := watch(t, open(t, New(0, nil)))
+	v.send(first(el("video"), el("video", "data-kohe-mask", ""), el("p")))
+	shown, masked, none := dom.NewDiff(2).Media(4).Bytes(), dom.NewDiff(3).Media(5).Bytes(), dom.NewDiff(4).Media(6).Bytes()
+	if !bytes.Equal(v.send(shown), shown) {
+		t.Error("a video that plays is not shown as it came")
+	}
+	if bytes.Equal(v.send(masked), masked) {
+		t.Error("a masked video plays at the viewer's")
+	}
+	if bytes.Equal(v.send(none), none) {
+		t.Error("a paragraph plays")
+	}
+	v.send(dom.NewDiff(5).Attr(4, "data-kohe-mask", "").Bytes()) // send compares with who comes late
+}
+
 func TestClassChangeBringsTextUnderAMask(t *testing.T) {
 	v := watch(t, open(t, New(0, nil), ".private p"))
 	v.send(first(dom.Branch{Tag: "div", Nodes: []dom.Branch{text("p", "Mari Maasikas")}}))

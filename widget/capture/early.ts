@@ -1,5 +1,5 @@
 // What cannot be asked of a page afterwards: closed shadow roots, whose custom
-// states a set holds, what a font was made of. It is remembered from the moment
+// states a set holds, what a font was made of, what was opened above what. It is remembered from the moment
 // capture's module runs (in a frame: from the moment its document is seen).
 import { patch } from './patches.ts';
 import type { Realm } from './roots.ts';
@@ -11,6 +11,16 @@ export const internalsOf = new WeakMap<Element, ElementInternals>();
 export const stateHosts = new WeakMap<object, Element>();
 /** The src of fonts made by script: CSS text, or the font itself. */
 export const fontSources = new WeakMap<FontFace, string | BufferSource>();
+
+/** What was opened above the page, the latest last; some of it is closed again. */
+export const risen = new Set<Element>();
+
+/** An element is opened, or was until now. */
+export function rise(el: Element): void {
+  risen.delete(el);
+  for (const other of risen) if (!other.isConnected) risen.delete(other);
+  risen.add(el);
+}
 
 const seen = new WeakSet<object>(); // realms, by their Element
 
@@ -35,6 +45,7 @@ export function remember(view: Realm): void {
     'set',
     stay,
   );
+  patch(view, 'HTMLDialogElement showModal HTMLElement showPopover togglePopover', rise, 'set', stay);
   if (!view.FontFace) return;
   view.FontFace = new Proxy(view.FontFace, {
     construct(target, args: ConstructorParameters<typeof FontFace>, self) {

@@ -37,6 +37,7 @@ export enum Op {
   image = 20,
   custom = 21,
   alike = 22,
+  media = 23,
 }
 
 /** How a splice is written (upper three bits of text, attr and value): what is left out is implied. */

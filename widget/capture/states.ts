@@ -2,7 +2,7 @@
 // chosen options, open dialogs and popovers, disabled sheets.
 import { documentOf, fieldsOf, localNameOf, matches, viewOf } from '../native.ts';
 import { idOf, isMasked, news, parts, saidOf, signal } from './core.ts';
-import { internalsOf, stateHosts } from './early.ts';
+import { internalsOf, rise, risen, stateHosts } from './early.ts';
 import { Op, State } from './format.ts';
 import * as masks from './masks.ts';
 import type { Part } from './part.ts';
@@ -28,6 +28,15 @@ export function forgetValue(el: Element): void {
   dirty.add(el);
 }
 
+const above = State.modal | State.popover;
+const unlike = -1; // any state: it is written, whatever it is
+
+/** An element came to the top: that is said although its state may be what it was. */
+function raised(el: Element): void {
+  news(el, Op.state, unlike);
+  touch(el);
+}
+
 /** Whether elements are left for the next message. */
 export function unfinishedStates(): boolean {
   return dirty.size > 0;
@@ -35,14 +44,15 @@ export function unfinishedStates(): boolean {
 
 /** Members whose use changes the state of what they are called on. */
 const telling = `HTMLInputElement value checked indeterminate valueAsNumber valueAsDate setRangeText stepUp stepDown
-HTMLTextAreaElement value setRangeText HTMLSelectElement value selectedIndex HTMLDialogElement showModal show close
-HTMLElement showPopover hidePopover togglePopover HTMLSlotElement assign`;
+HTMLTextAreaElement value setRangeText HTMLSelectElement value selectedIndex HTMLDialogElement show close
+HTMLElement hidePopover HTMLSlotElement assign`;
 
 export const states: Part = {
   renew: () => dirty.clear(),
 
   patch(view) {
     patch(view, telling, touch);
+    patch(view, 'HTMLDialogElement showModal HTMLElement showPopover togglePopover', raised);
     patch(view, 'HTMLOptionElement selected', (o) => touch(o.closest('select') ?? o));
     patch(view, 'CustomStateSet add delete clear', (set) => {
       const host = stateHosts.get(set);
@@ -70,6 +80,9 @@ export const states: Part = {
       queueMicrotask(() => {
         for (const el of fieldsOf(target as HTMLFormElement)) touch(el);
       });
+    } else if (type === 'toggle' && is(target, 'dialog,[popover]')) {
+      rise(target); // also where no script opened it
+      touch(target);
     } else if (/^(?:input|change|invalid|toggle|close)$/.test(type) && target.nodeType === 1)
       touch(localNameOf(target) === 'option' ? (target.closest('select') ?? target) : target);
   },
@@ -82,6 +95,7 @@ export const states: Part = {
         for (const other of (form ?? (el.getRootNode() as ParentNode)).querySelectorAll('input[type=radio i]'))
           if ((other as HTMLInputElement).name === name) dirty.add(other);
     }
+    raise();
     for (const el of dirty) {
       if (spent()) return; // the rest is for the next message
       dirty.delete(el);
@@ -99,6 +113,20 @@ export const states: Part = {
     for (const el of early.splice(0)) dirty.add(el);
   },
 };
+
+/** What is above an element that the mirror has not opened yet is opened again after it. */
+function raise(): void {
+  let anew = false;
+  for (const el of risen) {
+    const was = saidOf(el, Op.state) as number | undefined;
+    const fresh = was === undefined && dirty.has(el);
+    anew ||= fresh;
+    if (!fresh && !(anew && (was ?? 0) & above)) continue;
+    if (!fresh) news(el, Op.state, unlike);
+    dirty.delete(el);
+    dirty.add(el);
+  }
+}
 
 function state(el: Element, now: number, unsaid: number): void {
   const shown = isMasked(el) ? now & ~(State.checked | State.selected | State.indeterminate) : now;

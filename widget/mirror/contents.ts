@@ -41,7 +41,7 @@ export class Contents {
   readonly #raw = new WeakMap<Node, Map<string, string>>(); // only where another value is shown
   readonly #tags = new WeakMap<Node, string>();
   readonly #values = new WeakMap<Node, string>(); // of fields
-  readonly #pictures = new WeakMap<Node, string>(); // of canvases, as CSS
+  readonly #pictures = new WeakMap<Node, string>(); // of canvases and videos, as CSS
 
   constructor(
     readonly nodes: Nodes,
@@ -91,12 +91,12 @@ export class Contents {
     if (field.value !== value) field.value = value;
   }
 
-  /** Reads what a canvas shows: a picture of so many hundredths of its size, or none. */
+  /** Reads what a canvas or video shows: a picture of so many hundredths of its size, or none. */
   readPicture(r: Reader): void {
     const el = this.nodes.element(r.ref());
     const percent = r.u();
     const url = r.plain();
-    if (!el || localNameOf(el) !== 'canvas') return;
+    if (!el || !/^(?:canvas|video)$/.test(localNameOf(el))) return;
     if (!safePicture(url)) this.#pictures.delete(el);
     else this.#pictures.set(el, percent === 100 ? `url("${url}")` : `image-set(url("${url}") ${percent / 100}x)`);
     this.#dress(el as HTMLCanvasElement);
@@ -131,7 +131,7 @@ export class Contents {
   #set(el: Element, name: string, value: string): void {
     const tag = this.#tags.get(el) ?? localNameOf(el);
     this.#show(el, tag, name, value, name === 'rel' ? value : this.#attribute(el, 'rel'));
-    if (tag === 'canvas') this.#dress(el as HTMLCanvasElement);
+    if (tag === 'canvas' || this.#pictures.has(el)) this.#dress(el as HTMLCanvasElement);
     const href = name === 'rel' ? this.#attribute(el, 'href') : '';
     if (href !== '') this.#show(el, tag, 'href', href, value);
   }
@@ -140,13 +140,18 @@ export class Contents {
     this.#raw.get(el)?.delete(name);
     removeAttribute(el, name);
     if (name === 'rel') removeAttribute(el, 'href');
-    if (localNameOf(el) === 'canvas') this.#dress(el as HTMLCanvasElement);
+    if (localNameOf(el) === 'canvas' || this.#pictures.has(el)) this.#dress(el as HTMLCanvasElement);
   }
 
   /** A canvas without scripts shows nothing and has no size: CSS gives it a picture, or a blank one of its size. */
-  #dress(el: HTMLCanvasElement): void {
+  #dress(el: HTMLCanvasElement | HTMLVideoElement): void {
+    const picture = this.#pictures.get(el);
+    if (!picture && localNameOf(el) === 'video') {
+      el.style.removeProperty('content');
+      return;
+    }
     const blank = `data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' width='${el.width}' height='${el.height}'/>`;
-    el.style.setProperty('content', this.#pictures.get(el) ?? `url("${blank}")`, 'important');
+    el.style.setProperty('content', picture ?? `url("${blank}")`, 'important');
   }
 
   /** A value as the visitor has it, where the agent's browser, or the agent, would understand another thing. */

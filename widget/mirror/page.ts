@@ -14,7 +14,7 @@ import { Ranges } from './ranges.ts';
 import { type Reader, readList, readPage } from './reader.ts';
 import { Scrolls } from './scrolls.ts';
 import { Sheets } from './sheets.ts';
-import { setState } from './state.ts';
+import { setMedia, setState } from './state.ts';
 import type { Host } from './tree.ts';
 
 /** The page that one snapshot began, as nodes of a document. Each operation goes to the part that it is for. */
@@ -117,6 +117,7 @@ export class Page {
       const bits = r.u();
       if (el) setState(el, bits);
     },
+    [Op.media]: (r) => setMedia(this.#nodes.element(r.ref()), r.u(), r.u(), r.u()),
     [Op.custom]: (r) => {
       const el = this.#nodes.element(r.ref());
       const states = r.str();

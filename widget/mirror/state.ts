@@ -11,6 +11,8 @@ import {
 } from '../native.ts';
 
 const HTML = 'http://www.w3.org/1999/xhtml';
+const [slowest, fastest] = [0.0625, 16]; // that browsers play
+const apart = 0.3; // s that one that plays may be from the visitor's
 
 export function setState(el: Element, bits: number): void {
   const on = (bit: number): boolean => (bits & bit) !== 0;
@@ -36,6 +38,19 @@ export function setState(el: Element, bits: number): void {
   if (hasAttribute(el, 'popover')) popover(el as HTMLElement, on(State.popover));
 }
 
+/** A video or sound as it is at the visitor's, but that it is silent while it plays. */
+export function setMedia(el: Element | undefined, flags: number, time: number, rate: number): void {
+  if (!el || !/^(?:audio|video)$/.test(localNameOf(el)) || namespaceOf(el) !== HTML) return;
+  const media = el as HTMLMediaElement;
+  const plays = (flags & 1) !== 0;
+  media.muted = plays || (flags & 2) !== 0;
+  media.playbackRate = Math.min(Math.max(rate / 100, slowest), fastest);
+  if (!plays || Math.abs(media.currentTime - time / 1000) > apart) media.currentTime = time / 1000;
+  if (plays)
+    media.play()?.catch(() => {}); // it cannot be loaded here
+  else media.pause();
+}
+
 export function isField(node: Node): node is HTMLInputElement | HTMLTextAreaElement {
   const name = isElement(node) && namespaceOf(node) === HTML ? localNameOf(node) : '';
   return name === 'textarea' || (name === 'input' && (node as HTMLInputElement).type !== 'file');
@@ -48,7 +63,9 @@ function choose(option: HTMLOptionElement, on: boolean): void {
 }
 
 function modal(dialog: HTMLDialogElement, on: boolean): void {
-  if (on === dialog.matches(':modal')) return;
+  const was = dialog.matches(':modal');
+  if (!on && !was) return;
+  if (was && on) dialog.close(); // it comes to the top
   if (on) {
     dialog.removeAttribute('open');
     if (dialog.isConnected) dialog.showModal();
@@ -62,7 +79,9 @@ function modal(dialog: HTMLDialogElement, on: boolean): void {
 
 function popover(el: HTMLElement, on: boolean): void {
   try {
-    if (on !== matches(el, ':popover-open')) togglePopover(el, on);
+    const was = matches(el, ':popover-open');
+    if (on && was) togglePopover(el, false); // it comes to the top
+    if (on || was) togglePopover(el, on);
   } catch {
     // a browser without popovers, or one that is not connected
   }

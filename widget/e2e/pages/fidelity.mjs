@@ -166,7 +166,6 @@ export const cases = [
     name: 'a modal dialog over another, and one that is not modal',
     html: '<style>dialog{padding:40px}#b::backdrop{background:#0f03}</style><p>behind</p><dialog id="a">first</dialog><dialog id="b">second</dialog><dialog id="c" style="margin:0">third</dialog><script>b.showModal();a.showModal();c.show()</script>',
     step: run('a.close();c.close();c.showModal();'),
-    todo: 'a snapshot opens what is in the top layer in the order of the document',
   },
   {
     name: 'a modal dialog over another, opened while the mirror looks on',
@@ -178,7 +177,6 @@ export const cases = [
     html: '<style>[popover]{inset:auto;margin:0;padding:60px;border:0}#a{left:20px;top:20px;background:red}#b{left:60px;top:60px;background:gold}#c{left:100px;top:30px;background:blue}</style><div id="a" popover="manual">a</div><div id="b" popover="manual">b</div><div id="c" popover="manual">c</div>',
     before: run('c.showPopover();a.showPopover();'),
     step: run('b.showPopover();await 0;c.hidePopover();c.showPopover();'),
-    todo: 'what is in the top layer is opened in the order of the document',
   },
   {
     name: 'sticky heads in a scroller',
@@ -231,7 +229,6 @@ export const cases = [
     html: '<audio id="a" controls src="/tone.wav"></audio>',
     step: run('a.muted=true;a.currentTime=1.5;a.playbackRate=2;await new Promise(r=>{a.onseeked=r});'),
     facts: "(doc) => { const a = doc.querySelector('audio'); return [a.muted, a.currentTime, a.paused] }",
-    todo: 'the state of media does not travel',
   },
   {
     name: 'the picture that a video shows',
@@ -240,11 +237,10 @@ export const cases = [
       run(`const k=document.createElement('canvas');k.width=200;k.height=100;const g=k.getContext('2d');const m=new MediaRecorder(k.captureStream(25));const parts=[];m.ondataavailable=e=>parts.push(e.data);m.start();
 for(let i=0;i<12;i++){g.fillStyle=i<4?'blue':'green';g.fillRect(0,0,200,100);${wait(40)}}
 m.stop();await new Promise(r=>{m.onstop=r});v.muted=true;v.src=URL.createObjectURL(new Blob(parts));await v.play();await new Promise(r=>{v.onended=r});`),
-    todo: 'what a video shows does not travel',
+    options: { canvas: true },
   },
   {
     name: 'WebGL that keeps no buffer',
-    todo: 'what is drawn last is lost within half a second of another picture',
     html: '<canvas id="k" width="200" height="150"></canvas>',
     options: { canvas: true },
     step: run(
