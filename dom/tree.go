@@ -15,7 +15,7 @@ type Tree struct {
 	ranges map[string]*ranges
 	frames int // documents of frames
 	bytes  int
-	newest *Node // list of changes
+	newest *Node  // list of changes
 	risen  uint64 // states that came
 
 	page     page
