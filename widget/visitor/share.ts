@@ -66,12 +66,12 @@ export class Share {
     if (again && this.running) this.capture?.snapshot();
   }
 
-  /** The element that the agents know by an id, if it is there and not masked. */
   /** Whether an element is masked. While nothing is shared all are. */
   hidden(el: Element): boolean {
     return !this.running || (this.capture?.hidden(el) ?? true);
   }
 
+  /** The element that the agents know by an id, if it is there and not masked. */
   find(id: number): Element | null {
     return this.running ? (this.capture?.find(id) ?? null) : null;
   }
