@@ -46,6 +46,7 @@ const hosts = new Set<Element>(); // known elements that may have got another ro
 let version = 0;
 let whole = false; // the next message begins a snapshot
 let first = false; // a snapshot's slices are on their way
+let partial = 0; // the last message said that more follows
 let frame = 0; // requestAnimationFrame's handle; 0: quiet
 let queued = false;
 let dirty = false;
@@ -240,7 +241,7 @@ function write(deadline: number): void {
   writeContents();
   if (spent()) begin(performance.now() + rest);
   for (const part of parts) part.write?.(deadline);
-  if (size() > 0) send();
+  if (size() > 0 || (partial && !unfinished())) send(); // what was left may be nothing to say
 }
 
 function differences(now: MutationRecord[]): void {
@@ -283,7 +284,7 @@ function structural(parent: Node | null): void {
 
 function send(): void {
   version++;
-  const partial = unfinished() ? Head.partial : 0;
+  partial = unfinished() ? Head.partial : 0;
   const head = whole
     ? [Head.snapshot | Head.span | partial, 0, ...varint(version), FORMAT]
     : partial

@@ -6,6 +6,7 @@ import { launchChromium } from './lib/browsers.mjs';
 import { differing, openMirror, openPage, serveFiles, startCapture, takeMessages } from './lib/mirrored.mjs';
 import { cases, files, viewportMessage } from './pages/fidelity.mjs';
 
+const [short, partial] = [64, 2]; // in a message's first byte (dom/FORMAT.md)
 const size = { width: 800, height: 600 };
 const calm = { caret: 'hide', animations: 'disabled' };
 const whole = (body, name) =>
@@ -24,6 +25,7 @@ describe('fidelity', { timeout: 240_000 }, () => {
       ...files,
       ...pages,
       '/agent': blank,
+      '/fields': '<!doctype html><input><input>'.padEnd(60_000, '<input>'),
       '/tall': '<!doctype html><p style="height:3000px">tall',
     });
     const context = await browser.newContext({ viewport: size });
@@ -83,6 +85,17 @@ describe('fidelity', { timeout: 240_000 }, () => {
       }
     });
   }
+
+  test('a page of many fields is whole in the end, though the last of them have nothing to say', async () => {
+    await page.setViewportSize(size);
+    await page.goto(`${server.visitor}/fields`);
+    await startCapture(page);
+    await page.waitForFunction(
+      `captured.length > 0 && (captured.at(-1)[0] & ${short | partial}) !== ${partial}`,
+      null,
+      { timeout: 20_000, polling: 50 },
+    );
+  });
 
   test("scroll bars take as much room as the visitor's, whatever this browser's are", async () => {
     const classic = await launchChromium({ ignoreDefaultArgs: ['--hide-scrollbars'] });
