@@ -134,7 +134,7 @@ func siteCommand() *cobra.Command {
 	add.Flags().StringSliceVar(&s.Mask, "mask", nil, "selectors of what agents must not see, besides passwords, card fields and data-kohe-mask")
 	add.Flags().BoolVar(&s.MaskAll, "mask-all", false, "mask everything that does not carry data-kohe-unmask")
 	add.Flags().StringSliceVar(&s.Unmask, "unmask", nil, "selectors of what agents may see even so, besides data-kohe-unmask")
-	add.Flags().BoolVar(&s.Canvas, "canvas", false, "agents see what canvases show, two pictures a second")
+	add.Flags().BoolVar(&s.Canvas, "canvas", false, "agents see what canvases and videos show, at most two pictures a second")
 	add.Flags().BoolVar(&s.Visitors, "visitors", false, "agents see who is on the site's pages, before anybody asks for help")
 	add.Flags().StringSliceVar(&s.Links, "link-origin", nil, "origins that agents may send links to, besides the site's own")
 	var without, pages []string

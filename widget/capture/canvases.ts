@@ -1,5 +1,5 @@
-// What canvases and videos show, as pictures: at most two a second of a canvas, one
-// in two seconds of a video, bounded in size.
+// What canvases and videos show, as pictures: at most two a second of each, and of a
+// video that plays one in two seconds; bounded in size.
 import { dataUrl } from './blobs.ts';
 import { idOf, isMasked, news } from './core.ts';
 import { Op } from './format.ts';
@@ -9,7 +9,7 @@ import { touch } from './states.ts';
 import { op, plain, u } from './writer.ts';
 
 const pause = 500; // ms between two pictures of a canvas
-const pauseOfVideo = 2000;
+const longer = 1500; // ms more for a video that plays
 const largest = 640_000; // pixels; what is larger is scaled down
 const most = 192 << 10; // bytes of a picture; what is larger even as a lossy one is not shown
 const draws = ` fill stroke fillRect strokeRect clearRect fillText strokeText drawImage putImageData reset clear drawArrays
@@ -59,7 +59,8 @@ export const canvases: Part = {
   },
 
   handle(type, target) {
-    if (/^(?:pause|seeked|timeupdate)$/.test(type) && target.localName === 'video') plan(target as Shown);
+    if (!/^(?:loadeddata|pause|seeked|timeupdate)$/.test(type) || target.localName !== 'video') return;
+    if (type !== 'timeupdate' || performance.now() > (next.get(target) ?? 0) + longer) plan(target as Shown);
   },
 
   touched(el) {
@@ -96,7 +97,7 @@ function plan(canvas: Shown): void {
 async function take(canvas: Shown): Promise<void> {
   planned.delete(canvas);
   if (!idOf(canvas) || isMasked(canvas) || !canvas.isConnected) return;
-  next.set(canvas, performance.now() + (isVideo(canvas) ? pauseOfVideo : pause));
+  next.set(canvas, performance.now() + pause);
   try {
     const picture = await pictureOf(canvas);
     if (picture) pictures.set(canvas, picture);
@@ -112,6 +113,9 @@ const isVideo = (el: Shown): el is HTMLVideoElement => 'videoWidth' in el;
 const sizeOf = (el: Shown): [width: number, height: number] =>
   isVideo(el) ? [el.videoWidth, el.videoHeight] : [el.width, el.height];
 
+/** Whether a video shows no picture of its own yet. */
+const isBlank = (el: HTMLVideoElement): boolean => el.readyState < 2 || (el.poster !== '' && el.currentTime === 0);
+
 /** A copy of what is shown, scaled down if that is large. */
 function copyOf(el: Shown, to = document.createElement('canvas')): HTMLCanvasElement {
   const [width, height] = sizeOf(el);
@@ -125,7 +129,7 @@ function copyOf(el: Shown, to = document.createElement('canvas')): HTMLCanvasEle
 /** What is shown as a picture, null if it has no size or its picture is too large. Its pixels are read at once. */
 async function pictureOf(el: Shown): Promise<Picture | null> {
   const [width, height] = sizeOf(el);
-  if (width * height === 0 || (isVideo(el) && el.readyState < 2)) return null;
+  if (width * height === 0 || (isVideo(el) && isBlank(el))) return null;
   const copy = copies.get(el) ?? copyOf(el);
   const percent = Math.round((copy.width / width) * 100);
   for (const quality of isVideo(el) ? [0.8, 0.4] : [1, 0.8, 0.4]) {

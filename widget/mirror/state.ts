@@ -68,7 +68,11 @@ function modal(dialog: HTMLDialogElement, on: boolean): void {
   if (was && on) dialog.close(); // it comes to the top
   if (on) {
     dialog.removeAttribute('open');
-    if (dialog.isConnected) dialog.showModal();
+    try {
+      dialog.showModal();
+    } catch {
+      // it is not connected, or a popover too
+    }
   } else {
     const open = dialog.hasAttribute('open');
     dialog.setAttribute('open', '');

@@ -74,6 +74,11 @@ const leb = (n) => (n < 128 ? [n] : [(n % 128) | 128, ...leb(Math.floor(n / 128)
 const run = (script) => (visitor) => visitor.evaluate(`(async()=>{${script}})()`);
 const wait = (ms) => `await new Promise(r=>setTimeout(r,${ms}));`;
 
+/** Records half a second of blue and green, and gives it to the video `v`. */
+const film = `const k=document.createElement('canvas');k.width=200;k.height=100;const g=k.getContext('2d');const m=new MediaRecorder(k.captureStream(25));const parts=[];m.ondataavailable=e=>parts.push(e.data);m.start();
+for(let i=0;i<12;i++){g.fillStyle=i<4?'blue':'green';g.fillRect(0,0,200,100);${wait(40)}}
+m.stop();await new Promise(r=>{m.onstop=r});v.muted=true;v.src=URL.createObjectURL(new Blob(parts));`;
+
 const preferring = `<meta name="color-scheme" content="light dark"><link rel="stylesheet" href="/dark.css">
 <style>body{font:20px sans-serif}p{padding:9px;border:5px solid light-dark(green,gold)}
 @media(prefers-reduced-motion:reduce){p{letter-spacing:3px}}@media (prefers-contrast:more){p{font-weight:bold}}
@@ -233,10 +238,14 @@ export const cases = [
   {
     name: 'the picture that a video shows',
     html: '<video id="v" width="200" height="100"></video>',
-    before:
-      run(`const k=document.createElement('canvas');k.width=200;k.height=100;const g=k.getContext('2d');const m=new MediaRecorder(k.captureStream(25));const parts=[];m.ondataavailable=e=>parts.push(e.data);m.start();
-for(let i=0;i<12;i++){g.fillStyle=i<4?'blue':'green';g.fillRect(0,0,200,100);${wait(40)}}
-m.stop();await new Promise(r=>{m.onstop=r});v.muted=true;v.src=URL.createObjectURL(new Blob(parts));await v.play();await new Promise(r=>{v.onended=r});`),
+    before: run(`${film}await v.play();await new Promise(r=>{v.onended=r});`),
+    options: { canvas: true },
+  },
+  {
+    name: 'a video that has loaded shows its poster until it plays',
+    html: '<video id="v" width="200" height="100" poster="/red.svg"></video>',
+    before: run(`${film}await new Promise(r=>{v.onloadeddata=r});${wait(100)}`),
+    step: run('await v.play();await new Promise(r=>{v.onended=r});'),
     options: { canvas: true },
   },
   {
