@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
@@ -118,6 +119,9 @@ func emptyDisk(t testing.TB) *vfs.MemFS {
 	return mem
 }
 
+// readyWithin is much more than a node takes to lead itself.
+const readyWithin = 30 * time.Second
+
 // lives runs a node through power cuts, one after another on what the last one
 // left, and says what is missing or doubled after each.
 func lives(t *testing.T, seed uint64, cuts int, wrap func(vfs.FS) vfs.FS) error {
@@ -136,7 +140,12 @@ func lives(t *testing.T, seed uint64, cuts int, wrap func(vfs.FS) vfs.FS) error 
 			_ = disk.Close()
 			return fmt.Errorf("seed %d run %d: %w", seed, run, err)
 		}
-		<-c.Ready()
+		select {
+		case <-c.Ready():
+		case <-time.After(readyWithin):
+			c.close(t)
+			return fmt.Errorf("seed %d run %d: not ready after %v: what it needs to lead is lost", seed, run, readyWithin)
+		}
 		if err := check(counts(t, disk.DB), acked); err != nil {
 			c.close(t)
 			return fmt.Errorf("seed %d run %d: %w", seed, run, err)
