@@ -308,6 +308,7 @@ func (t *Tree) setState(el *Node, bits uint32) {
 	el.more.rose = t.risen
 }
 
+// putState leaves an element as high as it was.
 func (t *Tree) putState(el *Node, bits uint32) {
 	if el.masked && bits&hiddenStates != 0 {
 		bits &^= hiddenStates

@@ -143,7 +143,7 @@ export class Contents {
     if (localNameOf(el) === 'canvas' || this.#pictures.has(el)) this.#dress(el as HTMLCanvasElement);
   }
 
-  /** A canvas without scripts shows nothing and has no size: CSS gives it a picture, or a blank one of its size. */
+  /** A canvas without scripts shows nothing and has no size: CSS gives it a picture, or a blank one of its size. A video gets one only if there is one. */
   #dress(el: HTMLCanvasElement | HTMLVideoElement): void {
     const picture = this.#pictures.get(el);
     if (!picture && localNameOf(el) === 'video') {
