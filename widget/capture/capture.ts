@@ -222,6 +222,11 @@ function unfinished(): boolean {
   return pending.size > 0 || unfinishedStrings() || unfinishedStates() || unfinishedSheets();
 }
 
+/** Whether the mirror's page is not whole yet. */
+function lacking(): boolean {
+  return unfinished() || parts.some((part) => part.waits?.());
+}
+
 /** Writes one message, with as many nodes that are new to the mirror as there is time for. */
 function write(deadline: number): void {
   collect(takeRecords());
@@ -241,7 +246,7 @@ function write(deadline: number): void {
   writeContents();
   if (spent()) begin(performance.now() + rest);
   for (const part of parts) part.write?.(deadline);
-  if (size() > 0 || (partial && !unfinished())) send(); // what was left may be nothing to say
+  if (size() > 0 || (partial && !lacking())) send(); // what was left may be nothing to say
 }
 
 function differences(now: MutationRecord[]): void {
@@ -284,7 +289,7 @@ function structural(parent: Node | null): void {
 
 function send(): void {
   version++;
-  partial = unfinished() ? Head.partial : 0;
+  partial = lacking() ? Head.partial : 0;
   const head = whole
     ? [Head.snapshot | Head.span | partial, 0, ...varint(version), FORMAT]
     : partial

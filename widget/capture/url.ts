@@ -1,5 +1,7 @@
 // Addresses leave the page absolute: the mirror has another base.
 
+const most = 500; // fonts that are looked at
+
 const absolute = /^(?:#|[a-z][a-z0-9+.-]*:)/i;
 
 /** What an address is relative to: a node's document, or an address. */
@@ -28,12 +30,17 @@ export function sameOrigin(url: string): boolean {
 
 const address = /(url\(\s*|@import\s+)(?:"([^"\\]*)"|'([^'\\]*)'|([^()"'\s\\]+)(?=\s*\)))/gi;
 
+/** The fonts of the CSS that left since the snapshot began, each as its rule. */
+export const faces = new Set<string>();
+
 /** CSS text with its url(…) and @import addresses made absolute; those with escapes stay as they are. */
 export function absoluteCss(text: string, base: Base): string {
-  return text.replace(address, (whole, head, a, b, c) => {
+  const css = text.replace(address, (whole, head, a, b, c) => {
     const url: string = a ?? b ?? c;
     return absolute.test(url) || !url ? whole : `${head}"${resolve(url, base)}"`;
   });
+  for (const [face] of css.matchAll(/@font-face\s*{[^}]*}/gi)) if (faces.size < most) faces.add(face);
+  return css;
 }
 
 export function absoluteSet(value: string, base: Base): string {

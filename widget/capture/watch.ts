@@ -66,12 +66,15 @@ export function forgetRealms(): void {
 
 /** Listens to a root, or no longer. To listen twice is to listen once. */
 export function listen(root: Root, on: boolean): void {
-  const to = (target: EventTarget | null, types: string): void => {
+  const to = (target: EventTarget | null | undefined, types: string): void => {
     for (const type of types.split(' '))
       target?.[on ? 'addEventListener' : 'removeEventListener'](type, happened, { capture: true, passive: true });
   };
   to(root, everywhere);
-  if (isDocument(root)) to(root, events);
+  if (isDocument(root)) {
+    to(root, events);
+    to(root.fonts, 'loadingdone');
+  }
   if (root !== document) return;
   to(window, windowEvents);
   to(visualViewport, 'resize');

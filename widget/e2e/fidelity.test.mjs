@@ -9,11 +9,11 @@ import { cases, files, viewportMessage } from './pages/fidelity.mjs';
 const [short, partial] = [64, 2]; // in a message's first byte (dom/FORMAT.md)
 const size = { width: 800, height: 600 };
 const calm = { caret: 'hide', animations: 'disabled' };
-const whole = (body, name) =>
+const documentOf = (body, name) =>
   body.startsWith('<!')
     ? body
     : `<!doctype html><html><head><meta charset="utf-8"><title>${name}</title></head><body>${body}</body></html>`;
-const pages = Object.fromEntries(cases.map(({ name, html }, i) => [`/case/${i}`, whole(html, name)]));
+const pages = Object.fromEntries(cases.map(({ name, html }, i) => [`/case/${i}`, documentOf(html, name)]));
 
 describe('fidelity', { timeout: 240_000 }, () => {
   let browser, server, page, mirror;
@@ -26,6 +26,7 @@ describe('fidelity', { timeout: 240_000 }, () => {
       ...pages,
       '/agent': blank,
       '/fields': '<!doctype html><input><input>'.padEnd(60_000, '<input>'),
+      '/fonts': `<!doctype html><style>${['open', 'large', 'font'].map((f) => `@font-face{font-family:${f};src:url(/${f}.ttf)}#${f}{font-family:${f}}`).join('')}</style><p id="open">a<p id="large">b`,
       '/tall': '<!doctype html><p style="height:3000px">tall',
     });
     const context = await browser.newContext({ viewport: size });
@@ -86,15 +87,38 @@ describe('fidelity', { timeout: 240_000 }, () => {
     });
   }
 
+  /** Waits until the page's last message says that nothing is missing. */
+  const whole = () =>
+    page.waitForFunction(`captured.length > 0 && (captured.at(-1)[0] & ${short | partial}) !== ${partial}`, null, {
+      timeout: 20_000,
+      polling: 50,
+    });
+
   test('a page of many fields is whole in the end, though the last of them have nothing to say', async () => {
     await page.setViewportSize(size);
     await page.goto(`${server.visitor}/fields`);
     await startCapture(page);
-    await page.waitForFunction(
-      `captured.length > 0 && (captured.at(-1)[0] & ${short | partial}) !== ${partial}`,
-      null,
-      { timeout: 20_000, polling: 50 },
-    );
+    await whole();
+  });
+
+  test('of fonts only those travel that are used, that others may not load, and that are not too large', async () => {
+    const sent = async () => {
+      await whole();
+      return (await takeMessages(page)).join('').length;
+    };
+    await page.goto(`${server.visitor}/fonts`);
+    await page.evaluate('document.fonts.ready');
+    await startCapture(page);
+    assert.ok((await sent()) < 5000, 'none is sent');
+    await page.evaluate("document.querySelector('p').id='font'");
+    await page.waitForFunction('captured.some((m) => m.length > 100_000)', null, { timeout: 20_000, polling: 50 });
+    await takeMessages(page);
+    await page.evaluate('kohe.capture.snapshot()');
+    const [first] = await page.evaluate('captured.map((m) => m[0] & 3)');
+    assert.equal(first, 3, 'a snapshot is partial until its fonts are there');
+    assert.ok((await sent()) > 140_000, 'they come again with a snapshot');
+    await page.waitForTimeout(300);
+    assert.equal(await page.evaluate('captured.length'), 0, 'and once');
   });
 
   test("scroll bars take as much room as the visitor's, whatever this browser's are", async () => {

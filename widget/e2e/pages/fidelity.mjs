@@ -16,6 +16,8 @@ export const files = {
   '/blue.svg': ['image/svg+xml', svg('blue')],
   '/a/green.svg': ['image/svg+xml', svg('green')],
   '/font.ttf': ['font/ttf', readFileSync(font)],
+  '/open.ttf': ['font/ttf', readFileSync(font), { 'Access-Control-Allow-Origin': '*' }],
+  '/large.ttf': ['font/ttf', Buffer.concat([readFileSync(font), Buffer.alloc(100_000)])],
   '/tone.wav': ['audio/wav', tone()],
   '/css/main.css': ['text/css', '@import "deep.css" (min-width:500px);@import url("never.css") print;p{padding:9px}'],
   '/css/deep.css': ['text/css', 'p{background:url(../blue.svg);color:white;font-size:30px}'],
@@ -143,14 +145,22 @@ export const cases = [
     name: '@font-face of a sheet, where the mirror may not load it',
     html: '<link rel="stylesheet" href="/font.css"><p>Font by content 123</p>',
     before: run('await document.fonts.ready;'),
-    todo: 'fonts of sheets do not travel by content yet',
+  },
+  {
+    name: '@font-face whose font loads when it is first used, behind one that does not exist',
+    html: '<style>@font-face{font-family:Zed;font-weight:700;src:url(/none.eot);src:url("/none.woff2") format("woff2"),url(/font.ttf?v=3#x)}p{font:40px Zed,serif}</style><p>Font 123</p>',
+    step: run(`document.querySelector('p').style.fontWeight='bold';await document.fonts.ready;${wait(300)}`),
+  },
+  {
+    name: '@font-face in a frame',
+    html: `<iframe width="600" height="200" srcdoc="<link rel=stylesheet href=/font.css><p>Font 123</p>"></iframe>`,
+    before: run('await frames[0].document.fonts.ready;'),
   },
   {
     name: '@font-face of a style element and FontFace by address',
     html: '<style>@font-face{font-family:Zed;src:url(/font.ttf)}p{font:40px Zed,serif}</style><p>Font 123</p><div style="font:40px Why,serif">Font 456</div>',
     before: run('await document.fonts.ready;'),
     step: run("const f=new FontFace('Why','url(/font.ttf)',{weight:'100 900'});document.fonts.add(f);await f.load();"),
-    todo: 'fonts of sheets do not travel by content yet',
   },
   {
     name: ':placeholder-shown, as it is typed and emptied',
