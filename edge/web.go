@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,11 +46,8 @@ func public(h http.Header) {
 }
 
 func (w *Web) loader(rw http.ResponseWriter, r *http.Request) {
-	public(rw.Header())
-	rw.Header().Set("Content-Type", "text/javascript; charset=utf-8")
 	rw.Header().Set("Cache-Control", "public, max-age=300, stale-while-revalidate=86400")
-	rw.Header().Set("ETag", w.Bundle.ETag)
-	http.ServeContent(rw, r, "kohe.js", time.Time{}, bytes.NewReader(w.Bundle.Loader))
+	w.script(rw, r, "kohe.js", w.Bundle.Version)
 }
 
 // near answers at once, so that a browser can tell how far this node is.
@@ -65,14 +63,59 @@ func (w *Web) near(rw http.ResponseWriter, _ *http.Request) {
 
 func (w *Web) asset(rw http.ResponseWriter, r *http.Request) {
 	name := r.URL.Path
-	body, err := fs.ReadFile(w.Bundle.Assets, name)
-	if err != nil || strings.HasPrefix(name, ".") || path.Ext(name) == ".json" {
+	if _, err := fs.Stat(w.Bundle.Assets, name); err != nil || types[path.Ext(name)] == "" {
 		http.NotFound(rw, r)
 		return
 	}
-	public(rw.Header())
 	rw.Header().Set("Cache-Control", "public, max-age=31536000, immutable") // the name holds the hash
+	w.script(rw, r, name, "")
+}
+
+// types are the files that are served of the bundle, by their extensions.
+var types = map[string]string{".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
+
+// script answers with a script or a sheet, in the shortest encoding that the
+// browser takes. Where the name does not hold a version, it has one.
+func (w *Web) script(rw http.ResponseWriter, r *http.Request, name, version string) {
+	h := rw.Header()
+	public(h)
+	h.Set("Content-Type", types[path.Ext(name)])
+	h.Set("Vary", "Accept-Encoding")
+	encoding, body := "identity", []byte(nil)
+	for _, e := range widget.Encodings {
+		if !takes(r, e.Name) {
+			continue
+		}
+		if encoded, err := fs.ReadFile(w.Bundle.Assets, name+e.Suffix); err == nil {
+			encoding, body = e.Name, encoded
+			h.Set("Content-Encoding", encoding)
+			h.Set("Content-Length", strconv.Itoa(len(body)))
+			break
+		}
+	}
+	if body == nil {
+		var err error
+		if body, err = fs.ReadFile(w.Bundle.Assets, name); err != nil {
+			http.NotFound(rw, r)
+			return
+		}
+	}
+	if version != "" {
+		h.Set("ETag", `"`+version+"-"+encoding+`"`)
+	}
 	http.ServeContent(rw, r, name, time.Time{}, bytes.NewReader(body))
+}
+
+// takes reports whether a request takes an answer in an encoding (RFC 9110,
+// 12.5.3; a wildcard is not understood).
+func takes(r *http.Request, encoding string) bool {
+	for part := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
+		name, weight, _ := strings.Cut(strings.ReplaceAll(part, " ", ""), ";")
+		if strings.EqualFold(name, encoding) {
+			return strings.Trim(strings.TrimPrefix(weight, "q="), "0.") != "" || weight == ""
+		}
+	}
+	return false
 }
 
 // consoleCSP: nothing but our own scripts runs in the console. The edges that

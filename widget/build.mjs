@@ -4,7 +4,7 @@
 // shorten.js is for `kohe bench`).
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { minify } from 'terser';
 
@@ -111,11 +111,15 @@ writeFileSync(
   )}\n`,
 );
 
+const kb = (bytes) => `${String(bytes.length).padStart(8)} B`;
 for (const file of [loader, chat, near, presence, capture, guide, faults, ...consoleFiles, ...harness]) {
   const bytes = readFileSync(dist + file);
-  console.log(
-    `${file.padEnd(28)} ${String(bytes.length).padStart(8)} B ${String(gzipSync(bytes, { level: 9 }).length).padStart(8)} B gzip`,
-  );
+  const gzip = gzipSync(bytes, { level: 9 });
+  const br = brotliCompressSync(bytes);
+  console.log(`${file.padEnd(36)} ${kb(bytes)} ${kb(gzip)} gzip ${kb(br)} br`);
+  if (harness.includes(file)) continue;
+  writeFileSync(`${dist}${file}.gz`, gzip); // as nodes serve them (widget/embed.go)
+  writeFileSync(`${dist}${file}.br`, br);
 }
 const budget = 5 * 1000; // the button at first load: 5 kB gzip
 const size = gzipSync(readFileSync(dist + loader), { level: 9 }).length;

@@ -18,12 +18,15 @@ var files embed.FS
 
 // Bundle is the built browser code.
 type Bundle struct {
-	Assets  fs.FS  // kohe.js and everything that it and the console load
+	Assets  fs.FS  // kohe.js and everything that it and the console load, each file also in Encodings
 	Shop    fs.FS  // the demo shop; its pages hold {{node}} where the node's address goes
-	Loader  []byte // kohe.js
-	ETag    string // of kohe.js, quoted
+	Version string // of kohe.js
 	Console []byte // the console's document
 }
+
+// Encodings are the HTTP content codings that a file of the bundle is there in
+// besides its own, the shortest first, as its name with a suffix.
+var Encodings = []struct{ Name, Suffix string }{{"br", ".br"}, {"gzip", ".gz"}}
 
 type manifest struct {
 	Loader  string `json:"loader"`
@@ -58,11 +61,12 @@ func open() (*Bundle, error) {
 	if b.Shop, err = fs.Sub(files, "shop"); err != nil {
 		return nil, err
 	}
-	if b.Loader, err = fs.ReadFile(b.Assets, m.Loader); err != nil {
+	loader, err := fs.ReadFile(b.Assets, m.Loader)
+	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(b.Loader)
-	b.ETag = `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+	sum := sha256.Sum256(loader)
+	b.Version = base64.RawURLEncoding.EncodeToString(sum[:12])
 	page, err := files.ReadFile("console/index.html")
 	if err != nil {
 		return nil, err
