@@ -1,8 +1,8 @@
 // Watches one document, with the frames of its origin, and gives messages
 // (dom/FORMAT.md) to a sink. The first change after a quiet frame leaves at once,
 // in the MutationObserver's callback; the rest wait for the next frame, so there
-// is at most one message a frame. A hidden page is frozen: nothing is observed,
-// and showing it again begins with a new snapshot.
+// is at most one message a frame, and no frame is asked for without need. A hidden
+// page is frozen: nothing is observed, and showing it again begins with a new snapshot.
 import { hasAttribute, parentOf, rootOf, tagOf } from '../native.ts';
 import { attributes, forgetChanges, place, read, texts, touched } from './changes.ts';
 import {
@@ -14,7 +14,7 @@ import {
   writeAlike,
   writeContents,
 } from './contents.ts';
-import { again, forgetAll, idOf, isMasked, nextId, parts, signal, stampMasked, tell } from './core.ts';
+import { again, awaited, forgetAll, idOf, isMasked, nextId, parts, signal, stampMasked, tell } from './core.ts';
 import { DOCUMENT, FORMAT, Head, Op } from './format.ts';
 import * as masks from './masks.ts';
 import { unpatch } from './patches.ts';
@@ -36,6 +36,7 @@ export interface Options extends masks.MaskOptions {
 
 const slice = 4; // ms that a frame gives to nodes that are new to the mirror
 const rest = 1; // ms more for sheets and states, even so
+const frameTime = 16; // ms after a message in which there is no other but at a frame's end
 /** Attributes that change what an element's state is, or is compared with. */
 const telling = /^(?:value|type|open|checked|popover|rel|disabled)$/;
 
@@ -46,6 +47,7 @@ const hosts = new Set<Element>(); // known elements that may have got another ro
 let version = 0;
 let whole = false; // the next message begins a snapshot
 let first = false; // a snapshot's slices are on their way
+let quiet = 0; // when the frame of the last message is over
 let partial = 0; // the last message said that more follows
 let frame = 0; // requestAnimationFrame's handle; 0: quiet
 let queued = false;
@@ -120,7 +122,6 @@ export function snapshot(): void {
   watchRoot(document);
   scroller(document);
   write(deadline);
-  schedule();
 }
 
 /** Sends all there is to send, now. */
@@ -146,7 +147,7 @@ function shown(): void {
     pause();
     reset();
     op(Op.freeze, 1);
-    send();
+    send(partial);
   }
 }
 
@@ -201,8 +202,9 @@ function collect(more: MutationRecord[]): void {
 function mutated(more: MutationRecord[]): void {
   collect(more);
   if (!live || frame) return;
-  write(performance.now() + slice);
-  schedule();
+  const now = performance.now();
+  if (now < quiet) schedule();
+  else write(now + slice);
 }
 
 function schedule(): void {
@@ -215,16 +217,10 @@ function tick(): void {
   pointer = null;
   if (!dirty && records.length === 0 && !unfinished()) return;
   write(performance.now() + slice);
-  schedule();
 }
 
 function unfinished(): boolean {
   return pending.size > 0 || unfinishedStrings() || unfinishedStates() || unfinishedSheets();
-}
-
-/** Whether the mirror's page is not whole yet. */
-function lacking(): boolean {
-  return unfinished() || parts.some((part) => part.waits?.());
 }
 
 /** Writes one message, with as many nodes that are new to the mirror as there is time for. */
@@ -246,7 +242,10 @@ function write(deadline: number): void {
   writeContents();
   if (spent()) begin(performance.now() + rest);
   for (const part of parts) part.write?.(deadline);
-  if (size() > 0 || (partial && !lacking())) send(); // what was left may be nothing to say
+  const more = unfinished();
+  if (more) schedule();
+  const lacking = more || awaited > 0 ? Head.partial : 0;
+  if (size() > 0 || lacking < partial) send(lacking); // what was left may be nothing to say
 }
 
 function differences(now: MutationRecord[]): void {
@@ -287,14 +286,15 @@ function structural(parent: Node | null): void {
   else if (tag) touch(parent as Element);
 }
 
-function send(): void {
+function send(lacking: number): void {
   version++;
-  partial = lacking() ? Head.partial : 0;
+  partial = lacking;
   const head = whole
     ? [Head.snapshot | Head.span | partial, 0, ...varint(version), FORMAT]
     : partial
       ? [partial, version & 255]
       : [Head.short | (version & (Head.short - 1))];
   whole = false;
+  quiet = performance.now() + frameTime;
   sink?.(message(head));
 }

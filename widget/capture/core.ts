@@ -33,6 +33,18 @@ export function signal(): void {
   told.signalled();
 }
 
+/** How much is being read that the page is not whole without. */
+export let awaited = 0;
+
+/** Something is being read that belongs to the snapshot; it is there when it is told so. */
+export function expect(): () => void {
+  awaited++;
+  return () => {
+    awaited--;
+    signal();
+  };
+}
+
 /** Known nodes that are to be sent again, because they came under a mask, say. */
 export const repeated = new Set<Node>();
 

@@ -1,7 +1,7 @@
 // Fonts that scripts add to a document, and those of its sheets that others may
 // not load from this origin, travel as one more adopted sheet, of @font-face rules.
 import { dataUrl } from './blobs.ts';
-import { signal } from './core.ts';
+import { expect, signal } from './core.ts';
 import { fontSources } from './early.ts';
 import type { Part } from './part.ts';
 import { patch } from './patches.ts';
@@ -18,19 +18,20 @@ const given = new WeakMap<Realm, string>(); // the rules that a document's mirro
 const turns = new WeakMap<Realm, object>(); // the last update of each
 const contents = new Map<string, Promise<string>>(); // of fonts of this origin, by address; '' if they are not to travel
 let noted = 0; // faces that were looked at
-let reading = 0;
 
 async function update(view: Realm): Promise<void> {
   const { fonts } = view.document;
   const turn = {};
   turns.set(view, turn);
-  reading++;
+  const there = expect();
   await Promise.race([fonts.ready, new Promise((done) => setTimeout(done, patience))]);
   const made = [...fonts].filter((font) => fontSources.has(font)).map((font) => rule(font, view));
   const held = [...faces].map((face) => byContent(face, view));
-  const text = (await Promise.all([...held, ...made])).join('');
-  reading--;
-  signal(); // the snapshot may be whole now
+  const text = await Promise.all([...held, ...made]).then(
+    (rules) => rules.join(''),
+    () => '',
+  );
+  there();
   if (turns.get(view) !== turn || (given.get(view) ?? '') === text) return;
   given.set(view, text);
   const sheet = new view.CSSStyleSheet();
@@ -92,5 +93,4 @@ export const fonts: Part = {
       if (view?.document.fonts) void update(view);
     }
   },
-  waits: () => reading > 0,
 };

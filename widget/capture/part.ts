@@ -14,8 +14,6 @@ export interface Part {
   touched?(el: Element): void;
   /** Writes whatever else has changed. `deadline` is the end of the slice (ms, performance.now). */
   write?(deadline: number): void;
-  /** Whether a snapshot is to be partial until there is more from it. */
-  waits?(): boolean;
   /** An event that capture listens to. */
   handle?(type: string, target: Element): void;
 }
