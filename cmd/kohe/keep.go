@@ -15,7 +15,7 @@ import (
 var (
 	siteFlags = map[string]string{
 		"customer": "Customer", "name": "Name", "origin": "Origins", "department": "Departments", "mask": "Mask", "mask-all": "MaskAll", "unmask": "Unmask",
-		"canvas": "Canvas", "visitors": "Visitors", "link-origin": "Links", "page": "Pages", "without": "Without", "assets": "Assets",
+		"canvas": "Canvas", "images": "Images", "visitors": "Visitors", "link-origin": "Links", "page": "Pages", "without": "Without", "assets": "Assets",
 		"record": "Record", "color": "Color", "cobrowse": "CoBrowse",
 	}
 	agentFlags = map[string]string{

@@ -135,6 +135,7 @@ func siteCommand() *cobra.Command {
 	add.Flags().BoolVar(&s.MaskAll, "mask-all", false, "mask everything that does not carry data-kohe-unmask")
 	add.Flags().StringSliceVar(&s.Unmask, "unmask", nil, "selectors of what agents may see even so, besides data-kohe-unmask")
 	add.Flags().BoolVar(&s.Canvas, "canvas", false, "agents see what canvases and videos show, at most two pictures a second")
+	add.Flags().StringSliceVar(&s.Images, "images", nil, "selectors of images that only the visitor may load, behind a sign-in for example: their browser sends them")
 	add.Flags().BoolVar(&s.Visitors, "visitors", false, "agents see who is on the site's pages, before anybody asks for help")
 	add.Flags().StringSliceVar(&s.Links, "link-origin", nil, "origins that agents may send links to, besides the site's own")
 	var without, pages []string

@@ -70,6 +70,7 @@ type LocalSite struct {
 	MaskAll     bool     `json:"mask_all"`
 	Unmask      []string `json:"unmask"`
 	Canvas      bool     `json:"canvas"`
+	Images      []string `json:"images"`
 	Assets      []string `json:"assets"`
 	Color       string   `json:"color"`
 	CoBrowse    bool     `json:"cobrowse"`
@@ -288,7 +289,7 @@ func (l *Local) sites(*http.Request, *struct{}) (any, error) {
 	list := []LocalSite{}
 	for _, s := range l.store.AllSites() {
 		list = append(list, LocalSite{ID: s.ID, Customer: s.Customer, Name: s.Name, Origins: s.Origins, Departments: s.Departments,
-			Mask: s.Mask, MaskAll: s.MaskAll, Unmask: s.Unmask, Canvas: s.Canvas, Without: s.Without,
+			Mask: s.Mask, MaskAll: s.MaskAll, Unmask: s.Unmask, Canvas: s.Canvas, Images: s.Images, Without: s.Without,
 			Pages: s.Pages, Links: s.Links, Assets: s.Assets, Color: s.Color, CoBrowse: s.CoBrowse, Record: s.Record, Visitors: s.Visitors})
 	}
 	return list, nil
@@ -317,6 +318,9 @@ func (l *Local) addSite(r *http.Request, in LocalSite) (any, error) {
 	if err := page.Check(page.Rules{Mask: in.Mask, All: in.MaskAll, Unmask: in.Unmask}); err != nil {
 		return nil, err
 	}
+	if err := page.Check(page.Rules{Mask: in.Images}); err != nil {
+		return nil, err
+	}
 	if in.Name == "" {
 		in.Name = in.ID
 	}
@@ -337,7 +341,7 @@ func (l *Local) addSite(r *http.Request, in LocalSite) (any, error) {
 		}
 	}
 	rows = append(rows, state.Put{Site: &state.Site{ID: in.ID, Customer: customer, Name: in.Name, Origins: in.Origins,
-		Departments: in.Departments, Mask: in.Mask, MaskAll: in.MaskAll, Unmask: in.Unmask, Canvas: in.Canvas, Without: in.Without,
+		Departments: in.Departments, Mask: in.Mask, MaskAll: in.MaskAll, Unmask: in.Unmask, Canvas: in.Canvas, Images: in.Images, Without: in.Without,
 		Pages: in.Pages, Links: in.Links, Assets: in.Assets, Color: in.Color, CoBrowse: in.CoBrowse, Record: in.Record, Visitors: in.Visitors}})
 	for _, put := range rows {
 		put.At = at

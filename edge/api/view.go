@@ -26,7 +26,7 @@ func AgentView(store Names, agent state.Agent) wire.AgentView {
 // SiteView returns what a visitor may know of a site.
 func SiteView(store Names, site state.Site) wire.SiteView {
 	return wire.SiteView{ID: site.ID, Name: site.Name, Color: site.Color, CoBrowse: site.CoBrowse, Record: site.Record,
-		Mask: site.Mask, MaskAll: site.MaskAll, Unmask: site.Unmask, Canvas: site.Canvas, Without: site.Without, Visitors: site.Visitors,
+		Mask: site.Mask, MaskAll: site.MaskAll, Unmask: site.Unmask, Canvas: site.Canvas, Images: site.Images, Without: site.Without, Visitors: site.Visitors,
 		Departments: departments(store, site.Departments)}
 }
 

@@ -41,6 +41,8 @@ type (
 		Links   []string      `cbor:"21,keyasint,omitempty"` // origins that links may lead to, besides Origins
 
 		Visitors bool `cbor:"22,keyasint,omitempty"` // agents see who is on the site's pages
+
+		Images []string `cbor:"23,keyasint,omitempty"` // selectors of images that the visitor's browser sends
 	}
 	// Page is a page of use to visitors.
 	Page struct {

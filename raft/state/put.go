@@ -127,6 +127,7 @@ func (t *txn) checkSite(c Put) error {
 		checkList("masks", r.Mask),
 		checkList("what is not masked", r.Unmask),
 		checkList("asset origins", r.Assets),
+		checkList("images", r.Images),
 		checkLevels(r.Without),
 		checkRecord(r.Record),
 		r.checkPages(),

@@ -19,7 +19,7 @@ import (
 // is proposed only when every core node knows it (Known), and a node that meets
 // what it does not know stops (errNewer). The rows say the latest version that
 // any command in them came with; a program of an earlier one does not open them.
-const Version = 5
+const Version = 6
 
 // first is the oldest version whose rows this program reads. Version 1 was
 // never released.
@@ -46,9 +46,15 @@ const third = 3
 // version 4 had of them was never released.
 const fifth = 5
 
+// sixth is the version that Site.Images came with.
+const sixth = 6
+
 // Since implements what Since asks for.
 func (p Put) Since() int {
-	if p.Agent != nil && p.Agent.Operator || p.Site != nil && p.Site.Visitors {
+	switch {
+	case p.Site != nil && len(p.Site.Images) > 0:
+		return sixth
+	case p.Agent != nil && p.Agent.Operator || p.Site != nil && p.Site.Visitors:
 		return third
 	}
 	return first

@@ -115,12 +115,12 @@ func TestNewMembersWaitUntilEveryCoreNodeKnowsThem(t *testing.T) {
 		is  int
 	}{
 		{Put{Agent: &Agent{}}, first}, {Put{Agent: &Agent{Operator: true}}, third},
-		{Put{Site: &Site{}}, first}, {Put{Site: &Site{Visitors: true}}, third},
+		{Put{Site: &Site{}}, first}, {Put{Site: &Site{Visitors: true}}, third}, {Put{Site: &Site{Visitors: true, Images: []string{"img"}}}, sixth},
 	} {
 		if Since(c.put) != c.is {
 			t.Errorf("%+v came with version %d", c.put, Since(c.put))
 		}
-		if err := Known(c.put, func() []Node { return nodes }); (err != nil) != (c.is == third) {
+		if err := Known(c.put, func() []Node { return nodes }); (err != nil) != (c.is > first) {
 			t.Errorf("%+v, beside a node of the first version: %v", c.put, err)
 		}
 	}

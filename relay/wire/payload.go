@@ -63,6 +63,7 @@ type (
 		MaskAll     bool             `json:"mask_all,omitempty"` // all else is masked too
 		Unmask      []string         `json:"unmask,omitempty"`   // but for these selectors
 		Canvas      bool             `json:"canvas,omitempty"`   // what canvases show is shared
+		Images      []string         `json:"images,omitempty"`   // selectors of images that the visitor's browser sends
 		Without     []relay.Level    `json:"without,omitempty"`  // what no agent may do on its pages
 		Origins     []string         `json:"origins,omitempty"`  // visitors: where its pages are
 		Links       []string         `json:"links,omitempty"`    // visitors: where else links may lead to

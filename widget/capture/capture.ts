@@ -4,6 +4,7 @@
 // is at most one message a frame, and no frame is asked for without need. A hidden
 // page is frozen: nothing is observed, and showing it again begins with a new snapshot.
 import { hasAttribute, parentOf, rootOf, tagOf } from '../native.ts';
+import { imagesBy } from './blobs.ts';
 import { attributes, forgetChanges, place, read, texts, touched } from './changes.ts';
 import {
   attributesChanged,
@@ -30,6 +31,8 @@ import { message, op, reset, size, varint } from './writer.ts';
 export interface Options extends masks.MaskOptions {
   /** Shows what canvases show, two pictures a second of each (default: no). */
   canvas?: boolean;
+  /** Selectors of images that only this page may load: they travel by content. */
+  images?: readonly string[];
   /** Gets pointer records, at most one a frame. */
   onPointer?: (record: Uint8Array) => void;
 }
@@ -64,6 +67,7 @@ export function openCapture(
   sink = to;
   onPointer = options.onPointer;
   masks.maskBy(options);
+  imagesBy(options.images);
   if (options.maskAll) stampMasked(document);
   parts.splice(0, parts.length, states, sheets, signals, ...more);
   tell({

@@ -1,6 +1,7 @@
 // What known nodes hold: text and attributes. Changes are sent as splices, what
 // came under a mask is sent again, masked, and long strings go in pieces.
 import { attributeNames, attributeOf, childrenOf, parentOf, tagOf, typeOf } from '../native.ts';
+import { isInlined } from './blobs.ts';
 import { idOf, isMasked, repeated, stampMasked } from './core.ts';
 import { Limit, Op } from './format.ts';
 import { attributeKind } from './kinds.ts';
@@ -84,8 +85,13 @@ export function attributesChanged(el: Element, changed: Former): void {
     let before = was;
     let now = value;
     if (attributeKind(name) || isMasked(el) || long.size || (now ?? was ?? '').length > longestAlike) {
+      const whole = was !== null && isInlined(el, was); // what of it was read when it left is not known
       before = former(el, name, was);
       now = leaving(el, name, value, isMasked(el));
+      if (whole) {
+        write(el, name, null, now);
+        continue;
+      }
     }
     if (now === before) continue;
     if (now === null || now.length > longestAlike) write(el, name, before, now);

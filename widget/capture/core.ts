@@ -36,14 +36,18 @@ export function signal(): void {
 /** How much is being read that the page is not whole without. */
 export let awaited = 0;
 
-/** Something is being read that belongs to the snapshot; it is there when it is told so. */
-export function expect(): () => void {
+const patience = 2000; // ms that a snapshot is partial because of what is being read
+
+/** Something is being read that belongs to the snapshot. */
+export function expect(work: Promise<unknown>): void {
   awaited++;
-  return () => {
+  Promise.race([work, pause(patience)]).finally(() => {
     awaited--;
     signal();
-  };
+  });
 }
+
+export const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
 /** Known nodes that are to be sent again, because they came under a mask, say. */
 export const repeated = new Set<Node>();

@@ -11,7 +11,6 @@ import { absoluteCss, faces, sameOrigin } from './url.ts';
 import { roots } from './watch.ts';
 
 const most = 1 << 20; // bytes of a font that a script has made; a larger one is left out
-const patience = 2000; // ms that a snapshot is partial because of fonts that are still loading
 let room = 128 << 10; // bytes of fonts of this origin that may still travel: a slow phone has to send them
 
 const given = new WeakMap<Realm, string>(); // the rules that a document's mirror has besides those of its sheets
@@ -19,19 +18,19 @@ const turns = new WeakMap<Realm, object>(); // the last update of each
 const contents = new Map<string, Promise<string>>(); // of fonts of this origin, by address; '' if they are not to travel
 let noted = 0; // faces that were looked at
 
-async function update(view: Realm): Promise<void> {
+const update = (view: Realm): void => expect(look(view));
+
+async function look(view: Realm): Promise<void> {
   const { fonts } = view.document;
   const turn = {};
   turns.set(view, turn);
-  const there = expect();
-  await Promise.race([fonts.ready, new Promise((done) => setTimeout(done, patience))]);
+  await fonts.ready;
   const made = [...fonts].filter((font) => fontSources.has(font)).map((font) => rule(font, view));
   const held = [...faces].map((face) => byContent(face, view));
   const text = await Promise.all([...held, ...made]).then(
     (rules) => rules.join(''),
     () => '',
   );
-  there();
   if (turns.get(view) !== turn || (given.get(view) ?? '') === text) return;
   given.set(view, text);
   const sheet = new view.CSSStyleSheet();
@@ -62,7 +61,7 @@ async function byContent(face: string, view: Realm): Promise<string> {
 
 /** A font as a data: address, '' if anybody may load it or there is no room. */
 async function read(url: string): Promise<string> {
-  const answer = await fetch(url, { cache: 'force-cache', signal: AbortSignal.timeout(patience) });
+  const answer = await fetch(url, { cache: 'force-cache' });
   const font = await answer.arrayBuffer();
   if (!answer.ok || answer.headers.get('access-control-allow-origin') === '*' || font.byteLength > room) return '';
   room -= font.byteLength;
@@ -73,8 +72,8 @@ const fontUrl = (font: BufferSource): Promise<string> => dataUrl(new Blob([font]
 
 export const fonts: Part = {
   patch(view) {
-    patch(view, 'FontFaceSet add delete clear', () => void update(view));
-    if (view.document.fonts?.size) void update(view);
+    patch(view, 'FontFaceSet add delete clear', () => update(view));
+    if (view.document.fonts?.size) update(view);
   },
   renew() {
     faces.clear();
@@ -90,7 +89,7 @@ export const fonts: Part = {
     noted = faces.size;
     for (const root of roots) {
       const view = viewIn(root) as Realm | null;
-      if (view?.document.fonts) void update(view);
+      if (view?.document.fonts) update(view);
     }
   },
 };

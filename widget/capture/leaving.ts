@@ -1,6 +1,6 @@
 // What leaves the page of a text or an attribute: masked, absolute, bounded.
 import { attributeOf, localNameOf, parentOf, previousOf, tagOf } from '../native.ts';
-import { inline } from './blobs.ts';
+import { inline, isNamed } from './blobs.ts';
 import { maskCss } from './css.ts';
 import { Limit, maskText } from './format.ts';
 import { Attribute, attributeKind } from './kinds.ts';
@@ -25,10 +25,11 @@ export function leavingAttribute(el: Element, name: string, value: string, maske
   if (kind === Attribute.value && /^(?:hidden|file)$/i.test(attributeOf(el, 'type') ?? '')) return null;
   let now = masked ? masks.attribute(el, name, value) : value;
   if (now && kind > Attribute.silent && kind < Attribute.value) {
-    if (kind === Attribute.address && !travels(el, now)) return null;
+    if (kind === Attribute.address ? !travels(el, now) : kind === Attribute.set && isNamed(el)) return null;
     now = inline(
       kind === Attribute.style ? absoluteCss(now, el) : (kind === Attribute.set ? absoluteSet : resolve)(now, el),
       el,
+      masked,
     );
   }
   return now?.slice(0, Limit.text) ?? null;

@@ -26,7 +26,7 @@ const bare = template
   .replace(/ (?:autocomplete|class)="[^"]*(?:password|cc-|CC-|code|private)[^"]*"/g, '')
   .replace(/ data-(?:kohe-mask|secret)\b/g, '');
 const drawn = /data:image\/(?:png|webp|jpeg)/;
-const masks = { mask: '.private,[data-secret]', canvas: 'true' };
+const masks = { mask: '.private,[data-secret]', canvas: 'true', images: 'img' };
 
 /** Places have a word before them: open ones are shown always, all ones where rules mask some of a page. */
 canariesIn('a page that rules mask', {

@@ -102,8 +102,8 @@ class Visitor implements ChatHandle {
       this.tab,
       () => import(module) as Promise<Capture>,
       () => {
-        const { mask = [], mask_all: maskAll = false, unmask = [], canvas = false } = this.chat.site ?? {};
-        return { mask, maskAll, unmask, canvas };
+        const { mask = [], mask_all: maskAll = false, unmask = [], canvas = false, images = [] } = this.chat.site ?? {};
+        return { mask, maskAll, unmask, canvas, images };
       },
     );
     frame.append(this.permit.element, this.spoken);

@@ -20,7 +20,7 @@ function fixture() {
     hidden: () => false,
     snapshot: () => seen.snapshots++,
   };
-  const site = { mask: ['.secret'], maskAll: true, unmask: ['nav'], canvas: true };
+  const site = { mask: ['.secret'], maskAll: true, unmask: ['nav'], canvas: true, images: ['.invoice'] };
   const edge = {
     sendPage: () => seen.pages++,
     sendPointer: (_: string, record: Uint8Array) => seen.pointers.push(record[0] ?? 0),

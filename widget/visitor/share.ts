@@ -19,6 +19,7 @@ export interface SiteOptions {
   maskAll: boolean;
   unmask: readonly string[];
   canvas: boolean;
+  images: readonly string[];
 }
 
 export interface CaptureOptions extends SiteOptions {

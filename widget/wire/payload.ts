@@ -158,6 +158,7 @@ export interface SiteView {
   mask_all?: boolean;
   unmask?: string[];
   canvas?: boolean;
+  images?: string[]; // selectors of images that the visitor's browser sends
   without?: Level[]; // what no agent may do on its pages
   origins?: string[]; // visitors: where its pages are
   links?: string[]; // visitors: where else links may lead to

@@ -5,13 +5,17 @@ import { createServer } from 'node:http';
 
 const bundle = (name) => readFileSync(new URL(`../../dist/${name}`, import.meta.url), 'utf8');
 
-/** Serves pages and files ([type, body, headers]) by their paths, on two origins. */
+/** Serves pages and files by their paths, on two origins: [type, body, headers, the cookie that it takes]. */
 export async function serveFiles(files) {
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url, 'http://x');
     const file = files[pathname];
     if (file === undefined) response.statusCode = 404;
-    const [type, body, headers] = Array.isArray(file) ? file : ['text/html; charset=utf-8', file ?? ''];
+    const [type, body, headers, cookie] = Array.isArray(file) ? file : ['text/html; charset=utf-8', file ?? ''];
+    if (cookie && !request.headers.cookie?.includes(cookie)) {
+      response.writeHead(403).end();
+      return;
+    }
     response.setHeader('Content-Type', type);
     for (const name in headers) response.setHeader(name, headers[name]);
     response.end(body);

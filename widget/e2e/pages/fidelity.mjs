@@ -12,6 +12,8 @@ const svg = (color) =>
 
 export const files = {
   '/dot.png': ['image/png', Buffer.from(png, 'base64')],
+  '/mine.svg': ['image/svg+xml', svg('purple'), { 'Cache-Control': 'private, max-age=60' }, 'in=1'],
+  '/mine2.svg': ['image/svg+xml', svg('orange'), { 'Cache-Control': 'no-store' }, 'in=1'],
   '/red.svg': ['image/svg+xml', svg('red')],
   '/blue.svg': ['image/svg+xml', svg('blue')],
   '/a/green.svg': ['image/svg+xml', svg('green')],
@@ -215,6 +217,15 @@ export const cases = [
       await visitor.mouse.move(700, 500);
       await visitor.mouse.click(700, 500);
     },
+  },
+  {
+    name: 'images behind a sign-in that the site names, as they come, change and go',
+    html: `<script>document.cookie='in=1'</script><img class="mine" id="a" src="/mine.svg" srcset="/mine.svg 1x, /mine2.svg 2x"><picture><source srcset="/mine.svg" media="(width>1px)"><img class="mine" src="/mine.svg"></picture>
+<img id="b" class="mine" alt="none" src="/missing.png"><img src="/red.svg"><svg width="120" height="80"><image class="mine" href="/mine.svg"/></svg>`,
+    options: { images: ['.mine'] },
+    before: run(wait(200)),
+    step: run(`a.removeAttribute('srcset');a.className='';a.src='/mine2.svg';b.src='/mine.svg';${wait(300)}b.src='/red.svg';${wait(300)}
+const i=new Image();i.className='mine';i.src='/mine2.svg';document.body.append(i);b.removeAttribute('src');${wait(300)}`),
   },
   {
     name: 'SVG use of a file, where the mirror may not load it',
