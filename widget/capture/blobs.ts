@@ -35,7 +35,9 @@ export const isInlined = (el: Element, value: string): boolean => /blob:/.test(v
 
 /** An element's attribute or style with what only this page can load replaced; what is not read yet is left out. */
 export function inline(value: string, el: Element, masked: boolean): string {
-  return !masked && isNamed(el) && sameOrigin(value) ? content(value, el) : value.replace(address, (url) => content(url, el));
+  return !masked && isNamed(el) && sameOrigin(value)
+    ? content(value, el)
+    : value.replace(address, (url) => content(url, el));
 }
 
 function content(url: string, el: Element): string {
