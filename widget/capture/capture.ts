@@ -39,7 +39,7 @@ export interface Options extends masks.MaskOptions {
 
 const slice = 4; // ms that a frame gives to nodes that are new to the mirror
 const rest = 1; // ms more for sheets and states, even so
-const frameTime = 16; // ms after a message in which there is no other but at a frame's end
+const frameTime = 16; // ms
 /** Attributes that change what an element's state is, or is compared with. */
 const telling = /^(?:value|type|open|checked|popover|rel|disabled)$/;
 
@@ -211,6 +211,13 @@ function mutated(more: MutationRecord[]): void {
   else write(now + slice);
 }
 
+/** When this frame ends, about. A document's time is when it began; where browsers draw nothing, that may be long ago. */
+function frameEnd(): number {
+  const now = performance.now();
+  const time = document.timeline.currentTime as number;
+  return (time > now - frameTime ? time : now) + frameTime;
+}
+
 function schedule(): void {
   if (live && !frame) frame = requestAnimationFrame(tick);
 }
@@ -299,6 +306,6 @@ function send(lacking: number): void {
       ? [partial, version & 255]
       : [Head.short | (version & (Head.short - 1))];
   whole = false;
-  quiet = performance.now() + frameTime;
+  quiet = frameEnd();
   sink?.(message(head));
 }

@@ -16,7 +16,8 @@ export const media: Part = {
   touched(el) {
     if (!/^(?:audio|video)$/.test(localNameOf(el)) || isMasked(el)) return;
     const { paused, muted, defaultMuted, currentTime, playbackRate } = el as HTMLMediaElement;
-    const now = [+!paused | (+muted << 1), Math.min(currentTime * 1000, longest), playbackRate * 100].map(Math.round);
+    const rate = Math.max(0, playbackRate); // Safari plays backwards, too
+    const now = [+!paused | (+muted << 1), Math.min(currentTime * 1000, longest), rate * 100].map(Math.round);
     if (!news(el, Op.media, `${now}`, `${[+defaultMuted << 1, 0, 100]}`)) return;
     op(Op.media, 0, idOf(el));
     now.forEach(u);

@@ -182,9 +182,9 @@ describe('an operator of a cluster', { timeout: 180_000 }, () => {
     await clean('nodes with a dead one', page);
   });
 
-  test('is told when the nodes do not answer any more', async () => {
+  test('is told when the node does not answer any more', async () => {
     await first.kill();
-    await page.getByText(/The nodes do not answer\. This is how they were/).waitFor({ timeout: 20_000 });
+    await page.getByText(/This node does not answer\. This is how the nodes were/).waitFor({ timeout: 20_000 });
   });
 });
 

@@ -95,7 +95,7 @@ describe('who is on the site', { timeout: 120_000 }, () => {
     await jaan.page.getByLabel('Name or nickname').fill('Jaan');
     await jaan.page.getByRole('button', { name: 'Start chat' }).click();
     await agent.page.getByRole('link', { name: 'Visitors' }).waitFor();
-    await row('/loan').getByText('In a chat').waitFor(); // whose, only supervisors of the department are told
+    await row('/loan').getByText('Has the chat open').waitFor(); // whose, only supervisors of the department are told
     await row('/loan').getByText(`was ${letters}`).waitFor();
     await agent.page.getByText('2 here now').waitFor();
   });
@@ -113,10 +113,10 @@ describe('who is on the site', { timeout: 120_000 }, () => {
   test('who is in a chat stays on the list when they move to another edge', async () => {
     const ene = await visit(cluster.faces[1], 'dinghies');
     await ene.ask('Ene');
-    await row('/dinghies').getByText('In a chat').waitFor();
+    await row('/dinghies').getByText('Has the chat open').waitFor();
     await cluster.faces[1].kill('SIGTERM');
     await agent.page.waitForTimeout(4000); // for that edge's own rows to be over
-    await row('/dinghies').getByText('In a chat').waitFor({ timeout: 1000 });
+    await row('/dinghies').getByText('Has the chat open').waitFor({ timeout: 1000 });
     await agent.page.getByText('3 here now').waitFor();
   });
 
