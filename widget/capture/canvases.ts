@@ -12,7 +12,6 @@ const pause = 500; // ms between two pictures of a canvas
 const longer = 1500; // ms more for a video that plays
 const largest = 640_000; // pixels; what is larger is scaled down
 const most = 192 << 10; // bytes of a picture; what is larger even as a lossy one is not shown
-const share = 50; // of the time, copies take one part at most
 const draws = ` fill stroke fillRect strokeRect clearRect fillText strokeText drawImage putImageData reset clear drawArrays
 drawElements drawArraysInstanced drawElementsInstanced drawRangeElements transferFromImageBitmap`;
 
@@ -29,7 +28,6 @@ const planned = new WeakSet<Element>();
 const elsewhere = new WeakSet<Element>(); // may be drawn by a worker
 const copies = new WeakMap<Element, HTMLCanvasElement>(); // of what is lost when a task ends
 const copied = new Set<Element>(); // in this task
-let copying = 0; // when there may be a copy again, ms
 
 export const canvases: Part = {
   patch(view) {
@@ -78,13 +76,11 @@ function drawn(context: RenderingContext): void {
   const canvas = context.canvas as HTMLCanvasElement;
   // Where the buffer is not kept, what is drawn can only be seen before the task's end.
   const lost = 'drawArrays' in context && !context.getContextAttributes()?.preserveDrawingBuffer;
-  if (lost && idOf(canvas) && !isMasked(canvas) && !copied.has(canvas) && performance.now() > copying) {
+  if (lost && idOf(canvas) && !isMasked(canvas) && !copied.has(canvas)) {
     copied.add(canvas);
     queueMicrotask(() => {
-      const from = performance.now();
       copied.delete(canvas);
       copies.set(canvas, copyOf(canvas, copies.get(canvas)));
-      copying = performance.now() + (performance.now() - from) * share;
     });
   }
   plan(canvas);
