@@ -62,20 +62,15 @@ func (w *Web) near(rw http.ResponseWriter, _ *http.Request) {
 }
 
 func (w *Web) asset(rw http.ResponseWriter, r *http.Request) {
-	name := r.URL.Path
-	if _, err := fs.Stat(w.Bundle.Assets, name); err != nil || types[path.Ext(name)] == "" {
-		http.NotFound(rw, r)
-		return
-	}
 	rw.Header().Set("Cache-Control", "public, max-age=31536000, immutable") // the name holds the hash
-	w.script(rw, r, name, "")
+	w.script(rw, r, r.URL.Path, "")
 }
 
 // types are the files that are served of the bundle, by their extensions.
 var types = map[string]string{".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 
 // script answers with a script or a sheet, in the shortest encoding that the
-// browser takes. Where the name does not hold a version, it has one.
+// browser takes. version is its own where the name does not tell it.
 func (w *Web) script(rw http.ResponseWriter, r *http.Request, name, version string) {
 	h := rw.Header()
 	public(h)
@@ -95,7 +90,7 @@ func (w *Web) script(rw http.ResponseWriter, r *http.Request, name, version stri
 	}
 	if body == nil {
 		var err error
-		if body, err = fs.ReadFile(w.Bundle.Assets, name); err != nil {
+		if body, err = fs.ReadFile(w.Bundle.Assets, name); err != nil || types[path.Ext(name)] == "" {
 			http.NotFound(rw, r)
 			return
 		}

@@ -18,7 +18,7 @@ var files embed.FS
 
 // Bundle is the built browser code.
 type Bundle struct {
-	Assets  fs.FS  // kohe.js and everything that it and the console load, each file also in Encodings
+	Assets  fs.FS  // kohe.js and everything that it and the console load, in Encodings as well
 	Shop    fs.FS  // the demo shop; its pages hold {{node}} where the node's address goes
 	Version string // of kohe.js
 	Console []byte // the console's document

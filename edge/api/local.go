@@ -319,7 +319,7 @@ func (l *Local) addSite(r *http.Request, in LocalSite) (any, error) {
 		return nil, err
 	}
 	if err := page.Check(page.Rules{Mask: in.Images}); err != nil {
-		return nil, err
+		return nil, relay.Errorf(relay.CodeInvalid, "Images are named by selectors as masks are: %v", errors.Unwrap(err))
 	}
 	if in.Name == "" {
 		in.Name = in.ID

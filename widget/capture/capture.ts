@@ -176,7 +176,8 @@ function happened(event: Event): void {
       signal();
     }
   } else if (!pointerEvents.includes(type)) for (const part of parts) part.handle?.(type, target);
-  else if (onPointer) {
+  else if (onPointer && event.isTrusted) {
+    // What an agent clicks is not where the visitor's pointer is.
     pointer = event as PointerEvent;
     schedule();
   }

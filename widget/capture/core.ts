@@ -41,13 +41,11 @@ const patience = 2000; // ms that a snapshot is partial because of what is being
 /** Something is being read that belongs to the snapshot. */
 export function expect(work: Promise<unknown>): void {
   awaited++;
-  Promise.race([work, pause(patience)]).finally(() => {
+  Promise.race([work, new Promise((done) => setTimeout(done, patience))]).finally(() => {
     awaited--;
     signal();
   });
 }
-
-export const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
 /** Known nodes that are to be sent again, because they came under a mask, say. */
 export const repeated = new Set<Node>();

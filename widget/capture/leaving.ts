@@ -12,8 +12,8 @@ import { absoluteCss, absoluteSet, resolve, sameOrigin } from './url.ts';
 export function leavingText(node: Node, data: string, masked: boolean): string {
   const parent = parentOf(node);
   if (tagOf(parent) === 'style') {
-    const css = absoluteCss(data, parent as Node);
-    return !masked ? css : previousOf(node) ? '' : maskCss(css); // a string may begin in one text and end in the next
+    if (!masked) return absoluteCss(data, parent as Node);
+    return previousOf(node) ? '' : maskCss(data); // a string may begin in one text and end in the next
   }
   return masked ? maskText(data) : data.slice(0, Limit.text);
 }

@@ -27,6 +27,8 @@ describe('fidelity', { timeout: 240_000 }, () => {
       '/agent': blank,
       '/fields': '<!doctype html><input><input>'.padEnd(60_000, '<input>'),
       '/fonts': `<!doctype html><style>${['open', 'large', 'font'].map((f) => `@font-face{font-family:${f};src:url(/${f}.ttf)}#${f}{font-family:${f}}`).join('')}</style><p id="open">a<p id="large">b`,
+      '/masked-font':
+        '<!doctype html><style data-kohe-mask>@font-face{/* confidential */font-family:x;src:url(/font.ttf)}p{font:20px x}</style><p>seen',
       '/tall': '<!doctype html><p style="height:3000px">tall',
     });
     const context = await browser.newContext({ viewport: size });
@@ -119,6 +121,16 @@ describe('fidelity', { timeout: 240_000 }, () => {
     assert.ok((await sent()) > 140_000, 'they come again with a snapshot');
     await page.waitForTimeout(300);
     assert.equal(await page.evaluate('captured.length'), 0, 'and once');
+  });
+
+  test('the fonts of CSS under a mask stay at home, with their names', async () => {
+    await page.goto(`${server.visitor}/masked-font`);
+    await page.evaluate('document.fonts.ready');
+    await startCapture(page);
+    await whole();
+    const said = Buffer.concat((await takeMessages(page)).map((m) => Buffer.from(m, 'base64'))).toString('latin1');
+    assert.ok(said.length < 5000, `${said.length} bytes`);
+    assert.ok(!said.includes('confidential') && said.includes('seen'), said);
   });
 
   test("scroll bars take as much room as the visitor's, whatever this browser's are", async () => {

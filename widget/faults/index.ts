@@ -71,7 +71,7 @@ export function watchFaults(
   );
   const observer = new PerformanceObserver((list) => {
     for (const { name, initiatorType, responseStatus: status } of list.getEntries() as PerformanceResourceTiming[]) {
-      if (status < 400 || icon(name)) continue;
+      if (status < 400 || icon(name) || ours.test(name)) continue;
       const url = place(name);
       const told = waiting.find((other) => other.url === url && !other.text);
       if (!ofElements.test(initiatorType)) add({ url, status });
@@ -110,5 +110,8 @@ function place(address: string): string {
 const icon = (address: string): boolean =>
   /\/favicon\.ico(?:\?|$)/.test(address) ||
   [...document.querySelectorAll<HTMLLinkElement>('link[rel~="icon" i]')].some(({ href }) => href === address);
+
+/** What Kohe asks its nodes for is nobody's page's: one that is about to stop refuses, for example. */
+const ours = /^[a-z]+:\/\/[^/]+\/kohe(?:\.js|\/)/;
 
 const source = (el: Element): string => el.getAttribute('src') ?? el.getAttribute('href') ?? '';

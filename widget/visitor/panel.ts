@@ -296,7 +296,10 @@ export class Panel {
 
   private drawShared(name: string): void {
     const { shared } = this.chat;
-    const parts = [this.t('shared', { name }), ...(this.chat.session?.record ? [this.t('recorded')] : [])];
+    const parts = [
+      name ? this.t('shared', { name }) : this.t('shared_brief'),
+      ...(this.chat.session?.record ? [this.t('recorded')] : []),
+    ];
     const text = shared ? parts.join(' · ') : '';
     this.mark.hidden = !shared;
     this.shared.hidden = !shared;

@@ -73,7 +73,7 @@ export const de: ChatTexts = {
   level_scroll_ask: 'Darf {name} diese Seite für Sie bewegen?',
   level_fill_ask: 'Darf {name} mit Ihnen Felder ausfüllen?',
   level_click_ask: 'Darf {name} auf dieser Seite für Sie klicken?',
-  level_note: 'Sie sehen alles, was geschieht. Escape beendet es jederzeit.',
+  level_note: 'Sie sehen alles, was geschieht. „Beenden“ oder die Escape-Taste beendet es jederzeit.',
   level_point: 'zeigen',
   level_draw: 'zeichnen',
   level_scroll: 'bewegen',

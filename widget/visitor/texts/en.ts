@@ -73,7 +73,7 @@ export const en = {
   level_scroll_ask: 'May {name} scroll this page for you?',
   level_fill_ask: 'May {name} fill in fields with you?',
   level_click_ask: 'May {name} click for you on this page?',
-  level_note: 'You see everything that is done. Escape stops it at any time.',
+  level_note: 'You see everything that is done. “Stop” or the Escape key ends it at any time.',
   level_point: 'point',
   level_draw: 'draw',
   level_scroll: 'scroll',

@@ -73,7 +73,7 @@ export const et: ChatTexts = {
   level_scroll_ask: 'Kas {name} võib seda lehte kerida?',
   level_fill_ask: 'Kas {name} võib koos teiega välju täita?',
   level_click_ask: 'Kas {name} võib sellel lehel teie eest klõpsata?',
-  level_note: 'Näete kõike, mida tehakse. Escape lõpetab selle igal ajal.',
+  level_note: 'Näete kõike, mida tehakse. „Lõpeta“ või Escape-klahv lõpetab selle igal ajal.',
   level_point: 'näidata',
   level_draw: 'joonistada',
   level_scroll: 'kerida',

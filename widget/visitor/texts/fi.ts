@@ -73,7 +73,7 @@ export const fi: ChatTexts = {
   level_scroll_ask: 'Saako {name} vierittää tätä sivua?',
   level_fill_ask: 'Saako {name} täyttää kenttiä kanssasi?',
   level_click_ask: 'Saako {name} napsauttaa puolestasi tällä sivulla?',
-  level_note: 'Näet kaiken, mitä tehdään. Escape pysäyttää sen milloin vain.',
+  level_note: 'Näet kaiken, mitä tehdään. Lopeta-painike tai Escape-näppäin pysäyttää sen milloin vain.',
   level_point: 'näyttää',
   level_draw: 'piirtää',
   level_scroll: 'vierittää',

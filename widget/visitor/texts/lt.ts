@@ -75,7 +75,7 @@ export const lt: ChatTexts = {
   level_scroll_ask: 'Ar {name} gali slinkti šį puslapį?',
   level_fill_ask: 'Ar {name} gali kartu su jumis pildyti laukus?',
   level_click_ask: 'Ar {name} gali už jus spustelėti šiame puslapyje?',
-  level_note: 'Matote viską, kas daroma. Escape bet kada tai sustabdo.',
+  level_note: 'Matote viską, kas daroma. „Sustabdyti“ arba klavišas Escape bet kada tai sustabdo.',
   level_point: 'rodyti',
   level_draw: 'piešti',
   level_scroll: 'slinkti',

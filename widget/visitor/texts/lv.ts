@@ -74,7 +74,7 @@ export const lv: ChatTexts = {
   level_scroll_ask: 'Vai {name} drīkst ritināt šo lapu?',
   level_fill_ask: 'Vai {name} drīkst kopā ar jums aizpildīt laukus?',
   level_click_ask: 'Vai {name} drīkst jūsu vietā klikšķināt šajā lapā?',
-  level_note: 'Jūs redzat visu, kas tiek darīts. Escape to jebkurā brīdī aptur.',
+  level_note: 'Jūs redzat visu, kas tiek darīts. „Beigt“ vai taustiņš Escape to jebkurā brīdī aptur.',
   level_point: 'rādīt',
   level_draw: 'zīmēt',
   level_scroll: 'ritināt',
