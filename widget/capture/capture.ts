@@ -41,7 +41,7 @@ const slice = 4; // ms that a frame gives to nodes that are new to the mirror
 const rest = 1; // ms more for sheets and states, even so
 const frameTime = 16; // ms
 /** Attributes that change what an element's state is, or is compared with. */
-const telling = /^(?:value|type|open|checked|popover|rel|disabled)$/;
+const telling = /^(?:value|type|open|checked|popover|rel|disabled|(?:xlink:)?href)$/;
 
 let sink: ((message: Uint8Array) => void) | null = null;
 let onPointer: Options['onPointer'];

@@ -4,7 +4,8 @@
 import { patch } from './patches.ts';
 import type { Realm } from './roots.ts';
 
-export const closedRoots = new WeakMap<Element, ShadowRoot>();
+/** Roots that their hosts do not tell of: closed shadow roots, and what `use` draws out of a file. */
+export const hiddenRoots = new WeakMap<Element, ShadowRoot>();
 /** Elements that have internals. */
 export const internalsOf = new WeakMap<Element, ElementInternals>();
 /** The elements of sets of custom states. */
@@ -31,7 +32,7 @@ export function remember(view: Realm): void {
   patch(
     view,
     'Element attachShadow',
-    (host, [init], root) => init.mode === 'closed' && closedRoots.set(host, root),
+    (host, [init], root) => init.mode === 'closed' && hiddenRoots.set(host, root),
     'set',
     stay,
   );

@@ -7,6 +7,7 @@ import { fonts } from './fonts.ts';
 import { lengths } from './lengths.ts';
 import { media } from './media.ts';
 import { ranges } from './ranges.ts';
+import { uses } from './uses.ts';
 
 export { flush, type Options, snapshot } from './capture.ts';
 export { find, hidden } from './find.ts';
@@ -16,7 +17,7 @@ remember(window);
 /** Begins with a snapshot; from then on the sink gets a message whenever there is something to say. */
 export function start(sink: (message: Uint8Array) => void, options: Options = {}): void {
   closeCapture();
-  openCapture(sink, options, [animations, fonts, lengths, media, ranges, ...(options.canvas ? [canvases] : [])]);
+  openCapture(sink, options, [animations, fonts, lengths, media, ranges, uses, ...(options.canvas ? [canvases] : [])]);
 }
 
 export { closeCapture as stop };

@@ -14,7 +14,7 @@ export interface TagKind {
 const never = /^(?:script|noscript|base|embed|applet|frame|frameset|portal|fencedframe)$/;
 const closed = /^(?:iframe|object|template|textarea)$/;
 const fields = /-|^(?:input|textarea|select|form|fieldset)$/;
-const more = /-|^(?:input|textarea|select|dialog|style|link|canvas|slot|audio|video)$/;
+const more = /-|^(?:input|textarea|select|dialog|style|link|canvas|slot|audio|video|use)$/;
 
 const scrollers = /-|^(?:div|section|main|article|aside|nav|ul|ol|pre|table|tbody|form|html|body|dialog|textarea)$/;
 

@@ -1,7 +1,7 @@
-// What can be inside an element beside its children: a shadow root, or the
-// document of a frame of the same origin.
+// What can be inside an element beside its children: a shadow root, the document
+// of a frame of the same origin, what an SVG use draws out of a file.
 import { localNameOf, parentOf, shadowOf, typeOf, viewOf } from '../native.ts';
-import { closedRoots } from './early.ts';
+import { hiddenRoots } from './early.ts';
 
 export type Realm = Window & typeof globalThis;
 export type Root = Document | ShadowRoot;
@@ -11,7 +11,7 @@ export const known = new WeakMap<Node, Root>();
 
 /** The root inside an element, if there is one within reach. */
 export function rootIn(el: Element): Root | null {
-  return shadowOf(el) ?? closedRoots.get(el) ?? (isFrame(el) ? el.contentDocument : null);
+  return shadowOf(el) ?? hiddenRoots.get(el) ?? (isFrame(el) ? el.contentDocument : null);
 }
 
 export function isFrame(el: Element): el is HTMLIFrameElement | HTMLObjectElement {

@@ -31,7 +31,7 @@ let deadline = 0;
 let count = 0;
 let over = false;
 let deep = 0;
-let atomic = false; // inside a select: half of one, the mirror would choose from
+let atomic = false; // inside a select: half of one, the mirror would choose from; or a use, which the mirror draws at once
 let nodes = 0; // known to the mirror
 
 export function forgetNodes(): void {
@@ -100,7 +100,7 @@ function element(el: Element, inherited: boolean): void {
   told.arrived(el, kind);
   if (!below) return;
   const outer = atomic;
-  atomic ||= kind.tag === 'select';
+  atomic ||= /^(?:select|svg:use)$/.test(kind.tag);
   if (++deep < Limit.depth) {
     if (root) inside(el, root, masked);
     if (first) children(el, first, masked);
@@ -135,7 +135,7 @@ function inside(el: Element, root: Root, masked: boolean): void {
   );
   add(root, masked);
   known.set(el, root);
-  told.rooted(root);
+  if (isDocument(root) || root.host) told.rooted(root); // what a use draws stays as it is
   const first = root.firstChild;
   if (first) children(root, first, masked);
   special(Special.end);

@@ -17,6 +17,7 @@ import type { Nodes } from './nodes.ts';
 import type { Places } from './places.ts';
 import type { Reader } from './reader.ts';
 import type { Sheets } from './sheets.ts';
+import { isUse, type Uses } from './uses.ts';
 
 interface Parts {
   nodes: Nodes;
@@ -24,6 +25,7 @@ interface Parts {
   frames: Frames;
   places: Places;
   sheets: Sheets;
+  uses: Uses;
 }
 
 interface Ids {
@@ -98,7 +100,7 @@ export class Forest {
     this.#siblings(r, ids, parent, (node) => append(parent, node));
   }
 
-  /** Reads what is inside an element: a shadow root, or the document of a frame. */
+  /** Reads what is inside an element: a shadow root, the document of a frame, what a use draws. */
   #root(r: Reader, ids: Ids, id: number, code: number, host: Element | null): void {
     const root =
       code === Special.document || code === Special.quirksDocument
@@ -106,6 +108,7 @@ export class Forest {
         : this.#shadow(host, code);
     this.parts.nodes.add(id, root);
     this.#inside(r, ids, root);
+    if (host) this.parts.uses.draw(host);
   }
 
   #frame(host: Element | null, id: number, quirks: boolean): DocumentFragment {
@@ -118,6 +121,7 @@ export class Forest {
     if (code !== Special.shadow && code !== Special.shadowManual)
       throw new RangeError('page message: unknown kind of node');
     if (!host) return newFragment(this.doc);
+    if (isUse(host)) return this.parts.uses.add(host);
     try {
       const slotAssignment = code === Special.shadowManual ? 'manual' : 'named';
       const root = attachShadow(host, { mode: 'open', slotAssignment });

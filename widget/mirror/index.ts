@@ -231,6 +231,7 @@ export function create(container: HTMLElement, options: Options = {}): Mirror {
       return scale;
     },
     close() {
+      tree?.close();
       watcher.disconnect();
       cancelAnimationFrame(scrolling);
       frame.remove();

@@ -16,6 +16,7 @@ import { Scrolls } from './scrolls.ts';
 import { Sheets } from './sheets.ts';
 import { setMedia, setState } from './state.ts';
 import type { Host } from './tree.ts';
+import { Uses } from './uses.ts';
 
 /** The page that one snapshot began, as nodes of a document. Each operation goes to the part that it is for. */
 export class Page {
@@ -27,6 +28,7 @@ export class Page {
   readonly #ranges = new Ranges();
   readonly #animations = new Animations();
   readonly #frames: Frames;
+  readonly #uses = new Uses();
   readonly scrolls: Scrolls;
   readonly #marks: Marks;
   readonly #places: Places;
@@ -49,6 +51,7 @@ export class Page {
       nodes: this.#nodes,
       contents: this.#contents,
       frames: this.#frames,
+      uses: this.#uses,
       scrolls: this.scrolls,
       sheets: this.#sheets,
     };
@@ -91,11 +94,20 @@ export class Page {
     return this.#nodes.element(id);
   }
 
+  /** Another page comes in its place. */
+  close(): void {
+    this.#uses.close();
+  }
+
   /** Whether a node is what a message says. */
   passes({ id, sum }: Check): boolean {
     const node = this.#nodes.get(id);
     if (!node) return false;
-    return sumOf(isText(node) ? unitsOf(this.#contents.text(node)) : idsInside(node, this.#frames)) === sum;
+    return (
+      sumOf(
+        isText(node) ? unitsOf(this.#contents.text(node)) : idsInside(node, { frames: this.#frames, uses: this.#uses }),
+      ) === sum
+    );
   }
 
   readonly #operations: Record<number, (r: Reader, k: number) => void> = {

@@ -22,10 +22,15 @@ import { idOf, type Nodes, type Parent } from './nodes.ts';
 import { type Reader, readList, readPermutation } from './reader.ts';
 import type { Scrolls } from './scrolls.ts';
 import type { Sheets } from './sheets.ts';
+import type { Uses } from './uses.ts';
 
-interface Parts {
-  nodes: Nodes;
+interface Roots {
   frames: Frames;
+  uses: Uses;
+}
+
+interface Parts extends Roots {
+  nodes: Nodes;
   scrolls: Scrolls;
   sheets: Sheets;
 }
@@ -82,6 +87,7 @@ export class Places {
     remove(node);
     this.#forget(node);
     this.parts.frames.clear(id);
+    this.parts.uses.clear(node);
   }
 
   /** The text of a style element changed: its sheet follows the text again. */
@@ -90,7 +96,7 @@ export class Places {
   }
 
   #forget(node: Node): void {
-    const { nodes, frames, scrolls, sheets } = this.parts;
+    const { nodes, frames, scrolls, sheets, uses } = this.parts;
     const id = idOf(node);
     if (id !== 0) {
       nodes.delete(id);
@@ -98,9 +104,10 @@ export class Places {
       scrolls.forget(id);
     }
     for (let child = firstOf(node); child; child = nextOf(child)) this.#forget(child);
-    const inside = isElement(node) ? (shadowOf(node) ?? frames.rootOf(node)) : undefined;
+    const inside = rootIn(node, this.parts);
     if (inside) this.#forget(inside);
     frames.forget(node);
+    uses.forget(node);
   }
 }
 
@@ -110,9 +117,14 @@ function first(doc: Document): Node | null {
   return doctype ? nextOf(doctype) : rootOf(doc);
 }
 
+/** The root inside a node, if there is one. */
+function rootIn(node: Node, { frames, uses }: Roots): Node | undefined {
+  return isElement(node) ? (shadowOf(node) ?? frames.rootOf(node) ?? uses.rootOf(node)) : undefined;
+}
+
 /** The ids of what is directly inside a node. */
-export function idsInside(node: Node, frames: Frames): number[] {
-  const inside = isElement(node) ? (shadowOf(node) ?? frames.rootOf(node)) : undefined;
+export function idsInside(node: Node, roots: Roots): number[] {
+  const inside = rootIn(node, roots);
   const ids = [...(inside ? [inside] : []), ...childrenOf(node)].map(idOf);
   return ids.filter((id) => id !== 0);
 }

@@ -123,6 +123,7 @@ export function safeAttribute(tag: string, name: string, value: string, rel: str
   if (lower === 'srcset' || lower === 'imagesrcset')
     return value.split(',').every((c) => safeAddress('img', c)) ? value : null;
   if (addresses.has(lower) && !safeAddress(tag, value)) return null;
+  if (tag === 'svg:use' && /href$/.test(lower) && scheme(value)[0] !== '#') return null; // uses.ts shows what is in files
   return lower === 'style' && !safeCss(value) ? null : value;
 }
 

@@ -57,6 +57,10 @@ export class Tree {
     this.#page?.scroll();
   }
 
+  close(): void {
+    this.#page?.close();
+  }
+
   /** The page that there is now, null before the first. */
   get page(): Page | null {
     return this.#page;
@@ -80,6 +84,7 @@ export class Tree {
   #begin(r: Reader): Page {
     if ((r.byte() & 31) !== Op.page) throw new RangeError('page message: a snapshot begins with page');
     const where = readPage(r);
+    this.close();
     this.#page = new Page(this.host, this.host.blank(where));
     this.#page.scrolls.follow(this.#following);
     this.host.page(where);

@@ -17,6 +17,11 @@ export const files = {
   '/red.svg': ['image/svg+xml', svg('red')],
   '/blue.svg': ['image/svg+xml', svg('blue')],
   '/a/green.svg': ['image/svg+xml', svg('green')],
+  '/sprite.svg': [
+    'image/svg+xml',
+    `<svg xmlns="http://www.w3.org/2000/svg"><style>.thick{stroke-width:3;stroke:currentColor;fill:none}</style><defs><linearGradient id="g"><stop stop-color="red"/><stop offset="1" stop-color="gold"/></linearGradient><path id="wheel" d="M4 18h6v6h-6z"/></defs>
+<symbol id="cart" viewBox="0 0 24 24"><path class="thick" d="M2 3h4l3 11h11l2-8H7"/><use href="#wheel" fill="currentColor"/><use href="#wheel" x="8"/></symbol><symbol id="star" viewBox="0 0 24 24"><path fill="url(#g)" d="M12 2l3 7h7l-6 5 2 8-6-5-6 5 2-8-6-5h7z"/></symbol></svg>`,
+  ],
   '/font.ttf': ['font/ttf', readFileSync(font)],
   '/open.ttf': ['font/ttf', readFileSync(font), { 'Access-Control-Allow-Origin': '*' }],
   '/large.ttf': ['font/ttf', Buffer.concat([readFileSync(font), Buffer.alloc(100_000)])],
@@ -229,8 +234,10 @@ const i=new Image();i.className='mine';i.src='/mine2.svg';document.body.append(i
   },
   {
     name: 'SVG use of a file, where the mirror may not load it',
-    html: '<svg width="100" height="100"><use href="/red.svg#s"/></svg>',
-    todo: 'files that SVG refers to do not travel by content',
+    html: `<style>path{fill:lime}.icon{color:teal;width:100px;height:100px}</style><svg class="icon"><use id="a" href="/sprite.svg#cart"/></svg>
+<svg class="icon"><use id="b" xlink:href="sprite.svg#star"/></svg><svg class="icon"><use id="c" href="/sprite.svg#none"/></svg><svg class="icon"><use href="#b"/></svg>`,
+    step: run(`${wait(200)}a.setAttribute('href','/sprite.svg#star');b.remove();c.href.baseVal='/sprite.svg#cart';
+document.body.insertAdjacentHTML('beforeend','<svg class="icon" style="color:navy"><use href="/sprite.svg#cart"/></svg>');${wait(300)}`),
   },
   {
     name: 'SVG use of what comes later, gradients, clips and text',
