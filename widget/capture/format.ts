@@ -77,6 +77,7 @@ export enum State {
   disabledSheet = 32,
   userInvalid = 64,
   undefined = 128,
+  open = 256,
 }
 
 /** An animation's directions and fill modes, by their number; `paused` is its flag. */

@@ -137,6 +137,7 @@ function state(el: Element, now: number, unsaid: number): void {
 
 function select(el: HTMLSelectElement): void {
   if (isMasked(el)) return;
+  state(el, isOpen(el) ? State.open : 0, 0);
   const options = [...el.options];
   const alone = !el.multiple && el.size < 2 && !options.some((o) => o.defaultSelected);
   const first = alone ? options.find((o) => !o.disabled) : null; // chosen by default
@@ -180,6 +181,9 @@ function is(el: Element, selector: string): boolean {
     return false; // a browser that does not know the selector has no such state
   }
 }
+
+/** Whether an element is a select whose list is open, where the browser says so. */
+export const isOpen = (el: Element): boolean => is(el, 'select:open');
 
 /** States that a selector tells. */
 const told: [State, string][] = [

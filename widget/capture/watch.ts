@@ -14,7 +14,7 @@ const observed: MutationObserverInit = {
   characterDataOldValue: true,
 };
 export const pointerEvents = 'pointermove pointerdown pointerup';
-const events = `focusin focusout pointerover pointerleave mouseleave invalid reset toggle close selectionchange ${pointerEvents}`;
+const events = `click keydown focusin focusout pointerover pointerleave mouseleave invalid reset toggle close selectionchange ${pointerEvents}`;
 const everywhere = 'scroll input change load loadeddata play pause seeked volumechange ratechange timeupdate'; // in shadow roots too
 const windowEvents = 'resize popstate hashchange';
 

@@ -29,6 +29,8 @@ describe('fidelity', { timeout: 240_000 }, () => {
       '/fonts': `<!doctype html><style>${['open', 'large', 'font'].map((f) => `@font-face{font-family:${f};src:url(/${f}.ttf)}#${f}{font-family:${f}}`).join('')}</style><p id="open">a<p id="large">b`,
       '/masked-font':
         '<!doctype html><style data-kohe-mask>@font-face{/* confidential */font-family:x;src:url(/font.ttf)}p{font:20px x}</style><p>seen',
+      '/list':
+        '<!doctype html><p>Delivery <select><option>Standard<optgroup label="Abroad"><option selected>Islands<option>Air</optgroup></select><p><select id=masked data-kohe-mask><option>secret</select>',
       '/tall': '<!doctype html><p style="height:3000px">tall',
     });
     const context = await browser.newContext({ viewport: size });
@@ -101,6 +103,36 @@ describe('fidelity', { timeout: 240_000 }, () => {
     await page.goto(`${server.visitor}/fields`);
     await startCapture(page);
     await whole();
+  });
+
+  test('the open list of a select is shown, with what is chosen, and goes when it is closed', async () => {
+    await page.setViewportSize(size);
+    await page.goto(`${server.visitor}/list`);
+    await mirror.begin();
+    await startCapture(page);
+    const shown = async () => {
+      await page.waitForTimeout(400);
+      assert.equal(await mirror.apply(await takeMessages(page)), 0);
+      return mirror.page.evaluate(() => {
+        const list = document.querySelector('.kohe-list');
+        const rows = [...list.children].map((row) => (row.style.color ? `(${row.textContent})` : row.textContent));
+        return list.hidden ? null : { rows, top: list.offsetTop, left: list.offsetLeft };
+      });
+    };
+    const box = await page.locator('select').first().boundingBox();
+    const list = (...rows) => ({ rows, top: Math.round(box.y + box.height), left: Math.round(box.x) });
+    assert.equal(await shown(), null);
+    await page.click('select');
+    assert.deepEqual(await shown(), list('Standard', 'Abroad', '(Islands)', 'Air'));
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    assert.equal(await shown(), null);
+    await page.keyboard.press('Space');
+    assert.deepEqual(await shown(), list('Standard', 'Abroad', 'Islands', '(Air)'));
+    await page.mouse.click(700, 500);
+    assert.equal(await shown(), null);
+    await page.click('#masked');
+    assert.equal(await shown(), null, 'a masked one');
   });
 
   test('of fonts only those travel that are used, that others may not load, and that are not too large', async () => {

@@ -16,7 +16,7 @@ const word = (n: number): number[] => [n >>> 24, (n >>> 16) & 255, (n >>> 8) & 2
 /** A mirror's tree on a jsdom document. */
 function mirror(diverged: () => void = () => assert.fail('diverged')) {
   const document = emptyDocument();
-  const tree = new Tree({ blank: () => document, viewport() {}, page() {}, frozen() {}, diverged });
+  const tree = new Tree({ blank: () => document, viewport() {}, page() {}, frozen() {}, listed() {}, diverged });
   return { tree, document };
 }
 

@@ -5,6 +5,7 @@ import type { Anchor } from '../guide/anchor.ts';
 import { all } from '../native.ts';
 import { Cursor } from './cursor.ts';
 import { blank } from './frames.ts';
+import { List } from './list.ts';
 import { inflated, Reader } from './reader.ts';
 import type { Overview } from './scrolls.ts';
 import { anchorOn, type Spot, spotAround, spotAt } from './spot.ts';
@@ -81,7 +82,8 @@ export function create(container: HTMLElement, options: Options = {}): Mirror {
   frame.style.cssText =
     'border:0;display:block;pointer-events:none;color-scheme:light;background:#fff;transform-origin:0 0;width:1024px;height:768px;flex:none';
   const cursor = new Cursor();
-  container.append(frame, cursor.element);
+  const list = new List(() => frame.contentDocument);
+  container.append(frame, list.element, cursor.element);
 
   let healed = -pause;
   let viewport: Viewport = { width: 1024, height: 768, bar: 0, zoom: 100, ratio: 100, answers: -1 };
@@ -97,6 +99,7 @@ export function create(container: HTMLElement, options: Options = {}): Mirror {
     frame.style.position = 'absolute';
     frame.style.transform = `translate(${left}px,${top}px) scale(${scale})`;
     cursor.place(left, top, scale);
+    list.place(left, top, scale);
   };
   const watcher = new ResizeObserver(size);
   if (fit) {
@@ -117,6 +120,7 @@ export function create(container: HTMLElement, options: Options = {}): Mirror {
     },
     page: ({ url, title }) => options.onPage?.({ url, title }),
     frozen: (on) => options.onFreeze?.(on),
+    listed: (select, open) => list.listed(select, open),
     diverged: () => {
       if (performance.now() < healed + pause) return; // what went astray again will not be healed by another snapshot
       healed = performance.now();
@@ -151,6 +155,7 @@ export function create(container: HTMLElement, options: Options = {}): Mirror {
     tree?.scroll(); // with the frame's layout, not with one for each message
     const { visitor = 0, agent = 0 } = (following ? null : tree?.page?.scrolls.overview()) ?? {};
     cursor.ahead(visitor - agent);
+    list.draw();
     options.onMove?.();
   };
 
@@ -235,6 +240,7 @@ export function create(container: HTMLElement, options: Options = {}): Mirror {
       watcher.disconnect();
       cancelAnimationFrame(scrolling);
       frame.remove();
+      list.element.remove();
       cursor.element.remove();
     },
   };

@@ -1,4 +1,4 @@
-import { DOCUMENT, Op } from '../capture/format.ts';
+import { DOCUMENT, Op, State } from '../capture/format.ts';
 import { heightOf, isElement, isRoot, isText, localNameOf, rootOf, setAttribute, viewOf, widthOf } from '../native.ts';
 import { Animations } from './animations.ts';
 import { type Check, sumOf, unitsOf } from './check.ts';
@@ -127,7 +127,9 @@ export class Page {
     [Op.state]: (r) => {
       const el = this.#nodes.element(r.ref());
       const bits = r.u();
-      if (el) setState(el, bits);
+      if (!el) return;
+      setState(el, bits);
+      if (localNameOf(el) === 'select') this.host.listed(el, (bits & State.open) !== 0);
     },
     [Op.media]: (r) => setMedia(this.#nodes.element(r.ref()), r.u(), r.u(), r.u()),
     [Op.custom]: (r) => {

@@ -19,6 +19,8 @@ export interface Host {
   viewport(v: Viewport): void;
   page(where: Where): void;
   frozen(on: boolean): void;
+  /** The list of a select is open, or no longer. */
+  listed(select: Element, open: boolean): void;
   /** The page is not what a message's check says. */
   diverged(): void;
 }
