@@ -17,7 +17,7 @@ func (t *Tree) Delta(since uint64) []byte {
 	case since>>32 != uint64(t.epoch), from > t.to, from == 0, from < t.forgot:
 		return t.Snapshot()
 	}
-	d := delta{t: t, writer: writer{since: from, longest: MaxString}}
+	d := delta{t: t, writer: writer{since: from, longest: MaxString, now: t.time()}}
 	d.head(t.partialBit(), from, t.to)
 	if t.pageVer > from {
 		t.encodePage(&d.writer)

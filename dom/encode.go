@@ -7,7 +7,7 @@ import (
 
 // Snapshot returns a message that makes any tree or mirror equal to this one,
 // and nil if there has been no snapshot yet. Equal trees of one history give
-// equal bytes.
+// equal bytes, if no clock goes on between.
 func (t *Tree) Snapshot() []byte {
 	return t.snapshot(MaxString)
 }
@@ -19,7 +19,7 @@ func (t *Tree) snapshot(longest int) []byte {
 	if t.Empty() {
 		return nil
 	}
-	w := &writer{longest: longest}
+	w := &writer{longest: longest, now: t.time()}
 	w.head(headSnapshot|t.partialBit(), 0, t.to)
 	t.encodePage(w)
 	t.encodeView(w)

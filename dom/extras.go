@@ -3,6 +3,7 @@ package dom
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // animation is an animation that a script made: a @keyframes rule and its
@@ -22,6 +23,30 @@ type picture struct {
 // media says whether a video or sound plays (1) and is muted (2), where it was
 // then (ms) and how fast it plays (hundredths).
 type media struct{ flags, time, rate uint32 }
+
+const (
+	plays  = 1  // flag of media
+	paused = 16 // flag of an animation
+
+	latestMedia     = 4_000_000_000 // ms
+	latestAnimation = 1 << 29       // ms
+)
+
+// after returns it as it is a time later.
+func (m media) after(d time.Duration) media {
+	if m.flags&plays != 0 {
+		m.time = uint32(min(float64(m.time)+d.Seconds()*10*float64(m.rate), latestMedia))
+	}
+	return m
+}
+
+// after returns it as it is a time later.
+func (a animation) after(d time.Duration) animation {
+	if a.flags&paused == 0 && d > 0 {
+		a.time = int(max(min(float64(a.time)+d.Seconds()*10*float64(a.rate), latestAnimation), -latestAnimation))
+	}
+	return a
+}
 
 // textRange is a stretch of the page that is marked, in UTF-16 code units or
 // children of its ends.
@@ -52,6 +77,13 @@ func (r *reader) ranges() []textRange {
 	return list
 }
 
+func (t *Tree) time() time.Duration {
+	if t.Clock == nil {
+		return 0
+	}
+	return t.Clock()
+}
+
 // setAnimations replaces an element's animations by those that may be shown.
 func (t *Tree) setAnimations(el *Node, list []animation) error {
 	if len(list) > MaxAnimations {
@@ -73,7 +105,7 @@ func (t *Tree) putAnimations(el *Node, list []animation) {
 			shown[i].rule, shown[i].easing = t.maskedCSS(shown[i].rule), t.maskedCSS(shown[i].easing)
 		}
 	}
-	m.animations, m.animateVer = shown, t.to
+	m.animations, m.animateVer, m.animatedAt = shown, t.to, t.time()
 	t.bytes += animationsCost(shown)
 	t.change(el)
 }
@@ -117,7 +149,7 @@ func (t *Tree) setMedia(el *Node, now media) {
 
 func (t *Tree) putMedia(el *Node, now media) {
 	m := el.ext()
-	m.media, m.mediaVer = now, t.to
+	m.media, m.mediaVer, m.playedAt = now, t.to, t.time()
 	t.change(el)
 }
 
@@ -152,8 +184,11 @@ func (t *Tree) remaskExtras(n *Node) {
 		t.filtered = true
 		t.putCustom(n, "")
 	}
-	if len(n.more.animations) > 0 {
-		t.putAnimations(n, n.more.animations)
+	if list := n.more.animations; len(list) > 0 {
+		for i := range list {
+			list[i] = list[i].after(t.time() - n.more.animatedAt)
+		}
+		t.putAnimations(n, list)
 	}
 }
 
@@ -217,7 +252,7 @@ func (w *writer) extras(n *Node, m *more) {
 		w.uint(uint32(len(m.animations)))
 		for _, a := range m.animations {
 			a.rule = w.clip(a.rule)
-			w.animation(a)
+			w.animation(a.after(w.now - m.animatedAt))
 		}
 	}
 	if m.imageVer > w.since {
@@ -229,7 +264,8 @@ func (w *writer) extras(n *Node, m *more) {
 	if m.mediaVer > w.since {
 		w.op(OpMedia, 0)
 		w.ref(n.id)
-		for _, u := range [...]uint32{m.media.flags, m.media.time, m.media.rate} {
+		played := m.media.after(w.now - m.playedAt)
+		for _, u := range [...]uint32{played.flags, played.time, played.rate} {
 			w.uint(u)
 		}
 	}

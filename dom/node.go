@@ -1,6 +1,9 @@
 package dom
 
-import "iter"
+import (
+	"iter"
+	"time"
+)
 
 // Kind is what a node is.
 type Kind uint8
@@ -82,6 +85,8 @@ type more struct {
 	imageVer   uint64
 	mediaVer   uint64
 	customVer  uint64
+	animatedAt time.Duration // when its animations were where they are said to be
+	playedAt   time.Duration // the same of its media
 }
 
 func (n *Node) ext() *more {

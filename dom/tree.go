@@ -1,9 +1,16 @@
 package dom
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Tree is a page after filtering. It is not safe for concurrent use.
 type Tree struct {
+	// Clock tells a time that rises, so that who comes later finds what plays
+	// where it is by then. Without one it is where it was.
+	Clock func() time.Duration
+
 	filter Filter
 	epoch  uint32 // counts snapshots
 	to     uint64 // version of the last message applied, by the page's own count
@@ -68,7 +75,7 @@ func NewTree(f Filter) *Tree {
 }
 
 func (t *Tree) clear() {
-	*t = Tree{filter: t.filter, epoch: t.epoch, nodes: map[uint32]*Node{}, sheets: map[uint32]*sheet{}, ranges: map[string]*ranges{}}
+	*t = Tree{Clock: t.Clock, filter: t.filter, epoch: t.epoch, nodes: map[uint32]*Node{}, sheets: map[uint32]*sheet{}, ranges: map[string]*ranges{}}
 	t.doc = &Node{id: Document, kind: KindDocument, masked: t.filter.All()}
 	t.nodes[Document] = t.doc
 	t.high = Document

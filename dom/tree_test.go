@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 )
 
 // session returns the messages of a recorded capture (roundtrip.check.mjs).
@@ -141,6 +142,33 @@ func TestDeflatedMessageIsTheSame(t *testing.T) {
 	}
 	if !bytes.Equal(tree.Snapshot(), deflated.Snapshot()) {
 		t.Fatal("deflated messages lead elsewhere")
+	}
+}
+
+func TestWhatPlaysIsWhereItIsByNow(t *testing.T) {
+	tree, early := NewTree(Open{}), NewTree(Open{})
+	var now time.Duration
+	tree.Clock = func() time.Duration { return now }
+	snapshot := NewSnapshot(1, "https://shop.example/", "Shop").Insert(Document, 0, 2, Branch{Tag: "video"}).Bytes()
+	apply(t, tree, snapshot)
+	apply(t, early, snapshot)
+	since := tree.Version()
+	now = 3 * time.Second
+	apply(t, tree, NewDiff(2).Media(2).Animation(2, "@keyframes k{}").Bytes()) // from its first second on
+	now = 8 * time.Second
+	apply(t, early, tree.Delta(since))
+	for name, viewer := range map[string]*Tree{"late": copyOf(t, tree), "early": early} {
+		m := viewer.nodes[2].more
+		if m.media.time != 6000 || m.animations[0].time != 5000 {
+			t.Errorf("the %s viewer's video is at %d ms, the animation at %d", name, m.media.time, m.animations[0].time)
+		}
+	}
+	still := media{time: 1000, rate: 100}
+	if still.after(time.Hour) != still {
+		t.Error("a video that stands still goes on")
+	}
+	if far := (media{flags: plays, time: 1, rate: 1 << 31}).after(time.Hour); far.time != latestMedia {
+		t.Errorf("a video is at %d ms", far.time)
 	}
 }
 

@@ -3,6 +3,7 @@ package dom
 import (
 	"encoding/binary"
 	"strings"
+	"time"
 )
 
 // writer builds a message.
@@ -17,8 +18,9 @@ type writer struct {
 	table map[string]int
 	next  int64 // id that the next new node would have without saying so
 
-	since   uint64 // what a reader of this version has is not written
-	longest int    // strings of more bytes are left out
+	since   uint64        // what a reader of this version has is not written
+	longest int           // strings of more bytes are left out
+	now     time.Duration // by the tree's clock
 
 	above []*Node // open above the page: their states are written last, the highest at the end
 

@@ -99,6 +99,8 @@ func (p *Pages) Open(session relay.ID, rules Rules) (*Page, error) {
 	if err != nil {
 		return nil, &relay.Error{Code: relay.CodeInvalid, Text: "A mask of this site cannot be read.", Err: err}
 	}
+	began := p.now()
+	tree.Clock = func() time.Duration { return p.now().Sub(began) }
 	p.metrics.open.Inc()
 	return &Page{
 		pages: p, session: session, tree: tree,
