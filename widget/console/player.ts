@@ -21,6 +21,7 @@ export type FetchGroup = (segment: string, from: number, to: number) => Promise<
 
 const kept = 6; // groups in memory
 const lead = 400; // ms before something happens again that skipping a pause goes on
+const again = 1000; // ms until what could not be fetched is asked for again
 const frame = 1000 / 30;
 
 export class Player {
@@ -110,6 +111,7 @@ export class Player {
       list = await this.#load(index).finally(() => clearTimeout(waiting));
       this.failed.value = null;
     } catch (error) {
+      this.#groups.delete(key);
       if (turn === this.#turn) {
         this.pause();
         this.failed.value = error;
@@ -163,7 +165,7 @@ export class Player {
       return known;
     }
     const loading = this.#fetch(segment, from, to).then((body) => moments(at, body));
-    loading.catch(() => this.#groups.delete(key));
+    loading.catch(() => setTimeout(() => this.#groups.delete(key), again));
     this.#groups.set(key, loading);
     for (const old of this.#groups.keys()) {
       if (this.#groups.size <= kept) break;

@@ -170,6 +170,23 @@ test('a group that cannot be fetched is told, and asked for again', async () => 
   assert.deepEqual(drawn, [10]);
 });
 
+test('a group ahead that cannot be fetched is not asked for with each frame', async () => {
+  const { player, screen } = stage();
+  const asked: number[] = [];
+  const away = new Player(
+    player.timeline,
+    async (_, from) => {
+      asked.push(from);
+      if (from > 0) throw new Error('offline');
+      return deflateSync(new Uint8Array([0, Kind.page, 1, 10]));
+    },
+    screen,
+  );
+  for (let at = 110; at < 200; at += 10) await away.seek(at);
+  assert.deepEqual(asked, [0, 50]);
+  assert.equal(away.failed.value, null);
+});
+
 test('it plays to the end, over pauses', async (context) => {
   context.mock.timers.enable({ apis: ['setInterval', 'setTimeout'] });
   let now = 0;
