@@ -24,7 +24,10 @@ import (
 //
 // Time is from just before the change until the first task after the frame that
 // draws it in the mirror (page.js). Where a change was overtaken by the next,
-// it counts from when that one was painted. Both ends are windows of one browser
+// it counts from when that one was painted. next_frame_ms is until the first
+// task after an animation frame that was asked for when the change was there:
+// it counts what changes within an animation callback, as rrweb's player does,
+// a frame later than it is painted. Both ends are windows of one browser
 // and read the clock of one machine.
 //
 // Bytes are what the visitor's end gives to QUIC, or to TCP: for Kohe all of its
@@ -64,6 +67,7 @@ type screens struct {
 // pageCost is what a page's changes took.
 type pageCost struct {
 	paint []float64 // ms, of each change
+	frame []float64 // ms, until a frame was over that was asked for when the change was there
 	bytes []float64 // of a change, by round
 }
 
@@ -149,7 +153,7 @@ func (e *screens) round(first, count int, cost *pageCost) error {
 	if err != nil {
 		return err
 	}
-	painted, err := await[[][2]float64](e.agent, fmt.Sprintf("bench.painted(%d)", first+count-1))
+	seen, err := await[[2][][2]float64](e.agent, fmt.Sprintf("bench.painted(%d)", first+count-1))
 	if err != nil {
 		return err
 	}
@@ -163,8 +167,10 @@ func (e *screens) round(first, count int, cost *pageCost) error {
 		}
 	}
 	for i, at := range changed {
-		drawn := slices.IndexFunc(painted, func(p [2]float64) bool { return int(p[0]) >= first+i })
-		cost.paint = append(cost.paint, painted[drawn][1]-at) // there is one: the last change was painted
+		for k, costs := range []*[]float64{&cost.paint, &cost.frame} {
+			drawn := slices.IndexFunc(seen[k], func(p [2]float64) bool { return int(p[0]) >= first+i })
+			*costs = append(*costs, seen[k][drawn][1]-at) // there is one: the last change was painted
+		}
 	}
 	cost.bytes = append(cost.bytes, (after-before)/float64(count))
 	return nil
@@ -172,9 +178,14 @@ func (e *screens) round(first, count int, cost *pageCost) error {
 
 // add adds a page's figures to the report.
 func (c *pageCost) add(report *Report, id string) {
-	sorted := slices.Sorted(slices.Values(c.paint))
-	report.Add(id+".paint_ms.p50", "ms", percentile(sorted, 50))
-	report.Add(id+".paint_ms.p95", "ms", percentile(sorted, 95))
+	for _, k := range []struct {
+		name string
+		list []float64
+	}{{".paint_ms", c.paint}, {".next_frame_ms", c.frame}} {
+		sorted := slices.Sorted(slices.Values(k.list))
+		report.Add(id+k.name+".p50", "ms", percentile(sorted, 50))
+		report.Add(id+k.name+".p95", "ms", percentile(sorted, 95))
+	}
 	report.Add(id+".bytes_per_change", "bytes", c.bytes...)
 }
 

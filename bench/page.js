@@ -34,6 +34,7 @@
   };
 
   const painted = []; // [number, time], in order
+  const framed = []; // the same, when an animation frame was over that was asked for once the number was there
   let looking; // whether the mirror was drawn anew
 
   window.bench = {
@@ -101,7 +102,8 @@
     /**
      * Notes when the mirror of a page shows which number. A number counts as painted in the first task after the frame
      * that draws it. That frame's layout tells a ResizeObserver, whether the change came before the frame or, as
-     * rrweb's do, in its animation callbacks: asking for another animation frame would count those a frame too late.
+     * rrweb's do, in its animation callbacks: asking for another animation frame counts those a frame too late. That
+     * way is taken too, because it is a usual one.
      */
     async watch(page) {
       const find = () => {
@@ -116,13 +118,17 @@
       new ResizeObserver(() => {
         const drawn = seen;
         seen = [];
-        if (!drawn.length) return;
-        const { port1, port2 } = new MessageChannel();
-        port1.onmessage = () => painted.push([Math.max(...drawn), now()]);
-        port2.postMessage(0);
+        if (drawn.length) after(painted, Math.max(...drawn));
       }).observe(sentinel);
+      const after = (list, n) => {
+        const { port1, port2 } = new MessageChannel();
+        port1.onmessage = () => list.push([n, now()]);
+        port2.postMessage(0);
+      };
       const see = () => {
-        seen.push(Number(number.textContent));
+        const n = Number(number.textContent);
+        seen.push(n);
+        requestAnimationFrame(() => after(framed, n));
         if (seen.length === 1) sentinel.style.width = sentinel.style.width === '1px' ? '2px' : '1px';
       };
       const observer = new MutationObserver(see);
@@ -138,10 +144,10 @@
       }, 50);
     },
 
-    /** What was painted since the last call, once the last number is. */
+    /** What was painted since the last call, and when its next frame was over, once the last number is there. */
     async painted(last) {
-      await found(`change ${last}`, () => painted.some(([number]) => number >= last));
-      return painted.splice(0);
+      for (const list of [painted, framed]) await found(`change ${last}`, () => list.some(([number]) => number >= last));
+      return [painted.splice(0), framed.splice(0)];
     },
 
     visible: () => document.visibilityState === 'visible',

@@ -16,7 +16,7 @@ func TestPageIDsAreStable(t *testing.T) {
 	report := &Report{}
 	for _, page := range livePages() {
 		for _, engine := range []string{"kohe", "rrweb_ws"} {
-			(&pageCost{paint: []float64{3, 1, 2}, bytes: []float64{10}}).add(report, "page."+engine+"."+page.name)
+			(&pageCost{paint: []float64{3, 1, 2}, frame: []float64{4}, bytes: []float64{10}}).add(report, "page."+engine+"."+page.name)
 		}
 	}
 	var ids []string
@@ -24,10 +24,10 @@ func TestPageIDsAreStable(t *testing.T) {
 		ids = append(ids, r.ID)
 	}
 	want := strings.Fields(`
-		page.kohe.light.paint_ms.p50 page.kohe.light.paint_ms.p95 page.kohe.light.bytes_per_change
-		page.rrweb_ws.light.paint_ms.p50 page.rrweb_ws.light.paint_ms.p95 page.rrweb_ws.light.bytes_per_change
-		page.kohe.heavy.paint_ms.p50 page.kohe.heavy.paint_ms.p95 page.kohe.heavy.bytes_per_change
-		page.rrweb_ws.heavy.paint_ms.p50 page.rrweb_ws.heavy.paint_ms.p95 page.rrweb_ws.heavy.bytes_per_change`)
+		page.kohe.light.paint_ms.p50 page.kohe.light.paint_ms.p95 page.kohe.light.next_frame_ms.p50 page.kohe.light.next_frame_ms.p95 page.kohe.light.bytes_per_change
+		page.rrweb_ws.light.paint_ms.p50 page.rrweb_ws.light.paint_ms.p95 page.rrweb_ws.light.next_frame_ms.p50 page.rrweb_ws.light.next_frame_ms.p95 page.rrweb_ws.light.bytes_per_change
+		page.kohe.heavy.paint_ms.p50 page.kohe.heavy.paint_ms.p95 page.kohe.heavy.next_frame_ms.p50 page.kohe.heavy.next_frame_ms.p95 page.kohe.heavy.bytes_per_change
+		page.rrweb_ws.heavy.paint_ms.p50 page.rrweb_ws.heavy.paint_ms.p95 page.rrweb_ws.heavy.next_frame_ms.p50 page.rrweb_ws.heavy.next_frame_ms.p95 page.rrweb_ws.heavy.bytes_per_change`)
 	if !slices.Equal(ids, want) {
 		t.Errorf("have %q, want %q", ids, want)
 	}
