@@ -29,6 +29,7 @@ func (w *Web) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /kohe.js", w.loader)
 	mux.Handle("GET /kohe/a/", http.StripPrefix("/kohe/a/", http.HandlerFunc(w.asset)))
 	mux.HandleFunc("GET /kohe/mirror/{site}", w.mirror)
+	mux.HandleFunc("GET "+keptPath, w.kept)
 	mux.HandleFunc("GET /kohe/near", w.near)
 	mux.HandleFunc("GET /console/", w.console)
 	mux.HandleFunc("GET /{$}", func(rw http.ResponseWriter, r *http.Request) { http.Redirect(rw, r, "/console/", http.StatusFound) })
@@ -63,6 +64,10 @@ func (w *Web) near(rw http.ResponseWriter, _ *http.Request) {
 
 func (w *Web) asset(rw http.ResponseWriter, r *http.Request) {
 	rw.Header().Set("Cache-Control", "public, max-age=31536000, immutable") // the name holds the hash
+	if r.URL.Path == w.Bundle.Keeper {
+		rw.Header().Set("Service-Worker-Allowed", keptPath)
+		rw.Header().Set("Content-Security-Policy", "default-src 'none'")
+	}
 	w.script(rw, r, r.URL.Path, "")
 }
 
@@ -147,6 +152,17 @@ func (w *Web) mirror(rw http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-cache")
 	_, _ = rw.Write([]byte("<!doctype html><html><head><meta charset=utf-8><title>Mirror</title></head><body></body></html>")) // the reader is gone
+}
+
+// keptPath is where a console's browser finds the mirrors' documents that it
+// keeps for when this node is gone.
+const keptPath = "/kohe/kept/"
+
+// kept refuses what only the browser itself has, and lets nothing be drawn in
+// the refusal: it brings no site's rules.
+func (w *Web) kept(rw http.ResponseWriter, r *http.Request) {
+	rw.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	http.NotFound(rw, r)
 }
 
 // shop serves the demo shop under a CSP as strict as a careful bank's, which

@@ -24,6 +24,27 @@ func TestANodeThatIsLeavingIsNobodysNearest(t *testing.T) {
 	}
 }
 
+func TestOnlyTheKeeperMayAnswerForTheNodeAndOnlyInItsFolder(t *testing.T) {
+	mux := http.NewServeMux()
+	files := fstest.MapFS{"keeper-1.js": {Data: []byte("k")}, "chat-1.js": {Data: []byte("c")}}
+	(&Web{Bundle: &widget.Bundle{Assets: files, Keeper: "keeper-1.js"}}).Register(mux)
+	for address, want := range map[string]struct {
+		code          int
+		scope, policy string
+	}{
+		"/kohe/a/keeper-1.js": {200, "/kohe/kept/", "default-src 'none'"},
+		"/kohe/a/chat-1.js":   {200, "", ""},
+		"/kohe/kept/shop":     {404, "", "default-src 'none'; frame-ancestors 'none'"},
+	} {
+		rw := httptest.NewRecorder()
+		mux.ServeHTTP(rw, httptest.NewRequest(http.MethodGet, address, nil))
+		h := rw.Result().Header
+		if rw.Code != want.code || h.Get("Service-Worker-Allowed") != want.scope || h.Get("Content-Security-Policy") != want.policy {
+			t.Errorf("%s: %d %v", address, rw.Code, h)
+		}
+	}
+}
+
 func TestAScriptComesInTheShortestEncodingThatTheBrowserTakes(t *testing.T) {
 	files := fstest.MapFS{}
 	for _, name := range []string{"kohe.js", "kohe.js.br", "kohe.js.gz", "chat-1.js", "chat-1.js.gz", "style-1.css", "manifest.json"} {

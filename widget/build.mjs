@@ -77,8 +77,10 @@ const [loader] = await bundle('visitor/loader.ts', 'kohe', {
   format: 'iife',
   define: { CHAT_MODULE: JSON.stringify(chat), NEAR_MODULE: JSON.stringify(near) },
 });
+const [keeper] = await bundle('console/keeper.ts', 'keeper', hashed);
 const consoleFiles = await bundle('console/main.tsx', 'console', {
   ...hashed,
+  define: { KEEPER: JSON.stringify(keeper) },
   splitting: true, // screens that are loaded on demand
   chunkNames: 'console-[name]-[hash]',
 });
@@ -101,6 +103,7 @@ writeFileSync(
       capture,
       guide,
       faults,
+      keeper,
       console: {
         script: consoleFiles[0],
         style: consoleFiles.find((f) => f.endsWith('.css')),
@@ -112,7 +115,7 @@ writeFileSync(
 );
 
 const kb = (bytes) => `${String(bytes.length).padStart(8)} B`;
-for (const file of [loader, chat, near, presence, capture, guide, faults, ...consoleFiles, ...harness]) {
+for (const file of [loader, chat, near, presence, capture, guide, faults, keeper, ...consoleFiles, ...harness]) {
   const bytes = readFileSync(dist + file);
   const gzip = gzipSync(bytes, { level: 9 });
   const br = brotliCompressSync(bytes);

@@ -21,6 +21,7 @@ type Bundle struct {
 	Assets  fs.FS  // kohe.js and everything that it and the console load, in Encodings as well
 	Shop    fs.FS  // the demo shop; its pages hold {{node}} where the node's address goes
 	Version string // of kohe.js
+	Keeper  string // the name of the script among Assets that keeps the mirrors' documents in the browser
 	Console []byte // the console's document
 }
 
@@ -30,6 +31,7 @@ var Encodings = []struct{ Name, Suffix string }{{"br", ".br"}, {"gzip", ".gz"}}
 
 type manifest struct {
 	Loader  string `json:"loader"`
+	Keeper  string `json:"keeper"`
 	Console struct {
 		Script string `json:"script"`
 		Style  string `json:"style"`
@@ -54,7 +56,7 @@ func open() (*Bundle, error) {
 	if err := json.Unmarshal(text, &m); err != nil {
 		return nil, fmt.Errorf("read dist/manifest.json: %w", err)
 	}
-	b := &Bundle{}
+	b := &Bundle{Keeper: m.Keeper}
 	if b.Assets, err = fs.Sub(files, "dist"); err != nil {
 		return nil, err
 	}

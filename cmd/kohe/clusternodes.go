@@ -8,7 +8,9 @@ import (
 	"io"
 	"maps"
 	"math/rand/v2"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"kohe/raft/client"
@@ -40,6 +42,29 @@ func (c *cluster) others() (public []string) {
 	})
 	rand.Shuffle(len(nodes), func(i, j int) { nodes[i], nodes[j] = nodes[j], nodes[i] })
 	return inOrder(nodes, c.own.Region)
+}
+
+// hasConsole reports whether a node of the cluster, be it dead, serves its
+// console at an origin.
+func (c *cluster) hasConsole(origin string) bool {
+	return slices.ContainsFunc(c.members(), func(n state.Node) bool { return n.Public != "" && originOf(n.Public) == origin })
+}
+
+// originOf returns the origin of an address as browsers say it: without the
+// port that goes without saying (RFC 6454, 6.2).
+func originOf(public string) string {
+	u, err := url.Parse(public)
+	if err != nil {
+		return ""
+	}
+	host := strings.ToLower(u.Host)
+	switch u.Scheme {
+	case "https":
+		host = strings.TrimSuffix(host, ":443")
+	case "http":
+		host = strings.TrimSuffix(host, ":80")
+	}
+	return u.Scheme + "://" + host
 }
 
 // otherNames returns the names of the other nodes, each of which faces people; but

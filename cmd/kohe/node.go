@@ -150,14 +150,17 @@ func (n *node) consoleAPI() http.Handler {
 	if n.remote != nil {
 		return n.cluster.coreAPI(n.reach)
 	}
-	h := api.New(api.Config{
+	config := api.Config{
 		Key: n.key, Tickets: n.tickets, Passwords: auth.NewPasswords(2), Store: n.cells.Read(), Cell: n.cells,
 		Recordings: n.blobs, Log: n.log, Secure: strings.HasPrefix(n.public, "https:"), Node: n.config.Node, Reach: n.reach,
 		Cluster: n,
-	})
-	if n.cluster != nil {
-		n.cluster.serveAPI(h)
 	}
+	if n.cluster == nil {
+		return api.New(config)
+	}
+	config.Consoles = n.cluster.hasConsole
+	h := api.New(config)
+	n.cluster.serveAPI(h)
 	return h
 }
 

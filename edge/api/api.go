@@ -51,7 +51,7 @@ type Proposer interface {
 	Propose(ctx context.Context, cmd state.Command) (any, error)
 }
 
-// Config is what the API needs. All members are required but Now.
+// Config is what the API needs. All members are required but Now and Consoles.
 type Config struct {
 	Key       *auth.Key
 	Tickets   *auth.Tickets
@@ -60,6 +60,9 @@ type Config struct {
 	Cell      Proposer
 	// Recordings reads what was recorded.
 	Recordings Recordings
+	// Consoles reports whether another node of the cluster, be it gone, serves its
+	// console at an origin; nil: there is none.
+	Consoles func(origin string) bool
 	// Cluster is what operators see and change.
 	Cluster Cluster
 	Log     *slog.Logger
@@ -85,6 +88,9 @@ type API struct {
 func New(c Config) *API {
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Consoles == nil {
+		c.Consoles = func(string) bool { return false }
 	}
 	indexes, err := lru.New[relay.ID, record.Index](keptIndexes)
 	if err != nil {
@@ -118,17 +124,19 @@ func New(c Config) *API {
 
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	a.mux.ServeHTTP(w, r)
+	if preflight := a.share(w, r); !preflight {
+		a.mux.ServeHTTP(w, r)
+	}
 }
 
 // handle turns what h returns into JSON. What changes something must come from
-// a page of ours: same origin, and with a header that forms cannot set.
+// a page of ours, and with a header that forms cannot set.
 func (a *API) handle(h func(*http.Request, http.ResponseWriter) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		var v any
-		err := a.sameSite.Check(r)
-		if err != nil || r.Method != http.MethodGet && r.Header.Get("X-Kohe") == "" {
+		var err error
+		if !a.ours(r) || r.Method != http.MethodGet && r.Header.Get("X-Kohe") == "" {
 			err = relay.Errorf(relay.CodeForbidden, "This request did not come from the console.")
 		} else {
 			v, err = h(r, w)

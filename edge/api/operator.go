@@ -59,6 +59,10 @@ func (a *API) operators(pattern string, h func(*http.Request, state.Agent) (any,
 			log.Warn("refused to one who is no operator")
 			return nil, errNoOperator
 		}
+		if borne(r) && r.Method != http.MethodGet {
+			log.Warn("refused to a console of another node")
+			return nil, errBorne
+		}
 		v, err = h(r, agent)
 		switch {
 		case r.Method == http.MethodGet:

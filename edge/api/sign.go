@@ -12,8 +12,8 @@ import (
 	"kohe/relay/wire"
 )
 
-// agents registers what is for signed-in agents: h runs for the one whose cookie
-// the request carries.
+// agents registers what is for signed-in agents: h runs for the one whose sign-in
+// the request proves.
 func (a *API) agents(pattern string, h func(*http.Request, state.Agent) (any, error)) {
 	a.mux.HandleFunc(pattern, a.handle(func(r *http.Request, _ http.ResponseWriter) (any, error) {
 		agent, _, err := a.who(r)
@@ -27,11 +27,7 @@ func (a *API) agents(pattern string, h func(*http.Request, state.Agent) (any, er
 var errSignIn = relay.Errorf(relay.CodeAuth, "Please sign in.")
 
 func (a *API) who(r *http.Request) (state.Agent, auth.ConsoleSession, error) {
-	cookie, err := r.Cookie(cookieName)
-	if err != nil {
-		return state.Agent{}, auth.ConsoleSession{}, errSignIn
-	}
-	s, err := a.Key.Console(cookie.Value, a.Now())
+	s, err := a.proof(r)
 	if err != nil {
 		return state.Agent{}, s, errSignIn
 	}
@@ -40,6 +36,19 @@ func (a *API) who(r *http.Request) (state.Agent, auth.ConsoleSession, error) {
 		return state.Agent{}, s, errSignIn
 	}
 	return agent, s, nil
+}
+
+// proof reads the sign-in that a request carries: of a console of another node
+// its token alone, else this node's cookie.
+func (a *API) proof(r *http.Request) (auth.ConsoleSession, error) {
+	if borne(r) {
+		return a.bearer(r)
+	}
+	cookie, err := r.Cookie(cookieName)
+	if err != nil {
+		return auth.ConsoleSession{}, err
+	}
+	return a.Key.Console(cookie.Value, a.Now())
 }
 
 func (a *API) signIn(r *http.Request, w http.ResponseWriter) (any, error) {
@@ -94,6 +103,9 @@ func (a *API) view(agent state.Agent) meView {
 func (a *API) me(_ *http.Request, agent state.Agent) (any, error) { return a.view(agent), nil }
 
 func (a *API) ticket(r *http.Request, _ state.Agent) (any, error) {
+	if borne(r) {
+		return nil, errBorne
+	}
 	_, s, err := a.who(r)
 	if err != nil {
 		return nil, err
@@ -105,7 +117,8 @@ func (a *API) ticket(r *http.Request, _ state.Agent) (any, error) {
 	wt, hashes := a.Reach()
 	return struct {
 		Ticket string   `json:"ticket"`
+		Bearer string   `json:"bearer"` // for the other nodes, should this one be gone
 		WT     string   `json:"wt,omitempty"`
 		Hashes []string `json:"hashes,omitempty"`
-	}{text, wt, hashes}, nil
+	}{text, a.Key.SignBearer(s), wt, hashes}, nil
 }

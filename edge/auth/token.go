@@ -52,6 +52,7 @@ const (
 	forVisitor = "kohe visitor 1"
 	forConsole = "kohe console 1"
 	forPass    = "kohe pass 1"
+	forBearer  = "kohe bearer 1"
 	forGrant   = "kohe grant 1"
 	forCarry   = "kohe carry 1"
 	forLook    = "kohe look 1"
@@ -159,6 +160,17 @@ func (k *Key) SignPass(s ConsoleSession) string { return k.sign(forPass, s) }
 // Pass checks a pass as Console checks a session.
 func (k *Key) Pass(token string, now time.Time) (ConsoleSession, error) {
 	return k.console(forPass, token, now)
+}
+
+// SignBearer returns a token for a console session (RFC 6750): with it a console
+// goes on asking another node's HTTP side when the node that served it does not
+// answer. It is apart from a pass, which every node hears that the console's
+// link is ever at. It is good for as long as the session.
+func (k *Key) SignBearer(s ConsoleSession) string { return k.sign(forBearer, s) }
+
+// Bearer checks a token of SignBearer as Console checks a session.
+func (k *Key) Bearer(token string, now time.Time) (ConsoleSession, error) {
+	return k.console(forBearer, token, now)
 }
 
 func expired(issued int64, span time.Duration, now time.Time) bool {

@@ -3,6 +3,7 @@
 
 import type { AgentView, Message, Session } from '../wire/payload.ts';
 import type { ClusterStatus, Invitation } from './nodes.ts';
+import { Reach } from './reach.ts';
 import type { RecordingIndex } from './recording.ts';
 
 export interface Card {
@@ -18,6 +19,7 @@ export interface Card {
 }
 export interface Ticket {
   ticket: string;
+  bearer?: string; // an older node gives none
   wt?: string;
   hashes?: string[];
 }
@@ -47,14 +49,12 @@ export class ApiError extends Error {
 /** A Go node writes an empty list as null. */
 type List<T> = T[] | null;
 
-/** How long an answer may take, ms. */
-const patience = 15_000;
-
 export class Api {
-  constructor(
-    private readonly fetch: typeof globalThis.fetch,
-    private readonly base = '/api/v1',
-  ) {}
+  readonly reach: Reach;
+
+  constructor(fetch: typeof globalThis.fetch, base = '/api/v1') {
+    this.reach = new Reach(fetch, base);
+  }
 
   signIn(name: string, password: string) {
     return this.post<{ agent: AgentView; node: string }>('/sign-in', { name, password });
@@ -66,7 +66,10 @@ export class Api {
     return this.get<{ agent: AgentView }>('/me');
   }
   ticket() {
-    return this.post<Ticket>('/ticket', {});
+    return this.post<Ticket>('/ticket', {}).then((ticket) => {
+      this.reach.bearer = ticket.bearer ?? '';
+      return ticket;
+    });
   }
   async sessions(query: { before?: number; limit?: number; visitor?: string }) {
     const { sessions, more } = await this.get<{ sessions: List<Session>; more: boolean }>('/sessions', query);
@@ -86,7 +89,7 @@ export class Api {
   /** The records of a group of a recording (moments reads them). */
   async group(id: string, segment: string, from: number, to: number): Promise<Uint8Array> {
     const path = `/sessions/${encodeURIComponent(id)}/recording/${encodeURIComponent(segment)}?from=${from}&to=${to}`;
-    return new Uint8Array(await (await this.reach(path, {})).arrayBuffer());
+    return new Uint8Array(await (await this.answer(path, {})).arrayBuffer());
   }
   async pages(site: string): Promise<SitePages> {
     const { pages, origins, links } = await this.get<Partial<SitePages>>(`/sites/${encodeURIComponent(site)}/pages`);
@@ -101,7 +104,7 @@ export class Api {
     return { cards: cards ?? [], more: more ?? false };
   }
   solve(card: string, solved: boolean) {
-    return this.post<unknown>(`/cards/${encodeURIComponent(card)}`, { solved });
+    return this.post<unknown>(`/cards/${encodeURIComponent(card)}`, { solved }, false);
   }
 
   // For operators.
@@ -132,21 +135,21 @@ export class Api {
     return this.ask<T>(search.size > 0 ? `${path}?${search}` : path, {});
   }
 
-  private post<T>(path: string, body: unknown): Promise<T> {
+  /** Changes something: at the console's own node, if another would not do it or it might be done twice. */
+  private post<T>(path: string, body: unknown, own = true): Promise<T> {
     const headers = { 'Content-Type': 'application/json', 'X-Kohe': '1' };
-    return this.ask<T>(path, { method: 'POST', headers, body: JSON.stringify(body) });
+    return this.ask<T>(path, { method: 'POST', headers, body: JSON.stringify(body) }, own);
   }
 
-  private async ask<T>(path: string, init: RequestInit): Promise<T> {
-    return parse(await (await this.reach(path, init)).text()) as T;
+  private async ask<T>(path: string, init: RequestInit, own = false): Promise<T> {
+    return parse(await (await this.answer(path, init, own)).text()) as T;
   }
 
   /** Returns the answer to a request, if it is not a refusal. */
-  private async reach(path: string, init: RequestInit): Promise<Response> {
+  private async answer(path: string, init: RequestInit, own = false): Promise<Response> {
     let answer: Response;
     try {
-      const signal = AbortSignal.timeout(patience);
-      answer = await this.fetch(this.base + path, { ...init, signal, credentials: 'same-origin', cache: 'no-store' });
+      answer = await this.reach.ask(path, init, own);
     } catch (cause) {
       throw new ApiError('offline', String(cause));
     }

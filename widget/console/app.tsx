@@ -1,10 +1,12 @@
 // The frame of the console: which screen is shown, and what floats above all.
 
+import { useEffect } from 'preact/hooks';
 import { Cards } from './cards.tsx';
 import { Desk } from './desk-screen.tsx';
 import { Dialogs } from './dialogs.tsx';
 import { History } from './history.tsx';
 import { Nav } from './nav.tsx';
+import { whenIdle } from './near.ts';
 import { Offers } from './offers.tsx';
 import { onDemand } from './on-demand.tsx';
 import { SignIn } from './sign-in.tsx';
@@ -37,6 +39,13 @@ export function App() {
 function Console() {
   const store = useStore();
   const { screen } = store.route.value;
+  const operator = store.me.value?.operator ?? false;
+  useEffect(() => {
+    whenIdle(() => {
+      Visitors.warm();
+      if (operator) Nodes.warm();
+    });
+  }, [operator]);
   const listSeen = screen === 'desk' && store.pane.value === 'list';
   return (
     <div class={`console screen-${screen} pane-${store.pane.value}`}>

@@ -10,6 +10,7 @@ export function ConnectionView() {
   const t = store.t.value;
   const { state, transport, rtt, retryAt } = store.link.value;
   const open = state === 'open';
+  const instead = store.parts.api.reach.instead.value;
   const seconds = retryAt === null ? 0 : Math.max(0, Math.ceil((retryAt - store.local.value) / 1000));
   const words = open
     ? transport === 'webtransport'
@@ -50,6 +51,7 @@ export function ConnectionView() {
         )}
       </dl>
       <p class="hint">{t(open ? 'link.hintOpen' : 'link.hintAway')}</p>
+      {open && instead && <p class="hint">{t('link.instead', { node: store.node.value })}</p>}
       {!open && (
         <button type="button" class="button" onClick={() => store.kick()}>
           {t('link.now')}

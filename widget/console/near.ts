@@ -33,4 +33,4 @@ export function goNear(
   };
 }
 
-const whenIdle: (f: () => void) => void = globalThis.requestIdleCallback ?? ((f) => setTimeout(f, 1000)); // Safari has none
+export const whenIdle: (f: () => void) => void = globalThis.requestIdleCallback ?? ((f) => setTimeout(f, 1000)); // Safari has none

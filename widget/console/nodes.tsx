@@ -34,6 +34,7 @@ function Watched() {
   const { status, error, heardAt, again } = useStatus(store.parts.api);
   const stale = error !== null && heardAt !== 0 && store.local.value - heardAt > staleAfter;
   const language = store.parts.settings.language.value;
+  const away = store.parts.api.reach.instead.value !== null;
   return (
     <main class="nodes">
       <header class="screen-head">
@@ -53,7 +54,14 @@ function Watched() {
       {!status && error !== null && <Failed error={error} again={again} />}
       {status && (
         <>
-          {status.through && <AtAnEdge nodes={status.nodes} edge={status.through} />}
+          {away && <Elsewhere nodes={status.nodes} title={t('nodes.away')} text={t('nodes.awayText')} />}
+          {!away && status.through && (
+            <Elsewhere
+              nodes={status.nodes}
+              title={t('nodes.atEdge', { node: status.through })}
+              text={t('nodes.atEdgeText')}
+            />
+          )}
           <Problems list={status.problems} onAsk={open} />
           <Cell status={status} onAsk={open} />
           <NodeTable status={status} onAsk={open} />
@@ -112,14 +120,16 @@ function useStatus(api: Api) {
   return { status: status.value, error: error.value, heardAt: heardAt.value, again: () => turn.value++ };
 }
 
-/** What an operator should not do here: an edge that somebody took over could do it in their name. */
-function AtAnEdge({ nodes, edge }: { nodes: readonly NodeStatus[]; edge: string }) {
-  const { t } = useStore();
+/**
+ * Where an operator should change something rather than here: an edge that somebody took over could do it in their
+ * name, and a node that did not serve this console does it for nobody.
+ */
+function Elsewhere({ nodes, title, text }: { nodes: readonly NodeStatus[]; title: string; text: string }) {
   const cores = nodes.filter((n) => n.role === 'core' && n.up && /^https?:/.test(n.public));
   return (
     <section class="nodes-edge">
       <p>
-        <strong>{t.value('nodes.atEdge', { node: edge })}</strong> {t.value('nodes.atEdgeText')}
+        <strong>{title}</strong> {text}
       </p>
       <ul>
         {cores.map((n) => (

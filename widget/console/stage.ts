@@ -5,6 +5,7 @@ import { effect, type Signal, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { Session } from '../wire/payload.ts';
 import type { Mirror } from './edge.ts';
+import { mirrorOf } from './kept.ts';
 import type { Shown } from './page-bar.tsx';
 import type { Store } from './store.ts';
 import { clip } from './text.ts';
@@ -43,7 +44,7 @@ export function openStage(
   stage.className = 'mirror-stage';
   box.replaceChildren(stage);
   const mirror = store.parts.openMirror(stage, {
-    src: `/kohe/mirror/${encodeURIComponent(site)}`,
+    src: mirrorOf(site),
     title: store.t.peek()('page.mirror', { name }),
     onGap,
     onMove: () => {

@@ -178,6 +178,7 @@ export class Store {
     for (const talk of this.talks.values()) talk.close();
     this.talks.clear();
     this.asked.clear();
+    this.parts.api.reach.bearer = '';
     batch(() => {
       this.sessions.value = new Map();
       this.offers.value = [];
@@ -215,6 +216,7 @@ export class Store {
     const wt = first.wt ? { wt: { url: first.wt, hashes: first.hashes ?? [] } } : {};
     const edge = this.parts.connect({ node: location.origin, hello, ...wt });
     this.edge = edge;
+    this.parts.api.reach.elsewhere = () => (edge.state === 'open' && edge.node !== location.origin ? edge.node : null);
     feed(this, edge);
     goNear(edge, this.parts.storage, nearest);
     edge.start();

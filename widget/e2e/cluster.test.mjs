@@ -121,6 +121,21 @@ for (const edges of [[], ['e1', 'e2']]) {
       await shown('seen without the node of the console');
     });
 
+    test('without the node that served the console, history and the page are opened anew', async () => {
+      await agent.page.getByRole('link', { name: 'History' }).click();
+      await agent.page.getByRole('searchbox').fill('to another');
+      await agent.page.getByRole('link', { name: /Liis.*to another/ }).click();
+      await agent.page.getByRole('region', { name: 'Transcript' }).getByText('and answered').waitFor();
+      await agent.page.getByRole('link', { name: /^Desk/ }).click();
+      await agent.page.getByRole('button', { name: /Liis/ }).first().click();
+      await shown('drawn without the node of the console');
+      const frame = agent.page.locator('.mirror-stage iframe');
+      assert.equal(await frame.getAttribute('src'), '/kohe/kept/shop');
+      assert.equal(await frame.getAttribute('sandbox'), 'allow-same-origin');
+      await agent.page.getByRole('button', { name: /round trip/ }).click();
+      await agent.page.getByText('The node that this console came from does not answer.').waitFor();
+    });
+
     test('nothing is lost, nothing doubled', async () => {
       for (const [who, page] of [
         ['visitor', visitor.page],

@@ -16,6 +16,8 @@ export type { Anchor, Overview, Spot, Viewport };
 export interface Options {
   /** Address of the mirror document (/kohe/mirror/SITE), which brings its own CSP. Without: a blank document. */
   src?: string;
+  /** Address of the same document as this browser keeps it, for when the node does not answer. */
+  instead?: string;
   /** Scale the page so that it fits into the container (default: with src). */
   fit?: boolean;
   title?: string; // the frame's accessible name
@@ -62,6 +64,7 @@ export interface Mirror {
 }
 
 const again = 1000; // ms until a document that could not be loaded is tried again
+const patience = 3000; // ms for a document, where there is another
 const pause = 30_000; // ms between two snapshots asked for because the page went astray
 
 const frames = (n: number): Promise<void> =>
@@ -133,13 +136,19 @@ export function create(container: HTMLElement, options: Options = {}): Mirror {
     options.src === undefined
       ? Promise.resolve()
       : new Promise<void>((done) => {
+          const addresses = [options.src, options.instead].filter((address) => address !== undefined);
+          let tries = 0;
+          let next: ReturnType<typeof setTimeout> | undefined;
           const load = (): void => {
-            frame.src = options.src as string;
+            if (tries > 0 && !frame.isConnected) return;
+            if (addresses.length > 1) next = setTimeout(load, patience);
+            frame.src = addresses[tries++ % addresses.length] as string;
           };
           frame.addEventListener('load', () => {
+            clearTimeout(next);
             if (frame.contentDocument) return done();
             missing = true; // a page of the browser's own: the node does not answer
-            setTimeout(() => frame.isConnected && load(), again);
+            next = setTimeout(load, tries < addresses.length ? 0 : again);
           });
           load();
         });

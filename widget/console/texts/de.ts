@@ -59,6 +59,8 @@ export const de: Texts = {
   'link.trip': 'Hin und zurück',
   'link.node': 'Knoten',
   'link.hintOpen': 'Gemessen zwischen diesem Browser und seinem Knoten.',
+  'link.instead':
+    'Der Knoten, von dem diese Konsole kam, antwortet nicht. Verlauf und Seiten gehen solange über {node}.',
   'link.hintAway': 'Was Sie schreiben, bleibt erhalten und geht ab, sobald die Verbindung wieder steht.',
   'link.now': 'Jetzt verbinden',
   'link.banner': 'Keine Verbindung. Sie können weiterschreiben; es geht ab, sobald die Verbindung wieder steht.',
@@ -385,6 +387,8 @@ export const de: Texts = {
   'nodes.term': 'Amtszeit {term}',
   'nodes.changes': 'Führungswechsel in der letzten Stunde: {count}',
   'nodes.voting': '{up} von {all} stimmberechtigten Knoten sind da, {needed} werden gebraucht',
+  'nodes.away': 'Der Knoten, von dem diese Konsole kam, antwortet nicht.',
+  'nodes.awayText': 'Sie sehen die Knoten, wie ein anderer sie sieht. Um etwas zu ändern, melden Sie sich dort an:',
   'nodes.atEdge': 'Sie sind mit {node} verbunden, einem Randknoten.',
   'nodes.atEdgeText':
     'Arbeiten Sie in der Konsole eines Kernknotens: Wer diesen Rand übernähme, könnte in Ihrem Namen alles, was Sie dürfen. Seine eigene Befehlszeile kann nichts davon. Kernknoten:',

@@ -58,6 +58,8 @@ export const en = {
   'link.trip': 'Round trip',
   'link.node': 'Node',
   'link.hintOpen': 'Measured between this browser and its node.',
+  'link.instead':
+    'The node that this console came from does not answer. History and pages go through {node} meanwhile.',
   'link.hintAway': 'What you write is kept and sent as soon as the connection is back.',
   'link.now': 'Connect now',
   'link.banner': 'No connection. You can go on writing; it is sent when the connection is back.',
@@ -380,6 +382,8 @@ export const en = {
   'nodes.term': 'Term {term}',
   'nodes.changes': 'Changes of leader in the last hour: {count}',
   'nodes.voting': '{up} of {all} voting nodes are there, {needed} are needed',
+  'nodes.away': 'The node that this console came from does not answer.',
+  'nodes.awayText': 'You see the nodes as another one sees them. To change something, sign in there:',
   'nodes.atEdge': 'You are connected to {node}, an edge.',
   'nodes.atEdgeText':
     'Operate from the console of a core node: whoever took this edge over could do in your name what you may do. Its own command line does none of it. Core nodes:',

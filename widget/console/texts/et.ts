@@ -58,6 +58,7 @@ export const et: Texts = {
   'link.trip': 'Edasi-tagasi',
   'link.node': 'Sõlm',
   'link.hintOpen': 'Mõõdetud selle brauseri ja tema sõlme vahel.',
+  'link.instead': 'Sõlm, kust see konsool tuli, ei vasta. Ajalugu ja lehed käivad seni läbi sõlme {node}.',
   'link.hintAway': 'Kirjutatu jääb alles ja saadetakse kohe, kui ühendus taastub.',
   'link.now': 'Ühenda kohe',
   'link.banner': 'Ühendust pole. Võid edasi kirjutada; kõik saadetakse, kui ühendus taastub.',
@@ -380,6 +381,8 @@ export const et: Texts = {
   'nodes.term': 'Ametiaeg {term}',
   'nodes.changes': 'Juhi vahetusi viimase tunni jooksul: {count}',
   'nodes.voting': 'Hääletavaid sõlmi on kohal {up}/{all}, vaja on {needed}',
+  'nodes.away': 'Sõlm, kust see konsool tuli, ei vasta.',
+  'nodes.awayText': 'Näed sõlmi nii, nagu teine sõlm neid näeb. Et midagi muuta, logi sisse seal:',
   'nodes.atEdge': 'Oled ühenduses servasõlmega {node}.',
   'nodes.atEdgeText':
     'Halda tuumsõlme konsoolist: kes selle serva üle võtaks, saaks sinu nimel teha kõike, mida sina tohid. Serva enda käsurida ei tee sellest midagi. Tuumsõlmed:',

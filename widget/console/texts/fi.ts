@@ -58,6 +58,8 @@ export const fi: Texts = {
   'link.trip': 'Edestakainen viive',
   'link.node': 'Solmu',
   'link.hintOpen': 'Mitattu tämän selaimen ja sen solmun väliltä.',
+  'link.instead':
+    'Solmu, josta tämä konsoli tuli, ei vastaa. Historia ja sivut kulkevat sillä välin solmun {node} kautta.',
   'link.hintAway': 'Kirjoittamasi säilyy ja lähtee heti, kun yhteys palaa.',
   'link.now': 'Yhdistä nyt',
   'link.banner': 'Ei yhteyttä. Voit jatkaa kirjoittamista; viestit lähtevät, kun yhteys palaa.',
@@ -379,6 +381,8 @@ export const fi: Texts = {
   'nodes.term': 'Kausi {term}',
   'nodes.changes': 'Johtajan vaihdoksia viime tunnin aikana: {count}',
   'nodes.voting': 'Äänestävistä solmuista paikalla {up}/{all}, tarvitaan {needed}',
+  'nodes.away': 'Solmu, josta tämä konsoli tuli, ei vastaa.',
+  'nodes.awayText': 'Näet solmut sellaisina kuin toinen solmu ne näkee. Jos haluat muuttaa jotain, kirjaudu siellä:',
   'nodes.atEdge': 'Olet yhteydessä reunasolmuun {node}.',
   'nodes.atEdgeText':
     'Ylläpidä ydinsolmun konsolista: joka tämän reunan kaappaisi, voisi tehdä nimissäsi kaiken, minkä sinä saat. Reunan oma komentorivi ei tee siitä mitään. Ydinsolmut:',

@@ -60,6 +60,7 @@ export const lt: Texts = {
   'link.trip': 'Pirmyn ir atgal',
   'link.node': 'Mazgas',
   'link.hintOpen': 'Išmatuota tarp šios naršyklės ir jos mazgo.',
+  'link.instead': 'Mazgas, iš kurio ši konsolė, neatsako. Istorija ir puslapiai tuo tarpu eina per {node}.',
   'link.hintAway': 'Kas parašyta, išliks ir bus išsiųsta, kai tik ryšys grįš.',
   'link.now': 'Jungtis dabar',
   'link.banner': 'Nėra ryšio. Galite rašyti toliau; viskas bus išsiųsta, kai ryšys grįš.',
@@ -443,6 +444,8 @@ export const lt: Texts = {
   'nodes.term': 'Kadencija {term}',
   'nodes.changes': 'Vadovo pasikeitimų per paskutinę valandą: {count}',
   'nodes.voting': 'Balsuojantys mazgai: yra {up} iš {all}, reikia {needed}',
+  'nodes.away': 'Mazgas, iš kurio ši konsolė, neatsako.',
+  'nodes.awayText': 'Matote mazgus taip, kaip juos mato kitas mazgas. Norėdami ką nors keisti, prisijunkite ten:',
   'nodes.atEdge': 'Esate prisijungę prie krašto mazgo {node}.',
   'nodes.atEdgeText':
     'Tvarkykite iš branduolio mazgo konsolės: perėmęs šį kraštą galėtų jūsų vardu daryti viską, ką galite jūs. Jo paties komandų eilutė nieko iš to nedaro. Branduolio mazgai:',

@@ -59,6 +59,7 @@ export const lv: Texts = {
   'link.trip': 'Turp un atpakaļ',
   'link.node': 'Mezgls',
   'link.hintOpen': 'Mērīts starp šo pārlūku un tā mezglu.',
+  'link.instead': 'Mezgls, no kura nāca šī konsole, neatbild. Vēsture un lapas tikmēr iet caur {node}.',
   'link.hintAway': 'Uzrakstītais saglabājas un tiks nosūtīts, tiklīdz savienojums atgriezīsies.',
   'link.now': 'Savienot tūlīt',
   'link.banner': 'Nav savienojuma. Varat turpināt rakstīt; viss tiks nosūtīts, kad savienojums atgriezīsies.',
@@ -393,6 +394,8 @@ export const lv: Texts = {
   'nodes.term': 'Termiņš {term}',
   'nodes.changes': 'Vadītāja maiņas pēdējā stundā: {count}',
   'nodes.voting': 'Balsojošie mezgli: {up} no {all} ir vietā, vajag {needed}',
+  'nodes.away': 'Mezgls, no kura nāca šī konsole, neatbild.',
+  'nodes.awayText': 'Jūs redzat mezglus tā, kā tos redz cits mezgls. Lai kaut ko mainītu, piesakieties tur:',
   'nodes.atEdge': 'Jūs esat savienots ar malas mezglu {node}.',
   'nodes.atEdgeText':
     'Pārvaldiet no kodola mezgla konsoles: kas pārņemtu šo malu, varētu jūsu vārdā darīt visu, ko drīkstat jūs. Tās pašas komandrinda neko no tā nedara. Kodola mezgli:',
