@@ -155,8 +155,7 @@ function messageCame(store: Store, message: Message): void {
   const fresh =
     !known && message.kind === 'text' && message.author.role === 'visitor' && message.seq > session.agent_marks.read;
   if (!fresh) return;
-  const open = store.selected.value?.id === session.id && !document.hidden && document.hasFocus();
-  if (open) return; // the chat's own live region reads it out
+  if (store.looksAt(session.id)) return; // the chat's own live region reads it out
   talk.newFrom.value ??= message.seq;
   store.parts.alerts.play('message');
   const text = message.text ?? '';

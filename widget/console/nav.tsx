@@ -42,7 +42,7 @@ function ScreenNav({ phone }: { phone: boolean }) {
         >
           <span class="nav-icon">
             <Icon name={icon} />
-            {count > 0 && <Count n={count} of={t(of)} />}
+            <Count n={count} of={t(of)} />
           </span>
           {label}
         </a>
@@ -63,9 +63,11 @@ function PaneNav() {
     { pane: 'page', icon: 'page', label: t('nav.page') },
     { pane: 'visitor', icon: 'person', label: t('nav.visitor') },
   ];
-  const elsewhere = store.own.value
-    .filter((s) => s.id !== store.selected.value?.id)
-    .reduce((n, s) => n + store.unreadOf(s.id), 0);
+  const here = store.selected.value?.id ?? '';
+  const fresh: Partial<Record<PhonePane, number>> = {
+    list: store.own.value.filter(({ id }) => id !== here).reduce((n, { id }) => n + store.unreadOf(id), 0),
+    chat: store.own.value.some(({ id }) => id === here) ? store.unreadOf(here) : 0,
+  };
   return (
     <nav class="nav nav-panes" aria-label={t('nav.panes')}>
       {items.map(({ pane, icon, label }) => (
@@ -75,12 +77,12 @@ function PaneNav() {
           class="nav-item"
           aria-current={store.pane.value === pane ? 'true' : undefined}
           onClick={() => {
-            store.pane.value = pane;
+            store.turn(pane);
           }}
         >
           <span class="nav-icon">
             <Icon name={icon} />
-            {pane === 'list' && elsewhere > 0 && <Count n={elsewhere} of={t('nav.new')} />}
+            <Count n={fresh[pane] ?? 0} of={t('nav.new')} />
           </span>
           {label}
         </button>
@@ -89,7 +91,9 @@ function PaneNav() {
   );
 }
 
+/** How many wait on the other side; nothing where none do. */
 function Count({ n, of }: { n: number; of: string }) {
+  if (n === 0) return null;
   return (
     <span class="count">
       {n > 99 ? '99+' : n}

@@ -53,6 +53,13 @@ function listen(store: Store): void {
   };
   document.addEventListener('visibilitychange', back);
   window.addEventListener('focus', back);
+  const phone = matchMedia('(max-width: 760px)'); // as in layout.css
+  const measured = () => {
+    store.phone.value = phone.matches;
+    store.look();
+  };
+  measured();
+  phone.addEventListener('change', measured);
   window.addEventListener('online', () => store.kick());
   window.addEventListener('hashchange', () => {
     const route = parseRoute(location.hash);

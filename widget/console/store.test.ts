@@ -117,6 +117,37 @@ test('delivered is told for every conversation, read only for the one looked at'
   assert.equal(store.unreadOf(loan), 0);
 });
 
+test('on a phone a message is read once the chat is on the screen, not the page beside it', async () => {
+  const { store, edge, heard } = await open('frozen');
+  store.phone.value = true;
+  store.select(basket, 'page');
+  edge.sent.length = 0;
+  assert.equal(store.unreadOf(basket), 2);
+  store.look();
+  assert.ok(!edge.of('Mark').some(({ read }) => read === 4), 'the page covers the chat');
+
+  const last = store.talk(basket).lines.value.at(-1)?.message;
+  assert.ok(last);
+  edge.deliver('Message', {
+    ...last,
+    id: 'm5',
+    seq: 5,
+    text: 'Are you there?',
+    author: { ...last.author, role: 'visitor' },
+  });
+  assert.equal(store.unreadOf(basket), 3, 'the tab says so');
+  assert.ok(heard.includes('message'), 'and it is heard');
+  assert.match(store.said.value, /Are you there/);
+
+  store.turn('chat');
+  assert.equal(edge.of('Mark').at(-1)?.read, 5);
+  assert.equal(store.unreadOf(basket), 0);
+  store.turn('visitor');
+  store.phone.value = false;
+  edge.deliver('Message', { ...last, id: 'm6', seq: 6, text: 'Hello?', author: { ...last.author, role: 'visitor' } });
+  assert.equal(edge.of('Mark').at(-1)?.read, 6, 'a wide window shows the chat whatever the pane');
+});
+
 test('an accepted offer opens by itself', async () => {
   const { store, edge, heard } = await open('busy');
   const offer = store.offers.value[0];

@@ -93,6 +93,7 @@ export class Store {
   readonly faults: Signal<ReadonlyMap<string, readonly Fault[]>> = signal(new Map()); // of a session's page
   readonly route: Signal<Route> = signal(parseRoute(location.hash));
   readonly pane: Signal<PhonePane> = signal(parseRoute(location.hash).session ? 'chat' : 'list');
+  readonly phone = signal(false); // the window shows one pane at a time
   readonly toasts: Signal<readonly Toast[]> = signal([]);
   readonly visits: Signal<VisitList> = signal(noVisits); // what the view shows, while there is one
   readonly openCards = signal(0); // messages left that nobody has answered, among the newest
@@ -302,6 +303,12 @@ export class Store {
     this.look();
   }
 
+  /** Turns a phone to another pane of the conversation. */
+  turn(pane: PhonePane): void {
+    this.pane.value = pane;
+    this.look();
+  }
+
   step(n: number): void {
     const id = neighbour(this.own.value, this.selected.value?.id ?? null, n);
     if (id) this.select(id);
@@ -341,13 +348,18 @@ export class Store {
     }
   }
 
+  /** Whether the agent has a conversation before their eyes: on a phone that is one pane of several. */
+  looksAt(session: string): boolean {
+    const shown = this.selected.value?.id === session && (!this.phone.value || this.pane.value === 'chat');
+    return shown && !document.hidden && document.hasFocus();
+  }
+
   /** Sends what the agent has by now been shown and has read. */
   look(): void {
-    const looking = !document.hidden && document.hasFocus();
     for (const session of this.own.value) {
       const talk = this.talk(session.id);
       const drawn = talk.drawn();
-      const read = looking && this.selected.value?.id === session.id ? talk.read() : null;
+      const read = this.looksAt(session.id) ? talk.read() : null;
       const marks = read ?? drawn;
       if (marks) this.edge?.send('Mark', marks);
     }
