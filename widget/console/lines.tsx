@@ -2,13 +2,13 @@
 
 import { useSignal } from '@preact/signals';
 import type { Line, Tick } from '../wire/conversation.ts';
-import { readDeed } from '../wire/deed.ts';
-import { type Deed, type Level, type Message, spoken } from '../wire/payload.ts';
+import { type Message, spoken } from '../wire/payload.ts';
+import { folds } from './folds.ts';
+import { Time } from './line-time.tsx';
 import { LinkCard } from './link-card.tsx';
-import type { Store } from './store.ts';
+import { Fold, SystemLine } from './system-lines.tsx';
 import { linkify } from './text.ts';
-import type { Key } from './texts.ts';
-import { day, sameDay, timeOfDay } from './time.ts';
+import { day, sameDay } from './time.ts';
 import { Pieces, useStore } from './ui.tsx';
 
 const together = 120_000; // ms within which lines of one author form a group
@@ -29,9 +29,10 @@ export function Lines({ lines, mine, newFrom = null, onAgain, onMoment, until }:
   let marked = false;
   return (
     <>
-      {lines.map((line, i) => {
+      {folds(lines).map((group, i, groups) => {
+        const line = group[0] as Line;
         const { message } = line;
-        const previous = lines[i - 1]?.message;
+        const previous = groups[i - 1]?.at(-1)?.message;
         const newDay = !previous || !sameDay(previous.at, message.at);
         const isNew = !marked && newFrom !== null && message.seq >= newFrom && message.author.role === 'visitor';
         marked ||= isNew;
@@ -43,11 +44,17 @@ export function Lines({ lines, mine, newFrom = null, onAgain, onMoment, until }:
           sameAuthor(previous, message) &&
           message.at - previous.at < together;
         return (
-          <div key={line.key} class={`line-block ${message.at > (until ?? message.at) ? 'line-later' : ''}`}>
+          <div
+            key={line.key}
+            data-line={line.key}
+            class={`line-block ${message.at > (until ?? message.at) ? 'line-later' : ''}`}
+          >
             {newDay && <p class="day-divider">{day(message.at, store.now.peek(), language)}</p>}
             {isNew && <p class="new-divider">{t('chat.new')}</p>}
             {spoken(message.kind) ? (
               <TextLine line={line} joined={joined} {...(onAgain && { onAgain })} {...(onMoment && { onMoment })} />
+            ) : group.length > 1 ? (
+              <Fold lines={group} mine={mine} {...(onMoment && { onMoment })} />
             ) : (
               <SystemLine message={message} mine={mine} {...(onMoment && { onMoment })} />
             )}
@@ -100,26 +107,6 @@ function TextLine({ line, joined, onAgain, onMoment }: TextLineProps) {
   );
 }
 
-/** When something was said; with a recording, the way there. */
-function Time({ at, onMoment }: { at: number; onMoment?: (at: number) => void }) {
-  const store = useStore();
-  const text = timeOfDay(at, store.parts.settings.language.value);
-  const time = <time dateTime={new Date(at).toISOString()}>{text}</time>;
-  if (!onMoment) return time;
-  const label = store.t.value('replay.jump');
-  return (
-    <button
-      type="button"
-      class="link-button moment"
-      title={label}
-      aria-label={`${text} · ${label}`}
-      onClick={() => onMoment(at)}
-    >
-      {time}
-    </button>
-  );
-}
-
 function NotSaved({ text, onAgain }: { text: string; onAgain?: (text: string) => void }) {
   const { t } = useStore();
   const done = useSignal(false);
@@ -163,48 +150,6 @@ function TickMark({ tick }: { tick: Tick }) {
       <span class="sr-only">{label}</span>
     </span>
   );
-}
-
-interface SystemLineProps {
-  message: Message;
-  mine: boolean;
-  onMoment?: (at: number) => void;
-}
-
-function SystemLine({ message, mine, onMoment }: SystemLineProps) {
-  const store = useStore();
-  const t = store.t.value;
-  return (
-    <p class={`system-line system-${message.kind}`}>
-      <span>{t(systemKey(message, mine), { name: named(message) || t('role.agent'), what: whatOf(message, t) })}</span>{' '}
-      <Time at={message.at} {...(onMoment && { onMoment })} />
-    </p>
-  );
-}
-
-/** Whom an event is about: who joined or left stands in its text. */
-const named = ({ kind, text }: Message): string | undefined =>
-  kind === 'joined' || kind === 'left' ? text : undefined;
-
-/** What a level or an act is about: the level's name, the element's. */
-function whatOf({ kind, text = '' }: Message, t: Store['t']['value']): string {
-  const { deed, what } = readDeed(text);
-  return kind === 'level' ? t(`level.${deed as Level}`) : what || t('system.part');
-}
-
-/** Returns the text of a message that Kohe itself wrote, in a conversation of one's own or of another agent. */
-export function systemKey({ kind, text = '' }: Message, mine: boolean): Key {
-  if (kind === 'level') return `system.level.${text.endsWith(' on') ? 'on' : text.endsWith(' off') ? 'off' : 'no'}`;
-  if (kind === 'act') return `system.act.${readDeed(text).deed as Deed | 'draw'}`;
-  if (kind === 'joined') return 'system.joined';
-  if (kind === 'left') return 'system.left';
-  if (kind === 'consent') {
-    if (text === 'recorded') return 'system.consentRecorded';
-    return text === 'on' ? 'system.consentOn' : 'system.consentOff';
-  }
-  if (text === 'visitor') return 'system.endedVisitor';
-  if (text === 'timeout') return 'system.endedTimeout';
-  return mine ? 'system.endedYou' : 'system.endedAgent';
 }
 
 function sameAuthor(a: Message, b: Message): boolean {

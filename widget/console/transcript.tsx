@@ -46,7 +46,7 @@ function Read({ session, blocked, messages, query }: Whole & { query: string }) 
   const found =
     word === '' ? -1 : messages.findIndex(({ kind, text }) => kind === 'text' && text?.toLowerCase().includes(word));
   useEffect(() => {
-    const block = box.current?.querySelectorAll<HTMLElement>('.line-block')[found];
+    const block = box.current?.querySelector<HTMLElement>(`[data-line="${lines[found]?.key}"]`);
     if (box.current && block) box.current.scrollTop = block.offsetTop - 80;
   }, [found]);
   const lines = messages.map((message) => ({

@@ -188,7 +188,7 @@ describe('a page that means harm', { timeout: 180_000 }, () => {
     await guide.press(agent.mirror().locator('#covered'));
     await agent.page.waitForTimeout(300);
     await untouched('an act without a page');
-    const said = await agent.page.getByRole('log').textContent();
-    assert.match(said, /Clicked: Redirect on a press/, 'the transcript says what was clicked');
+    const said = await agent.log();
+    assert.match(said, /Clicked “Redirect on a press”/, 'the transcript says what was clicked');
   });
 });

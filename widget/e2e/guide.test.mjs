@@ -80,10 +80,10 @@ describe('guiding', { timeout: 120_000 }, () => {
     await until('the box', () => visitor.page.getByLabel('I have read the terms').isChecked(), Boolean);
     await until(
       'the transcript',
-      () => events(agent),
-      (text) => /Filled in: Full name/.test(text),
+      () => agent.log(),
+      (text) => /Filled in “Full name”/.test(text),
     );
-    assert.doesNotMatch(await events(agent), /Lill/, 'the transcript holds what was filled in');
+    assert.doesNotMatch(await agent.log(), /Lill/, 'the transcript holds what was filled in');
   });
 
   test('what is masked cannot be touched, and says so where it is pressed', async () => {
@@ -130,8 +130,8 @@ describe('guiding', { timeout: 120_000 }, () => {
     await answer('Not now');
     await until(
       'the agent hears it',
-      () => events(agent),
-      (text) => /did not allow: Click/.test(text),
+      () => agent.log(),
+      (text) => /did not allow clicking/.test(text),
     );
     await tool('Look');
     await tool('Click');

@@ -170,7 +170,7 @@ describe('pointing, drawing and looking around', { timeout: 180_000 }, () => {
       () => ink().count(),
       (n) => n === 0,
     );
-    const log = await agent.page.getByRole('log').textContent();
+    const log = await agent.log();
     assert.equal(log.match(/Drew on the page/g)?.length, 1);
   });
 

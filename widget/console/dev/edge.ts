@@ -3,7 +3,7 @@
 
 import type { ControlKind, Payloads, Session } from '../../wire/payload.ts';
 import type { Edge, EdgeOptions } from '../edge.ts';
-import { agent, desk, live, longName, offered, seen, started, transcripts, visitors, visits } from './world.ts';
+import { agent, desk, live, longName, offered, seen, started, transcriptIn, visitors, visits } from './world.ts';
 
 type Listener = (payload: never, seq: number) => void;
 
@@ -78,7 +78,7 @@ export class ScriptedEdge implements Edge {
     this.deliver('Desk', desk(this.scene, busy));
     for (const session of sessions) {
       this.deliver('Session', session);
-      for (const message of transcripts.get(session.id) ?? []) this.deliver('Message', message);
+      for (const message of transcriptIn(this.scene, session)) this.deliver('Message', message);
       this.numbers.set(session.id, session.stored);
     }
     if (this.scene === 'busy' || this.scene === 'long') {

@@ -26,6 +26,9 @@ const phone = async (page, name) => {
   const button = page.locator('.nav-panes').getByRole('button', { name });
   if (await button.isVisible()) await button.click();
 };
+const unfold = async (page) => {
+  for (const fold of await page.locator('.fold').all()) await fold.click();
+};
 const scenes = [
   { name: 'busy', at: `busy#desk/${loan}` },
   { name: 'busy-list', at: 'busy', width: [1440, 390] },
@@ -50,6 +53,9 @@ const scenes = [
     at: `busy#desk/${basket}`,
     act: (page) => page.locator('[data-reply]').fill('Could you tell me the code you typed?'),
   },
+  { name: 'helped', at: `helped#desk/${loan}` },
+  { name: 'helped-open', at: `helped#desk/${loan}`, act: unfold },
+  { name: 'helped-german', at: `helped#desk/${loan}`, act: unfold, locale: 'de', width: [390] },
   { name: 'frozen', at: `frozen#desk/${loan}`, width: [1440, 390], act: (page) => phone(page, 'Page') },
   { name: 'waiting', at: `waiting#desk/${loan}`, width: [1440] },
   { name: 'gone', at: `gone#desk/${loan}`, width: [1440, 390], act: (page) => phone(page, 'Page') },

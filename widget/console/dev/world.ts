@@ -237,6 +237,30 @@ export const live: readonly Session[] = [loan, basket, booking, ended];
 
 export const longName = 'Maximiliane-Alexandra von und zu Hohenlohe-Langenburg-Schillingsfürst';
 
+const helped: readonly Said[] = [
+  ['system', 'point on', ago(6, 20), 'level'],
+  ['system', 'fill on', ago(6, 15), 'level'],
+  ['system', 'click no', ago(6, 10), 'level'],
+  ['system', 'point Monthly income, euros', ago(6), 'act'],
+  ['system', 'fill Monthly income, euros', ago(5, 50), 'act'],
+  ['system', 'fill input', ago(5, 45), 'act'],
+  ['system', 'scroll main', ago(5, 40), 'act'],
+  ['system', 'draw', ago(5, 30), 'act'],
+  ['visitor', 'Thank you, now it takes it. What do I press?', ago(5)],
+  ['system', 'click on', ago(4, 50), 'level'],
+  ['agent', 'I press it for you.', ago(4, 40)],
+  ['system', 'click Calculate', ago(4, 30), 'act'],
+  ['system', 'click off', ago(4, 20), 'level'],
+];
+
+/** What was said in a session, as a scene has it. */
+export function transcriptIn(scene: string, of: Session): readonly Message[] {
+  const said = transcripts.get(of.id) ?? [];
+  if (scene !== 'helped' || of.id !== loan.id) return said;
+  const before = said.slice(0, 7);
+  return [...before, ...messages(loan, helped).map((m, i) => ({ ...m, seq: 8 + i, id: `h${i}` }))];
+}
+
 /** The sessions as a scene has them. */
 export function seen(scene: string): readonly Session[] {
   if (scene === 'declined') return live.map((s) => ({ ...s, declined: !s.consent }));

@@ -113,6 +113,12 @@ export async function openAgent(browser, node, name = 'agent') {
       await page.keyboard.press('Enter');
     },
     hears: (text) => page.getByRole('log').getByText(text).last().waitFor({ timeout: 15_000 }),
+    /** The conversation, with what was folded in it. */
+    async log() {
+      const log = page.getByRole('log');
+      for (const fold of await log.getByRole('button', { expanded: false }).all()) await fold.click();
+      return log.textContent();
+    },
     transport: (name) => page.getByText(name, { exact: false }).first().waitFor({ timeout: 10_000 }),
     /** The visitor's page as the agent sees it. */
     mirror: () => page.frameLocator('.mirror-stage iframe'),
