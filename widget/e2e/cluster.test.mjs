@@ -43,6 +43,20 @@ for (const edges of [[], ['e1', 'e2']]) {
       );
     }
 
+    /** What the policy of a mirror's document refuses of a picture from anywhere and of a style. */
+    const refusedIn = (frame) =>
+      frame.evaluate(async ({ contentDocument: page }) => {
+        const refused = [];
+        page.addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI }) =>
+          refused.push(`${effectiveDirective} ${new URL(blockedURI).origin}`),
+        );
+        const add = (name, values) => page.body.append(Object.assign(page.createElement(name), values));
+        add('img', { src: 'https://elsewhere.example/a.png' });
+        add('style', { textContent: 'body { color: red }' });
+        await new Promise((done) => setTimeout(done, 300));
+        return refused;
+      });
+
     /** The node that the visitor is connected to. */
     async function visited() {
       for (let tries = 0; tries < 100; tries++) {
@@ -132,6 +146,7 @@ for (const edges of [[], ['e1', 'e2']]) {
       const frame = agent.page.locator('.mirror-stage iframe');
       assert.equal(await frame.getAttribute('src'), '/kohe/kept/shop');
       assert.equal(await frame.getAttribute('sandbox'), 'allow-same-origin');
+      assert.deepEqual(await refusedIn(frame), ['img-src https://elsewhere.example'], 'the site’s policy came along');
       await agent.page.getByRole('button', { name: /round trip/ }).click();
       await agent.page.getByText('The node that this console came from does not answer.').waitFor();
     });
