@@ -60,10 +60,16 @@ const hashed = { format: 'esm', entryNames: '[name]-[hash]' };
 const [capture] = await bundle('capture/index.ts', 'capture', hashed);
 const [guide] = await bundle('guide/index.ts', 'guide', hashed);
 const [faults] = await bundle('faults/index.ts', 'faults', hashed);
+const [frames] = await bundle('visitor/frames.ts', 'frames', hashed);
+const [framed] = await bundle('visitor/framed.ts', 'framed', {
+  ...hashed,
+  define: { CAPTURE_MODULE: JSON.stringify(capture) },
+});
 const [chat] = await bundle('visitor/chat.ts', 'chat', {
   ...hashed,
   define: {
     CAPTURE_MODULE: JSON.stringify(capture),
+    FRAMES_MODULE: JSON.stringify(frames),
     GUIDE_MODULE: JSON.stringify(guide),
     FAULTS_MODULE: JSON.stringify(faults),
   },
@@ -71,7 +77,7 @@ const [chat] = await bundle('visitor/chat.ts', 'chat', {
 const [presence] = await bundle('visitor/presence.ts', 'presence', hashed);
 const [near] = await bundle('visitor/near.ts', 'near', {
   ...hashed,
-  define: { PRESENCE_MODULE: JSON.stringify(presence) },
+  define: { PRESENCE_MODULE: JSON.stringify(presence), FRAMED_MODULE: JSON.stringify(framed) },
 });
 const [loader] = await bundle('visitor/loader.ts', 'kohe', {
   format: 'iife',
@@ -89,7 +95,7 @@ const harness = [
   ...(await bundle('mirror/index.ts', 'mirror', { format: 'iife', globalName: 'kohe.mirror' })),
   ...(await bundle('visitor/shorten.ts', 'shorten', { format: 'iife', globalName: 'kohe.shorten' })),
 ];
-for (const file of [loader, chat, near, presence, guide, faults]) await smaller(file);
+for (const file of [loader, chat, near, presence, frames, framed, guide, faults]) await smaller(file);
 for (const file of [capture, 'capture.js']) await smaller(file, own);
 
 writeFileSync(
@@ -100,6 +106,8 @@ writeFileSync(
       chat,
       near,
       presence,
+      frames,
+      framed,
       capture,
       guide,
       faults,
@@ -115,7 +123,20 @@ writeFileSync(
 );
 
 const kb = (bytes) => `${String(bytes.length).padStart(8)} B`;
-for (const file of [loader, chat, near, presence, capture, guide, faults, keeper, ...consoleFiles, ...harness]) {
+for (const file of [
+  loader,
+  chat,
+  near,
+  presence,
+  frames,
+  framed,
+  capture,
+  guide,
+  faults,
+  keeper,
+  ...consoleFiles,
+  ...harness,
+]) {
   const bytes = readFileSync(dist + file);
   const gzip = gzipSync(bytes, { level: 9 });
   const br = brotliCompressSync(bytes);

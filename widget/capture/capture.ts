@@ -15,11 +15,11 @@ import {
   writeAlike,
   writeContents,
 } from './contents.ts';
-import { again, awaited, forgetAll, idOf, isMasked, nextId, parts, signal, stampMasked, tell } from './core.ts';
+import { again, awaited, forgetAll, idOf, isMasked, newId, nextId, parts, signal, stampMasked, tell } from './core.ts';
 import { DOCUMENT, FORMAT, Head, Op } from './format.ts';
 import * as masks from './masks.ts';
 import { unpatch } from './patches.ts';
-import { isDocument, isFrame } from './roots.ts';
+import { isDocument, isFrame, rootIn } from './roots.ts';
 import { begin, close, forgetNodes, node, open, pending, rerooted, resume, spent } from './serializer.ts';
 import { retexted, sheets, unfinishedSheets } from './sheets.ts';
 import { moved, pointerRecord, scroller, signals, writePage } from './signals.ts';
@@ -35,6 +35,14 @@ export interface Options extends masks.MaskOptions {
   images?: readonly string[];
   /** Gets pointer records, at most one a frame. */
   onPointer?: (record: Uint8Array) => void;
+  /** Hears of a frame whose document is out of reach: in each snapshot, and when it has loaded another one. */
+  onFrame?: (frame: Element) => void;
+}
+
+/** What a frame of another origin shows, as operations of this page. */
+export interface Woven {
+  ids: number; // that it took
+  message(head: number[]): Uint8Array;
 }
 
 const slice = 4; // ms that a frame gives to nodes that are new to the mirror
@@ -45,6 +53,7 @@ const telling = /^(?:value|type|open|checked|popover|rel|disabled|(?:xlink:)?hre
 
 let sink: ((message: Uint8Array) => void) | null = null;
 let onPointer: Options['onPointer'];
+let onFrame: Options['onFrame'];
 let records: MutationRecord[] = [];
 const hosts = new Set<Element>(); // known elements that may have got another root
 let version = 0;
@@ -66,6 +75,7 @@ export function openCapture(
 ): void {
   sink = to;
   onPointer = options.onPointer;
+  onFrame = options.onFrame;
   masks.maskBy(options);
   imagesBy(options.images);
   if (options.maskAll) stampMasked(document);
@@ -78,6 +88,7 @@ export function openCapture(
     arrived(el, kind) {
       if (kind.more || hasAttribute(el, 'popover')) for (const part of parts) part.arrived?.(el);
       if (first && kind.scrolls) scroller(el);
+      if (kind.closed) framed(el);
     },
     rooted(root) {
       watchRoot(root);
@@ -168,8 +179,10 @@ function happened(event: Event): void {
   const { type } = event;
   const target = event.composedPath()[0] as Element;
   if (type === 'load') {
-    if (isFrame(target)) reroot(target);
-    else if (tagOf(target) === 'img' && isMasked(target))
+    if (isFrame(target)) {
+      reroot(target);
+      framed(target);
+    } else if (tagOf(target) === 'img' && isMasked(target))
       again(target); // now of its own size
     else if (tagOf(target) === 'link' && idOf(target)) {
       sheets.arrived?.(target);
@@ -181,6 +194,22 @@ function happened(event: Event): void {
     pointer = event as PointerEvent;
     schedule();
   }
+}
+
+function framed(el: Element): void {
+  if (isFrame(el) && !rootIn(el) && !isMasked(el)) onFrame?.(el);
+}
+
+/**
+ * Sends what `write` makes for a frame of another origin, if the mirror knows that and it is not masked. It gets the
+ * frame's id and the first free one.
+ */
+export function weave(frame: Element, write: (id: number, next: number) => Woven | null): void {
+  const id = idOf(frame);
+  const woven = live && id && !isMasked(frame) && write(id, nextId());
+  if (!woven) return;
+  for (let i = 0; i < woven.ids; i++) newId();
+  send(partial, woven.message);
 }
 
 function reroot(el: Element): void {
@@ -298,7 +327,7 @@ function structural(parent: Node | null): void {
   else if (tag) touch(parent as Element);
 }
 
-function send(lacking: number): void {
+function send(lacking: number, compose = message): void {
   version++;
   partial = lacking;
   const head = whole
@@ -308,5 +337,5 @@ function send(lacking: number): void {
       : [Head.short | (version & (Head.short - 1))];
   whole = false;
   quiet = frameEnd();
-  sink?.(message(head));
+  sink?.(compose(head));
 }

@@ -10,7 +10,7 @@ import { media } from './media.ts';
 import { ranges } from './ranges.ts';
 import { uses } from './uses.ts';
 
-export { flush, type Options, snapshot } from './capture.ts';
+export { flush, type Options, snapshot, weave } from './capture.ts';
 export { find, hidden } from './find.ts';
 
 remember(window);

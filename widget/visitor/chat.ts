@@ -12,7 +12,7 @@ import { Levels } from './levels.ts';
 import { Panel } from './panel.ts';
 import { Permit } from './permit.ts';
 import { Chat } from './session.ts';
-import { type Capture, Share } from './share.ts';
+import { type Capture, Share, siteOptions } from './share.ts';
 import type { ChatHandle, Shell } from './shell.ts';
 import { live } from './store.ts';
 import { TabWatch } from './tab.ts';
@@ -21,6 +21,7 @@ import { facts, known, note } from './trail.ts';
 import { presence } from './whereabouts.ts';
 
 declare const CAPTURE_MODULE: string; // file names, by build.mjs
+declare const FRAMES_MODULE: string;
 declare const GUIDE_MODULE: string;
 declare const FAULTS_MODULE: string;
 
@@ -101,9 +102,10 @@ class Visitor implements ChatHandle {
       this.link,
       this.tab,
       () => import(module) as Promise<Capture>,
-      () => {
-        const { mask = [], mask_all: maskAll = false, unmask = [], canvas = false, images = [] } = this.chat.site ?? {};
-        return { mask, maskAll, unmask, canvas, images };
+      () => siteOptions(this.chat.site),
+      async (capture, point) => {
+        const { Frames } = (await import(`${settings.node}/kohe/a/${FRAMES_MODULE}`)) as typeof import('./frames.ts');
+        return new Frames(capture, site, this.chat.site?.origins ?? [], point);
       },
     );
     frame.append(this.permit.element, this.spoken);

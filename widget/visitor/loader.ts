@@ -118,7 +118,7 @@ class Loader implements Shell {
     this.welcome = welcome;
     const { token, visitor, site, nodes } = welcome;
     const { color, mask_all: maskAll = false, visitors } = site ?? ({} as Partial<SiteView>);
-    if (nodes || this.nodes[1] || visitors) {
+    if (nodes || this.nodes[1] || visitors || parent !== window) {
       import(`${this.settings.node}/kohe/a/${NEAR_MODULE}`).then(
         (module: NearModule) => module.settle(this, send, socket),
         warn, // it stays where it is

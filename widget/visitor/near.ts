@@ -1,12 +1,14 @@
 // What a page does once its quiet socket is welcomed, if the node says that there
 // is something to do: it goes to the nearest edge, which is looked for once a
-// day, and tells where the visitor is. Loaded for that.
+// day, and tells where the visitor is. In a frame it shows itself to the page
+// around it instead, which tells that. Loaded for that.
 
 import { nearest } from '../wire/near.ts';
 import type { Say } from './presence.ts';
 import type { Shell } from './shell.ts';
 
-declare const PRESENCE_MODULE: string; // its file's name, by build.mjs
+declare const PRESENCE_MODULE: string; // file names, by build.mjs
+declare const FRAMED_MODULE: string;
 
 const day = 86_400_000; // ms
 
@@ -14,13 +16,20 @@ const day = 86_400_000; // ms
 export function settle(shell: Shell, send: Say, socket: WebSocket): void {
   const { nodes = [], site } = shell.welcome ?? {};
   if (nodes.length || shell.nodes[1]) void move(shell, nodes);
-  if (site?.visitors) void tell(shell, send, socket);
+  if (parent !== window) void framed(shell);
+  else if (site?.visitors) void tell(shell, send, socket);
 }
 
 async function tell(shell: Shell, send: Say, socket: WebSocket): Promise<void> {
   const url = `${shell.settings.node}/kohe/a/${PRESENCE_MODULE}`;
   const { attend } = (await import(url)) as typeof import('./presence.ts');
   attend(shell, send, socket);
+}
+
+async function framed(shell: Shell): Promise<void> {
+  const url = `${shell.settings.node}/kohe/a/${FRAMED_MODULE}`;
+  const { attend } = (await import(url)) as typeof import('./framed.ts');
+  attend(shell);
 }
 
 /** Looks for the nearest edge, if that is not known, and takes the quiet socket there; a chat stays where it is. */

@@ -19,6 +19,7 @@ function fixture() {
     find: () => null,
     hidden: () => false,
     snapshot: () => seen.snapshots++,
+    weave: () => {},
   };
   const site = { mask: ['.secret'], maskAll: true, unmask: ['nav'], canvas: true, images: ['.invoice'] };
   const edge = {
@@ -31,6 +32,7 @@ function fixture() {
     'me',
     () => Promise.resolve(capture),
     () => site,
+    () => Promise.reject(new Error('no frames here')),
   );
   const emit = () => sink(new Uint8Array(1));
   const point = (n: number) => options?.onPointer(new Uint8Array([n]));
@@ -45,7 +47,7 @@ test('nothing is captured without both consent and the node’s wish, and either
   share.allow(true);
   await settled();
   assert.equal(seen.starts, 1);
-  assert.deepEqual({ ...options(), onPointer: null }, { ...site, onPointer: null });
+  assert.deepEqual({ ...options(), onPointer: null, onFrame: null }, { ...site, onPointer: null, onFrame: null });
   share.allow(false);
   assert.equal(seen.stops, 1);
   emit();

@@ -1,7 +1,8 @@
 // The live page: capture is loaded when the node asks for this tab's page and
 // the visitor allows it, and stops the moment either no longer holds.
 
-import type { Payloads } from '../wire/payload.ts';
+import type { Woven } from '../capture/capture.ts';
+import type { Payloads, SiteView } from '../wire/payload.ts';
 import { Shortener } from './shorten.ts';
 
 /** What the capture module exports; capture/index.ts. */
@@ -11,6 +12,7 @@ export interface Capture {
   snapshot(): void;
   find(id: number): Element | null;
   hidden(el: Element): boolean;
+  weave(frame: Element, write: (id: number, next: number) => Woven | null): void;
 }
 
 /** What the site's settings say of the shared page. */
@@ -22,9 +24,24 @@ export interface SiteOptions {
   images: readonly string[];
 }
 
+export function siteOptions(site: SiteView | null | undefined): SiteOptions {
+  const { mask = [], mask_all: maskAll = false, unmask = [], canvas = false, images = [] } = site ?? {};
+  return { mask, maskAll, unmask, canvas, images };
+}
+
 export interface CaptureOptions extends SiteOptions {
   onPointer: (record: Uint8Array) => void;
+  onFrame?: (frame: Element) => void;
 }
+
+/** Frames of other origins in the shared page; frames.ts. */
+export interface FramesView {
+  show(frame: HTMLIFrameElement): void;
+  close(): void;
+}
+
+/** Loads what looks into such frames; `point` gets the pointer in them. */
+export type LoadFrames = (capture: Capture, point: (record: Uint8Array) => void) => Promise<FramesView>;
 
 /** What Share needs of its connection. */
 export interface PageEdge {
@@ -43,6 +60,7 @@ const pointerPause = 1000 / 30;
 export class Share {
   private capture: Capture | null = null; // loaded
   private running = false;
+  private frames: Promise<FramesView> | null = null;
   private loading = false;
   private mirror: Payloads['Mirror'] | null = null;
   private allowed = false;
@@ -56,6 +74,7 @@ export class Share {
     private readonly tab: string,
     private readonly load: () => Promise<Capture>,
     private readonly options: () => SiteOptions,
+    private readonly loadFrames: LoadFrames,
   ) {}
 
   /** The node named the mirrored tab. */
@@ -120,7 +139,16 @@ export class Share {
     capture.start((message) => this.send(message), {
       ...this.options(),
       onPointer: (record) => this.point(record),
+      onFrame: (frame) => this.look(capture, frame as HTMLIFrameElement),
     });
+  }
+
+  private look(capture: Capture, frame: HTMLIFrameElement): void {
+    this.frames ??= this.loadFrames(capture, (record) => this.point(record));
+    this.frames.then(
+      (frames) => frames.show(frame),
+      (error) => console.warn('Kohe: a frame cannot be shown:', error),
+    );
   }
 
   private stop(): void {
@@ -128,6 +156,11 @@ export class Share {
     clearTimeout(this.pointerTimer);
     this.drain = this.pointerTimer = undefined;
     this.pointer = null;
+    void this.frames?.then(
+      (frames) => frames.close(),
+      () => {}, // it was told
+    );
+    this.frames = null;
     if (this.running) this.capture?.stop();
     this.running = false;
   }
