@@ -84,7 +84,7 @@ func TestAConsoleWhoseNodeIsGoneAsksAnother(t *testing.T) {
 }
 
 func valueOf(cookie func(*http.Request)) string {
-	r := httptest.NewRequest("GET", "/", nil)
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	cookie(r)
 	c, _ := r.Cookie(cookieName)
 	return c.Value

@@ -5,7 +5,8 @@
 import { Renumberer } from './renumber.ts';
 import type { Capture } from './share.ts';
 
-const most = 20; // frames at once
+const most = 200; // frames that are known, and
+const mostShown = 20; // that are shown
 const longest = 1 << 20; // bytes of a message
 
 /** What a page and its frames say to each other by postMessage, with the site's id. */
@@ -23,7 +24,7 @@ interface Shown {
 }
 
 export class Frames {
-  readonly #asked = new Set<HTMLIFrameElement>();
+  readonly #known = new Set<HTMLIFrameElement>();
   readonly #shown = new Map<HTMLIFrameElement, Shown>();
 
   constructor(
@@ -42,16 +43,17 @@ export class Frames {
     if (shown) {
       shown.ids = new Renumberer();
       shown.port.postMessage('snapshot' satisfies Order);
-    } else if (this.#asked.size < most) {
-      this.#asked.add(frame);
-      this.#ask(frame, '*'); // it says nothing that anybody may not know
+    } else if (this.#known.size < most) {
+      this.#known.add(frame);
+      const origin = originOf(frame.src);
+      if (this.origins.includes(origin)) this.#ask(frame, origin); // nobody else is to know that somebody is helped here
     }
   }
 
   close(): void {
     removeEventListener('message', this.#heard);
     for (const frame of [...this.#shown.keys()]) this.#end(frame);
-    this.#asked.clear();
+    this.#known.clear();
   }
 
   #ask(frame: HTMLIFrameElement, origin: string): void {
@@ -61,11 +63,12 @@ export class Frames {
   readonly #heard = ({ data, origin, source, ports: [port] }: MessageEvent): void => {
     const call = Object(data).kohe as Call;
     if (!this.origins.includes(origin) || Object(data).site !== this.site) return;
-    const frame = [...this.#asked].find((one) => source && one.contentWindow === source);
+    const frame = [...this.#known].find((one) => source && one.contentWindow === source);
     if (!frame) return;
     if (call === 'here') this.#ask(frame, origin);
     if (call !== 'shown' || !port) return;
     this.#end(frame);
+    if (this.#shown.size >= mostShown) return;
     this.#shown.set(frame, { port, ids: new Renumberer() });
     port.onmessage = ({ data: said }) => this.#say(frame, said);
   };
@@ -103,10 +106,19 @@ export class Frames {
 
   /** Forgets frames that are no longer in the page. */
   #prune(): void {
-    for (const frame of this.#asked) {
+    for (const frame of this.#known) {
       if (frame.isConnected) continue;
       this.#end(frame);
-      this.#asked.delete(frame);
+      this.#known.delete(frame);
     }
+  }
+}
+
+/** The origin of an address, '' if it has none. */
+function originOf(address: string): string {
+  try {
+    return new URL(address).origin;
+  } catch {
+    return '';
   }
 }
