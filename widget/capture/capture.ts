@@ -35,8 +35,8 @@ export interface Options extends masks.MaskOptions {
   images?: readonly string[];
   /** Gets pointer records, at most one a frame. */
   onPointer?: (record: Uint8Array) => void;
-  /** Hears of a frame whose document is out of reach: in each snapshot, and when it has loaded another one. */
-  onFrame?: (frame: Element) => void;
+  /** Hears of a frame whose document is out of reach: when it is fresh, as in each snapshot, or has loaded another one. */
+  onFrame?: (frame: Element, fresh: boolean) => void;
 }
 
 /** What a frame of another origin shows, as operations of this page. */
@@ -88,7 +88,7 @@ export function openCapture(
     arrived(el, kind) {
       if (kind.more || hasAttribute(el, 'popover')) for (const part of parts) part.arrived?.(el);
       if (first && kind.scrolls) scroller(el);
-      if (kind.closed) framed(el);
+      if (kind.closed) framed(el, true);
     },
     rooted(root) {
       watchRoot(root);
@@ -181,7 +181,7 @@ function happened(event: Event): void {
   if (type === 'load') {
     if (isFrame(target)) {
       reroot(target);
-      framed(target);
+      framed(target, false);
     } else if (tagOf(target) === 'img' && isMasked(target))
       again(target); // now of its own size
     else if (tagOf(target) === 'link' && idOf(target)) {
@@ -196,8 +196,8 @@ function happened(event: Event): void {
   }
 }
 
-function framed(el: Element): void {
-  if (isFrame(el) && !rootIn(el) && !isMasked(el)) onFrame?.(el);
+function framed(el: Element, fresh: boolean): void {
+  if (isFrame(el) && !rootIn(el) && !isMasked(el)) onFrame?.(el, fresh);
 }
 
 /**

@@ -36,10 +36,11 @@ export class Frames {
     addEventListener('message', this.#heard);
   }
 
-  /** A frame is in the snapshot that begins, or has another document than before. */
-  show(frame: HTMLIFrameElement): void {
+  /** A frame is fresh to the agent, who sees nothing in it yet, or has loaded another document. */
+  show(frame: HTMLIFrameElement, fresh: boolean): void {
     this.#prune();
     const shown = this.#shown.get(frame);
+    if (shown && !fresh) return; // the new document has said so itself
     if (shown) {
       shown.ids = new Renumberer();
       shown.port.postMessage('snapshot' satisfies Order);

@@ -31,12 +31,12 @@ export function siteOptions(site: SiteView | null | undefined): SiteOptions {
 
 export interface CaptureOptions extends SiteOptions {
   onPointer: (record: Uint8Array) => void;
-  onFrame?: (frame: Element) => void;
+  onFrame?: (frame: Element, fresh: boolean) => void;
 }
 
 /** Frames of other origins in the shared page; frames.ts. */
 export interface FramesView {
-  show(frame: HTMLIFrameElement): void;
+  show(frame: HTMLIFrameElement, fresh: boolean): void;
   close(): void;
 }
 
@@ -139,14 +139,14 @@ export class Share {
     capture.start((message) => this.send(message), {
       ...this.options(),
       onPointer: (record) => this.point(record),
-      onFrame: (frame) => this.look(capture, frame as HTMLIFrameElement),
+      onFrame: (frame, fresh) => this.look(capture, frame as HTMLIFrameElement, fresh),
     });
   }
 
-  private look(capture: Capture, frame: HTMLIFrameElement): void {
+  private look(capture: Capture, frame: HTMLIFrameElement, fresh: boolean): void {
     this.frames ??= this.loadFrames(capture, (record) => this.point(record));
     this.frames.then(
-      (frames) => frames.show(frame),
+      (frames) => frames.show(frame, fresh),
       (error) => console.warn('Kohe: a frame cannot be shown:', error),
     );
   }
