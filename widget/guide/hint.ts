@@ -41,7 +41,7 @@ export class Hint {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #busyUntil = 0;
 
-  constructor(frame: HTMLElement) {
+  constructor(private readonly frame: HTMLElement) {
     this.#t = translator(texts, languages.find((language) => language === frame.lang) ?? ('en' satisfies Language));
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(style);
@@ -64,7 +64,7 @@ export class Hint {
 
   /** Brings the visitor to an element. */
   bring(el: Element, name: string, may: boolean): void {
-    const there = whereIs(el) === null;
+    const there = whereIs(el, this.#bottom) === null;
     const scrolls = !there && may && performance.now() > this.#busyUntil;
     if (scrolls) scrollTo(el);
     if (there || scrolls) {
@@ -78,6 +78,11 @@ export class Hint {
     this.#look();
   }
 
+  /** Where the bar begins that the chat leaves at the bottom of a small screen, else the window's end, px. */
+  get #bottom(): number {
+    return this.frame.querySelector('.aside:not([hidden])')?.getBoundingClientRect().top ?? innerHeight;
+  }
+
   clear(): void {
     clearTimeout(this.#timer);
     this.#to = null;
@@ -85,7 +90,7 @@ export class Hint {
   }
 
   #look(): void {
-    const where = this.#to?.isConnected && performance.now() < this.#until ? whereIs(this.#to) : null;
+    const where = this.#to?.isConnected && performance.now() < this.#until ? whereIs(this.#to, this.#bottom) : null;
     if (!where) {
       this.clear();
       return;
@@ -99,13 +104,13 @@ export class Hint {
   }
 }
 
-/** Which way an element is out of the window; null if enough of it is in it. */
-function whereIs(el: Element): GuideText | null {
+/** Which way an element is out of the window, which ends at `end`; null if enough of it is in it. */
+function whereIs(el: Element, end: number): GuideText | null {
   const { left, top, right, bottom, width, height } = boxIn(el, document);
   if (width === 0 && height === 0) return 'elsewhere';
   const [x, y] = [(left + right) / 2, (top + bottom) / 2];
   if (height <= innerHeight ? y < 0 : bottom < innerHeight / 2) return 'above';
-  if (height <= innerHeight ? y > innerHeight : top > innerHeight / 2) return 'below';
+  if (height <= innerHeight ? y > end : top > innerHeight / 2) return 'below';
   if (width <= innerWidth ? x < 0 : right < 0) return 'before';
   if (width <= innerWidth ? x > innerWidth : left > innerWidth) return 'after';
   return null;

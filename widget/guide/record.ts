@@ -33,6 +33,9 @@ export function readHand(bytes: Uint8Array): HandAt {
   return { colour: colour & 7, name, node, x: x / 10_000, y: y / 10_000, held: known };
 }
 
+/** Whether a hand is taken away, as the edge passes it on. */
+export const isAway = (bytes: Uint8Array): boolean => !bytes[2 + (bytes[1] ?? 0)];
+
 /** Reads unsigned varints (LEB128) until the bytes end. */
 function numbers(bytes: Uint8Array): number[] {
   const list: number[] = [];

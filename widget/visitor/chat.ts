@@ -2,15 +2,18 @@
 // the window, the shared page and what draws attention.
 
 import type { Guide } from '../guide/guide.ts';
+import { isAway } from '../guide/record.ts';
 import { translator } from '../i18n/index.ts';
 import { newId } from '../wire/frame.ts';
-import { Link, type LinkOptions } from '../wire/link.ts';
-import { type Fault, type Level, type Payloads, spoken } from '../wire/payload.ts';
+import { Link } from '../wire/link.ts';
+import { type Fault, type Level, type Message, type Payloads, spoken } from '../wire/payload.ts';
+import { Aside } from './aside.ts';
 import { Chime, TitleNews } from './attention.ts';
 import { h, say } from './dom.ts';
 import { Levels } from './levels.ts';
 import { Panel } from './panel.ts';
 import { Permit } from './permit.ts';
+import { type Reach, reach } from './reach.ts';
 import { Chat } from './session.ts';
 import { type Capture, Share, siteOptions } from './share.ts';
 import type { ChatHandle, Shell } from './shell.ts';
@@ -25,25 +28,6 @@ declare const FRAMES_MODULE: string;
 declare const GUIDE_MODULE: string;
 declare const FAULTS_MODULE: string;
 
-/** Where a page of this tab was connected. */
-interface Reach {
-  from?: string;
-  wt?: string | undefined;
-  hashes?: string[] | undefined;
-}
-
-/**
- * Where to connect: to the edge of the quiet socket or, on a page load within a chat, where there was none, to that of
- * the last page; with WebTransport's address if it is that edge's.
- */
-function reach({ nodes, store, welcome }: Shell): Pick<LinkOptions, 'node' | 'wt'> {
-  const first = nodes[0] as string;
-  const { from = first, wt = '', hashes = [] }: Reach = welcome ?? Object(store.load('sessionStorage', 'reach'));
-  const host = (address: string): string => String(address).replace(/^https?:/, '');
-  const known = wt && (!nodes[1] || host(wt).startsWith(`${host(from)}/`));
-  return { node: String(from), ...(known && { wt: { url: wt, hashes } }) };
-}
-
 class Visitor implements ChatHandle {
   private readonly tab = newId(); // this page load's: a duplicated tab is another one
   private readonly t;
@@ -53,6 +37,7 @@ class Visitor implements ChatHandle {
   private readonly share: Share;
   private readonly levels: Levels;
   private readonly permit: Permit;
+  private readonly aside: Aside;
   private guide: Promise<Guide> | null = null;
   private faults: Promise<() => void> | null = null; // ends telling of them
   private readonly tabs: TabWatch;
@@ -96,7 +81,14 @@ class Visitor implements ChatHandle {
       },
     });
     this.levels = new Levels(this.link, store, this.chat, () => this.changed());
-    this.permit = new Permit(this.levels, this.t);
+    this.permit = new Permit(this.levels, this.t, () => this.aside.allowed());
+    this.aside = new Aside(this.t, {
+      open: () => this.wake(true),
+      stop: () => this.chat.consent(false),
+      yield: () => this.close(),
+      back: () => store.patch({ open: true }),
+      changed: () => this.changed(),
+    });
     const module = `${settings.node}/kohe/a/${CAPTURE_MODULE}`;
     this.share = new Share(
       this.link,
@@ -108,7 +100,7 @@ class Visitor implements ChatHandle {
         return new Frames(capture, site, this.chat.site?.origins ?? [], point);
       },
     );
-    frame.append(this.permit.element, this.spoken);
+    frame.append(this.permit.element, this.aside.element, this.spoken);
     this.listen();
   }
 
@@ -125,6 +117,7 @@ class Visitor implements ChatHandle {
     this.panel.render();
     this.changed();
     if (!open) return;
+    this.aside.opened();
     this.chime.allow();
     this.panel.focus();
   }
@@ -132,10 +125,11 @@ class Visitor implements ChatHandle {
   close(): void {
     const { store, launcher } = this.shell;
     const hadFocus = this.panel.window.contains(this.shell.root.activeElement);
+    this.panel.composer.keep();
     store.patch({ open: false });
     if (this.chat.thanked !== null || this.chat.stage === 'ended') this.chat.dismiss();
     this.draw();
-    if (hadFocus) launcher.element.focus();
+    if (hadFocus) (this.aside.on ? this.aside.chat : launcher.element).focus();
   }
 
   private sendTab(): void {
@@ -161,7 +155,7 @@ class Visitor implements ChatHandle {
     this.link.on('Draw', (draw) => this.shows(draw.session, 'draw', (guide) => guide.draw(draw)));
     this.link.onHand((session, record) => {
       const level = this.levels.has('point') ? 'point' : 'draw'; // a hand that draws is seen too
-      this.shows(session, level, (guide) => guide.hand(record));
+      this.shows(session, level, (guide) => guide.hand(record), !isAway(record));
     });
     this.link.on('Welcome', ({ now, site, wt, hashes }) => {
       this.shell.store.save('sessionStorage', 'reach', { from: this.link.node, wt, hashes } satisfies Reach);
@@ -217,8 +211,10 @@ class Visitor implements ChatHandle {
   }
 
   /** Lets the guide show something, if that is of this session and the visitor allows it. */
-  private shows(session: string, level: Level, show: (guide: Guide) => void): void {
-    if (session === this.chat.session?.id && this.levels.has(level)) void this.guided().then(show);
+  private shows(session: string, level: Level, show: (guide: Guide) => void, seen = true): void {
+    if (session !== this.chat.session?.id || !this.levels.has(level)) return;
+    if (seen) this.aside.does(level);
+    void this.guided().then(show);
   }
 
   /** What goes wrong on this page is told while it is shown. */
@@ -245,6 +241,8 @@ class Visitor implements ChatHandle {
 
   private async act(act: Payloads['Act']): Promise<void> {
     if (act.session !== this.chat.session?.id) return;
+    const level = act.do === 'open' ? 'click' : act.do;
+    if (this.levels.has(level)) this.aside.does(level, act.by);
     const outcome = this.levels.on.length ? await (await this.guided()).act(act) : { why: 'refused' };
     this.link.send('Acted', { session: act.session, id: act.id, ...outcome });
   }
@@ -279,17 +277,25 @@ class Visitor implements ChatHandle {
     panel.render();
     this.levels.settle();
     this.permit.render();
-    panel.may(this.levels.on);
+    const unread = this.news();
+    this.aside.render({
+      open: panel.open,
+      levels: this.levels.on,
+      agent: chat.session?.agent_name ?? '',
+      shared: panel.shared,
+      unread,
+    });
+    panel.may(this.levels.on, this.aside.on);
     void this.guide?.then((guide) => guide.settle());
     this.share.allow(chat.shared);
     this.tellFaults(this.share.on);
-    this.drawLauncher(this.news());
+    this.drawLauncher(unread.length);
     if (!panel.open) this.restIfOver();
-    if (panel.open) shell.launcher.hide();
+    if (panel.open || this.aside.on) shell.launcher.hide();
   }
 
-  /** Counts what was not read, and draws attention to what is new. Returns the count. */
-  private news(): number {
+  /** What was not read; draws attention to what of it is new. */
+  private news(): Message[] {
     const { chat, panel } = this;
     const theirs = chat.lines.filter(({ mine, message }) => !mine && message.seq > 0 && spoken(message.kind));
     const last = theirs.at(-1)?.message;
@@ -306,7 +312,7 @@ class Visitor implements ChatHandle {
     }
     this.titleNews.show(document.hidden && unread.length ? `● ${this.t('unread', { n: unread.length })}` : null);
     if (!unread.length) say(this.spoken, '');
-    return unread.length;
+    return unread.map(({ message }) => message);
   }
 
   private sound(name: string): void {

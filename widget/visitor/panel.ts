@@ -1,5 +1,5 @@
-// The chat window and the mark that the page is shared. Everything drawn here is
-// a function of the Chat and the connection; render() writes what differs.
+// The chat window. Everything drawn here is a function of the Chat and the
+// connection; render() writes what differs.
 
 import type { Level } from '../wire/payload.ts';
 import { Ask } from './ask.ts';
@@ -9,6 +9,7 @@ import { CardForm, StartForm } from './forms.ts';
 import * as icons from './icons.ts';
 import { Log } from './log.ts';
 import type { Chat, Edge, Stage } from './session.ts';
+import { Sharing } from './sharing.ts';
 import type { Shell } from './shell.ts';
 import { panelStyle, sheetQuery } from './style.ts';
 import type { ChatText, ChatTranslate } from './texts.ts';
@@ -37,12 +38,7 @@ export class Panel {
   private readonly stripCount = h('span', { 'aria-hidden': 'true' });
   private readonly retry: HTMLButtonElement;
   private readonly fault = h('p', { class: 'fault', role: 'alert' });
-  private readonly shared: HTMLElement;
-  private readonly sharedText = h('span');
-  private readonly mark: HTMLElement;
-  private readonly markText = h('span', { class: 'label' });
-  private readonly markMay = h('small', { class: 'may', role: 'status' });
-  private readonly sharedMay = h('small', { class: 'may' });
+  private readonly sharing: Sharing;
   private readonly start: StartForm;
   private readonly card: CardForm;
   private readonly thanks: HTMLElement;
@@ -88,13 +84,7 @@ export class Panel {
 
     this.retry = this.button('plain', 'try_now', () => edge.kick());
     this.strip = h('div', { class: 'strip', hidden: true }, this.stripText, this.stripCount, this.retry);
-    this.shared = h(
-      'div',
-      { class: 'sharing', hidden: true },
-      icon(icons.eye),
-      h('span', {}, this.sharedText, this.sharedMay),
-      this.stopButton(),
-    );
+    this.sharing = new Sharing(t, { stop: () => chat.consent(false), seePage: () => act.minimise() });
 
     this.start = new StartForm(t, preset, {
       start: (who, department) => chat.open(who, department),
@@ -154,27 +144,18 @@ export class Panel {
       { class: 'window', role: 'dialog', 'aria-labelledby': 'kohe-title', hidden: true },
       head,
       this.strip,
-      this.shared,
+      this.sharing.strip,
       this.fault,
       main,
     );
     this.window.addEventListener('keydown', (event) => this.key(event));
-    const pill = h(
-      'div',
-      { class: 'pill', role: 'region', 'aria-label': t('shared_brief') },
-      icon(icons.eye),
-      h('span', {}, this.markText, this.markMay),
-      this.stopButton(),
-    );
-    this.mark = h('div', { class: 'mark', hidden: true }, pill);
-
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(panelStyle);
     const view = new CSSStyleSheet();
     root.adoptedStyleSheets = [...root.adoptedStyleSheets, this.colors, sheet, view];
     this.paint(store.memory.color);
     followViewport(view);
-    frame.append(this.window, this.mark);
+    frame.append(this.window, this.sharing.mark);
     for (const type of ['keydown', 'keyup', 'keypress', 'focusin', 'focusout'] as const) {
       // The page's own shortcuts and focus traps are not meant for what is typed here.
       frame.addEventListener(type, (event) => event.stopPropagation());
@@ -232,7 +213,7 @@ export class Panel {
     set(this.window, 'aria-modal', this.sheet.matches ? 'true' : undefined);
     this.drawHead(stage, name);
     this.drawStrip();
-    this.drawShared(name);
+    this.sharing.render(this.shared, open);
     this.drawForms(stage);
     this.drawTalk(stage, name);
     say(this.fault, chat.fault ? this.t(chat.fault) : '');
@@ -294,25 +275,21 @@ export class Panel {
     if (this.lostAt) this.ticker = setTimeout(() => this.drawStrip(), show ? 1000 : patience - gone);
   }
 
-  private drawShared(name: string): void {
-    const { shared } = this.chat;
+  /** With whom the page is shared, as a sentence; '' if with nobody. */
+  get shared(): string {
+    const { shared, session } = this.chat;
+    const name = session?.agent_name;
     const parts = [
       name ? this.t('shared', { name }) : this.t('shared_brief'),
-      ...(this.chat.session?.record ? [this.t('recorded')] : []),
+      ...(session?.record ? [this.t('recorded')] : []),
     ];
-    const text = shared ? parts.join(' · ') : '';
-    this.mark.hidden = !shared;
-    this.shared.hidden = !shared;
-    set(this.mark, 'data-under', this.open);
-    say(this.markText, text);
-    say(this.sharedText, text);
+    return shared ? parts.join(' · ') : '';
   }
 
-  /** Says what the agent may do on the page, besides seeing it. */
-  may(levels: readonly Level[]): void {
-    const list = levels.map((level) => this.t(`level_${level}`)).join(', ');
-    say(this.markMay, list && this.t('level_may', { list }));
-    say(this.sharedMay, list && this.t('level_may', { list }));
+  /** Says what the agent may do on the page, besides seeing it; aside: the bar at the bottom says so. */
+  may(levels: readonly Level[], aside: boolean): void {
+    this.sharing.may(levels);
+    set(this.sharing.mark, 'data-aside', aside);
   }
 
   private drawForms(stage: Stage): void {
@@ -393,10 +370,6 @@ export class Panel {
     button.addEventListener('click', act);
     return button;
   }
-
-  private stopButton(): HTMLButtonElement {
-    return this.button('stop', 'stop', () => this.chat.consent(false));
-  }
 }
 
 /** The browser's own way of writing times in the widget's language: en-GB and en-US differ. */
@@ -415,7 +388,12 @@ function followViewport(sheet: CSSStyleSheet): void {
   if (!visualViewport) return;
   const follow = (): void => {
     const { height, offsetTop, scale } = visualViewport;
-    sheet.replaceSync(scale > 1.01 ? '' : `.window{--view-height:${height}px;--view-top:${offsetTop}px}`);
+    const below = Math.max(0, document.documentElement.clientHeight - offsetTop - height);
+    sheet.replaceSync(
+      scale > 1.01
+        ? ''
+        : `.window{--view-height:${height}px;--view-top:${offsetTop}px}.aside{--view-bottom:${below}px}`,
+    );
   };
   visualViewport.addEventListener('resize', follow);
   visualViewport.addEventListener('scroll', follow);

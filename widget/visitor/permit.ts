@@ -12,10 +12,14 @@ export class Permit {
   constructor(
     private readonly levels: Levels,
     private readonly t: ChatTranslate,
+    allowed: () => void,
   ) {
     const button = (look: string, text: ChatText, on: boolean): HTMLButtonElement => {
       const element = h('button', { type: 'button', class: look }, t(text));
-      element.addEventListener('click', () => levels.answer(on));
+      element.addEventListener('click', () => {
+        if (on) allowed();
+        levels.answer(on);
+      });
       return element;
     };
     this.element = h(

@@ -1,6 +1,8 @@
 // The window's sheet. Logical properties throughout; colours come from
 // palette(), so every text reaches AA whatever the site's colour is.
 
+import { asideStyle } from './aside-style.ts';
+
 /** Where the window covers the whole screen. */
 export const sheetQuery = '(max-width: 479.98px), (max-height: 419.98px)';
 
@@ -130,7 +132,7 @@ font-size:14px;animation:rise .24s}
 .also{display:flex;gap:10px;align-items:center;min-block-size:32px;cursor:pointer}
 .also input{inline-size:20px;block-size:20px;min-block-size:0;padding:0;flex:none;accent-color:var(--accent)}
 .row-of-two{display:flex;flex-wrap:wrap;gap:8px;padding-block-start:4px}
-.row-of-two>*{flex:1;min-block-size:40px;padding:6px 14px;border-radius:12px}
+.row-of-two>*{flex:1;min-block-size:44px;padding:6px 14px;border-radius:12px}
 .row-of-two .secondary{background:var(--surface)}
 .write{display:flex;align-items:end;gap:8px;padding:10px 12px 12px;border-block-start:1px solid var(--line)}
 .write textarea{flex:1;min-block-size:44px;max-block-size:150px;border-radius:16px}
@@ -146,13 +148,18 @@ font-size:14px;font-weight:600;box-shadow:0 4px 18px var(--shadow);pointer-event
 .pill .icon,.sharing .icon{inline-size:20px;block-size:20px;color:var(--accent-ink)}
 .stop{min-block-size:34px;padding:4px 14px;border:1px solid transparent;border-radius:13px;background:var(--accent);color:var(--on-accent);font-weight:600;font-size:14px}
 .stop:hover{background:var(--accent-hover)}
+.see{flex:none;min-block-size:34px;padding:4px 8px;border:0;background:none;color:var(--accent-ink);font-weight:600;font-size:14px;
+text-decoration:underline;text-decoration-thickness:1px;text-underline-offset:3px}
+${asideStyle}
 @media ${sheetQuery}{
 .window,.window[data-form],.at-start .window{inset:var(--view-top,0) 0 auto 0;inline-size:100vw;max-inline-size:none;block-size:var(--view-height,100dvh);max-block-size:none;border:0;border-radius:0;
 padding:env(safe-area-inset-top) env(safe-area-inset-right) env(safe-area-inset-bottom) env(safe-area-inset-left)}
 .tool{inline-size:44px;block-size:44px}
 .head{padding-inline:14px 6px;gap:0}
 .sharing{display:flex}
-.mark[data-under]{display:none}
+.sharing button{min-block-size:44px}
+.sharing .see+.stop{margin-inline-start:0}
+.mark[data-under],.mark[data-aside] .pill{display:none}
 .pill,.at-start .pill{inset-inline:12px auto;inset-block-end:calc(84px + env(safe-area-inset-bottom))}
 }
 @media(max-width:359.98px){.face{display:none}.form{padding-inline:16px}}
