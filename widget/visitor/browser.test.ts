@@ -156,6 +156,29 @@ test('axe finds nothing on the pages of the shop, and they allow the widget noth
   }
 });
 
+test('what is written while all are away stays when somebody comes, and goes on in the chat', async () => {
+  const { page, clean } = await shop('index.html', phone);
+  edge.show({ state: 'closed' });
+  await launcher(page).click();
+  await page.getByLabel('Name', { exact: true }).fill('Ott');
+  await page.getByLabel('E-mail or phone').fill('ott@example.org');
+  const message = page.getByLabel('Message', { exact: true });
+  await message.fill('Do you have helmets?');
+  edge.show({ state: 'open' });
+  await page.getByRole('status').getByText('Someone can answer you now.').waitFor();
+  assert.equal(await message.inputValue(), 'Do you have helmets?');
+  assert.equal(await page.getByLabel('E-mail or phone').inputValue(), 'ott@example.org');
+  assert.equal(await message.evaluate((field) => field.matches(':focus')), true, 'the focus was taken away');
+  await accessible(page, 'card with somebody there');
+  await page.getByRole('button', { name: 'Chat instead' }).click();
+  await page.getByText('You are next').waitFor();
+  assert.equal(await box(page).inputValue(), 'Do you have helmets?');
+  await page.getByRole('button', { name: 'Leave a message instead' }).click();
+  assert.equal(await message.inputValue(), 'Do you have helmets?', 'and back');
+  assert.equal(await page.getByLabel('Name', { exact: true }).inputValue(), 'Ott');
+  clean();
+});
+
 test('a page load keeps the window, the messages, the draft and the shared page, without a click', async () => {
   const { page, clean } = await shop();
   await begin(page);

@@ -1,6 +1,6 @@
 // The two forms: a name before the chat, and a message when nobody is there.
 
-import type { DepartmentView } from '../wire/payload.ts';
+import type { ButtonState, DepartmentView } from '../wire/payload.ts';
 import { Limit } from '../wire/payload.ts';
 import { h, say, set } from './dom.ts';
 import type { Card } from './session.ts';
@@ -116,6 +116,11 @@ export class StartForm {
     submitOn(this.element, [name], () => act.start(name.value, field.element.hidden ? preset.department : field.value));
   }
 
+  /** Fills in a name given before, where none is written yet. */
+  named(name: string): void {
+    this.first.value ||= name;
+  }
+
   update(busy: boolean, waiting: number, departments: readonly DepartmentView[]): void {
     const queue = busy && waiting ? ` ${this.t('in_queue', { n: waiting })}` : '';
     say(this.lead, busy ? this.t('busy') + queue : this.t('free'));
@@ -132,16 +137,17 @@ export const reachable = (contact: string): boolean =>
 export class CardForm {
   readonly element: HTMLFormElement;
   readonly first: HTMLInputElement;
-  private readonly lead = h('p', { class: 'lead' });
+  private readonly lead = h('p', { class: 'lead', role: 'status' });
   private readonly departments: Departments;
   private readonly submit: HTMLButtonElement;
+  private readonly chat: HTMLButtonElement;
   private readonly back: HTMLButtonElement;
   private readonly text: HTMLTextAreaElement;
 
   constructor(
     private readonly t: ChatTranslate,
     preset: { name: string; department: string },
-    act: { leave(card: Omit<Card, 'id'>): void; back(): void },
+    act: { leave(card: Omit<Card, 'id'>): void; wrote(): void; chat(card: Omit<Card, 'id'>): void; back(): void },
   ) {
     this.first = h('input', { name: 'card-name', type: 'text', autocomplete: 'name', maxlength: Limit.name });
     this.first.value = preset.name;
@@ -158,6 +164,7 @@ export class CardForm {
     this.departments = new Departments(t, 'card-department', preset.department);
     const { field } = this.departments;
     this.submit = h('button', { type: 'submit', class: 'primary' });
+    this.chat = h('button', { type: 'button', class: 'secondary' }, t('chat_instead'));
     this.back = h('button', { type: 'button', class: 'plain' }, t('back'));
     this.back.addEventListener('click', () => act.back());
     this.element = h(
@@ -165,6 +172,7 @@ export class CardForm {
       { class: 'form', novalidate: true },
       h('h3', {}, t('card_title')),
       this.lead,
+      this.chat,
       name.element,
       contact.element,
       field.element,
@@ -172,14 +180,15 @@ export class CardForm {
       this.submit,
       this.back,
     );
-    submitOn(this.element, [name, contact, text], () =>
-      act.leave({
-        name: name.value,
-        contact: contact.value,
-        text: text.value,
-        department: field.element.hidden ? preset.department : field.value,
-      }),
-    );
+    const written = (): Omit<Card, 'id'> => ({
+      name: name.value,
+      contact: contact.value,
+      text: text.value,
+      department: field.element.hidden ? preset.department : field.value,
+    });
+    this.element.addEventListener('input', () => act.wrote());
+    this.chat.addEventListener('click', () => act.chat(written()));
+    submitOn(this.element, [name, contact, text], () => act.leave(written()));
   }
 
   /** Fills in a name given before, where none is written yet. */
@@ -187,11 +196,27 @@ export class CardForm {
     this.first.value ||= name;
   }
 
-  update(closed: boolean, sending: boolean, departments: readonly DepartmentView[]): void {
-    say(this.lead, this.t(closed ? 'card_closed' : 'card_open'));
+  /** The text that would be sent, taken out of the form: it goes on in a chat. */
+  take(): string {
+    const { value } = this.text;
+    this.clear();
+    return value.trim();
+  }
+
+  /** Fills in a text written elsewhere, where none is written yet. */
+  write(text: string): void {
+    this.text.value ||= text.slice(0, Limit.text);
+  }
+
+  /** state: what the button says; somebody who is free can be had instead. */
+  update(state: ButtonState, sending: boolean, departments: readonly DepartmentView[]): void {
+    const free = state === 'open' && !sending;
+    say(this.lead, this.t(free ? 'free' : state === 'closed' ? 'card_closed' : 'card_open'));
+    set(this.lead, 'data-tone', free && 'free');
+    this.chat.hidden = !free;
     say(this.submit, this.t(sending ? 'card_sending' : 'card_send'));
     this.submit.disabled = sending;
-    this.back.hidden = closed;
+    this.back.hidden = state !== 'busy' || sending;
     this.departments.update(departments);
   }
 

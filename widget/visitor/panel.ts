@@ -90,7 +90,15 @@ export class Panel {
       start: (who, department) => chat.open(who, department),
       card: () => chat.writeCard(true),
     });
-    this.card = new CardForm(t, preset, { leave: (card) => chat.leaveCard(card), back: () => chat.writeCard(false) });
+    this.card = new CardForm(t, preset, {
+      leave: (card) => chat.leaveCard(card),
+      wrote: () => chat.writes(),
+      chat: ({ name, department = '' }) => {
+        this.leaveCard();
+        if (name) chat.open(name, department);
+      },
+      back: () => this.leaveCard(),
+    });
     this.thanks = h(
       'div',
       { class: 'form thanks' },
@@ -105,7 +113,10 @@ export class Panel {
 
     this.log = new Log(t, localeOf(settings.lang), ({ key, message }) => chat.resend(key, message.text ?? ''));
     this.queueNote = h('p', {}, t('waiting_note'));
-    const instead = this.button('plain', 'leave_instead', () => chat.writeCard(true));
+    const instead = this.button('plain', 'leave_instead', () => {
+      this.card.write(this.composer.text.value);
+      chat.writeCard(true);
+    });
     this.queue = h('div', { class: 'queue' }, this.place, this.queueNote, instead);
     this.ask = new Ask(t, (on, record) => chat.consent(on, record));
     this.goOn = this.button('secondary', 'go_on', () => this.confirmEnd(false));
@@ -219,7 +230,9 @@ export class Panel {
     say(this.fault, chat.fault ? this.t(chat.fault) : '');
     if (stage !== this.shownStage) {
       this.shownStage = stage;
-      if (stage === 'card') this.card.named(this.shell.store.memory.name ?? '');
+      const given = this.shell.store.memory.name ?? '';
+      this.card.named(given || this.start.first.value);
+      this.start.named(given || this.card.first.value);
       this.composer.restore();
     }
     if (wasHidden && open) {
@@ -299,7 +312,7 @@ export class Panel {
     this.start.update(chat.button?.state === 'busy', chat.button?.waiting ?? 0, departments);
     const wasThanked = !this.thanks.hidden;
     this.card.element.hidden = stage !== 'card';
-    this.card.update(chat.button?.state === 'closed', chat.card !== null, departments);
+    this.card.update(chat.button?.state ?? 'closed', chat.card !== null, departments);
     this.thanks.hidden = stage !== 'thanks';
     if (stage === 'thanks' && !wasThanked) this.card.clear();
     say(this.thanksTitle, this.t('thanks', { name: chat.thanked ?? '' }));
@@ -332,6 +345,13 @@ export class Panel {
     };
     const byMe = chat.session?.state !== 'ended' && chat.endedHere;
     say(this.overText, stage === 'ended' ? t(ends[byMe ? 'visitor' : (ended_by ?? '')] ?? 'ended', { name }) : '');
+  }
+
+  /** From the offline form to the chat: what was written there is what is said first. */
+  private leaveCard(): void {
+    const text = this.card.take();
+    if (text) this.shell.store.save('localStorage', 'draft', text);
+    this.chat.writeCard(false);
   }
 
   private confirmEnd(on: boolean): void {

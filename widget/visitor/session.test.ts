@@ -262,6 +262,20 @@ test('a card is kept until the node has it', () => {
   assert.equal(localStorage.getItem('kohe:demo:card'), null);
 });
 
+test('an offline form that is being written stays when somebody comes; an empty one makes room for the chat', () => {
+  edge.welcome();
+  edge.tell('Button', { state: 'closed' });
+  assert.equal(chat.stage, 'card');
+  edge.tell('Button', { state: 'open' });
+  assert.equal(chat.stage, 'start');
+  edge.tell('Button', { state: 'closed' });
+  chat.writes();
+  edge.tell('Button', { state: 'open' });
+  assert.equal(chat.stage, 'card');
+  chat.writeCard(false);
+  assert.equal(chat.stage, 'start');
+});
+
 test('a busy node is asked again, a blocked visitor is told and left in peace', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   edge.welcome();

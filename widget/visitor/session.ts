@@ -76,7 +76,7 @@ export class Chat {
   blocked = false;
   /** What went wrong, until the next step of the visitor's. */
   fault: ChatText | null = null;
-  /** The visitor chose to leave a message although a chat is possible. */
+  /** The visitor chose to leave a message although a chat is possible, or was at it when one became so. */
   writesCard = false;
   thanked: string | null = null;
   /** The visitor ended it on this page; the node may not have heard it. */
@@ -284,6 +284,11 @@ export class Chat {
       this.thanked = null;
       this.writesCard = on;
     });
+  }
+
+  /** Something is written in the offline form: it stays although somebody comes. */
+  writes(): void {
+    if (!this.writesCard && this.stage === 'card') this.writeCard(true);
   }
 
   leaveCard(card: Omit<Card, 'id'>): void {

@@ -113,6 +113,7 @@ export const de: ChatTexts = {
   card_title: 'Nachricht hinterlassen',
   card_closed: 'Im Moment ist geschlossen. Schreiben Sie uns: Sie erhalten innerhalb eines Werktags Antwort.',
   card_open: 'Schreiben Sie uns: Sie erhalten innerhalb eines Werktags Antwort.',
+  chat_instead: 'Lieber chatten',
   card_name: 'Name',
   contact: 'E-Mail oder Telefon',
   message: 'Nachricht',

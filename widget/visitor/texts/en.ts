@@ -113,6 +113,7 @@ export const en = {
   card_title: 'Leave a message',
   card_closed: 'We are closed right now. Write to us: you will have an answer within one working day.',
   card_open: 'Write to us: you will have an answer within one working day.',
+  chat_instead: 'Chat instead',
   card_name: 'Name',
   contact: 'E-mail or phone',
   message: 'Message',

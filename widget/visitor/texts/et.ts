@@ -113,6 +113,7 @@ export const et: ChatTexts = {
   card_title: 'Jäta sõnum',
   card_closed: 'Praegu oleme suletud. Kirjuta meile: vastame hiljemalt ühe tööpäeva jooksul.',
   card_open: 'Kirjuta meile: vastame hiljemalt ühe tööpäeva jooksul.',
+  chat_instead: 'Vestle kohe',
   card_name: 'Nimi',
   contact: 'E-post või telefon',
   message: 'Sõnum',

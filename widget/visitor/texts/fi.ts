@@ -113,6 +113,7 @@ export const fi: ChatTexts = {
   card_title: 'Jätä viesti',
   card_closed: 'Palvelumme on nyt suljettu. Kirjoita meille: vastaamme yhden työpäivän kuluessa.',
   card_open: 'Kirjoita meille: vastaamme yhden työpäivän kuluessa.',
+  chat_instead: 'Keskustele heti',
   card_name: 'Nimi',
   contact: 'Sähköposti tai puhelin',
   message: 'Viesti',

@@ -115,6 +115,7 @@ export const lt: ChatTexts = {
   card_title: 'Palikti žinutę',
   card_closed: 'Šiuo metu nedirbame. Parašykite mums: atsakysime per vieną darbo dieną.',
   card_open: 'Parašykite mums: atsakysime per vieną darbo dieną.',
+  chat_instead: 'Verčiau kalbėtis',
   card_name: 'Vardas',
   contact: 'El. paštas arba telefonas',
   message: 'Žinutė',

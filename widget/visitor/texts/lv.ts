@@ -114,6 +114,7 @@ export const lv: ChatTexts = {
   card_title: 'Atstāt ziņu',
   card_closed: 'Pašlaik esam slēgti. Rakstiet mums: atbildēsim vienas darba dienas laikā.',
   card_open: 'Rakstiet mums: atbildēsim vienas darba dienas laikā.',
+  chat_instead: 'Labāk tērzēt',
   card_name: 'Vārds',
   contact: 'E-pasts vai tālrunis',
   message: 'Ziņa',
