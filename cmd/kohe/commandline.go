@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -25,10 +26,10 @@ func execute(ctx context.Context, c *cobra.Command) int {
 	case err == nil, errors.Is(err, context.Canceled):
 		return exitDone
 	case begun:
-		fmt.Fprintln(c.ErrOrStderr(), "kohe:", err)
+		fmt.Fprintln(c.ErrOrStderr(), "kohe:", plain(err))
 		return exitFailed
 	}
-	fmt.Fprintf(c.ErrOrStderr(), "kohe: %v\n\n%s", err, at.UsageString())
+	fmt.Fprintf(c.ErrOrStderr(), "kohe: %s\n\n%s", plainUse(at, err), at.UsageString())
 	return exitUsage
 }
 
@@ -41,13 +42,18 @@ func strict(c *cobra.Command, begun *bool) {
 	}
 	run := c.RunE
 	switch {
+	case c.HasSubCommands():
+		c.Args = noSuchCommand
+	case c.Args != nil && !strings.Contains(c.Use, "["):
+		c.Args = words
+	}
+	switch {
 	case run != nil:
 		c.RunE = func(cmd *cobra.Command, args []string) error {
 			*begun = true
 			return run(cmd, args)
 		}
 	case c.Run == nil:
-		c.Args = noSuchCommand
 		c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	}
 }

@@ -20,19 +20,23 @@ func line(t *testing.T, args ...string) (code int, out, err string) {
 	return code, o.String(), e.String()
 }
 
+// commands returns the words that name each command, the root's none among them.
+func commands(c *cobra.Command) []string {
+	list := []string{strings.TrimPrefix(strings.TrimPrefix(c.CommandPath(), "kohe"), " ")}
+	for _, sub := range c.Commands() {
+		list = append(list, commands(sub)...)
+	}
+	return list
+}
+
 func TestALineThatCannotBeMeantEndsWith2AndTheUsage(t *testing.T) {
 	lines := []string{"cluster init --adr x", "cluster init", "cluster status now", "cluster leave", "site add", "backup now --out x",
 		"config check --no-such", "site add shop --page nonsense"}
-	var groups func(c *cobra.Command)
-	groups = func(c *cobra.Command) {
-		if c.HasSubCommands() {
-			lines = append(lines, strings.TrimPrefix(c.CommandPath()+" foo", "kohe "), strings.TrimPrefix(c.CommandPath()+" --no-such", "kohe "))
-		}
-		for _, sub := range c.Commands() {
-			groups(sub)
+	for _, l := range commands(root()) {
+		if c, _, err := root().Find(strings.Fields(l)); err == nil && c.HasSubCommands() {
+			lines = append(lines, l+" foo", l+" --no-such")
 		}
 	}
-	groups(root())
 	for _, l := range append(lines, "completion foo") {
 		code, out, err := line(t, strings.Fields(l)...)
 		if code != exitUsage || out != "" || !strings.HasPrefix(err, "kohe: ") || !strings.Contains(err, "\nUsage:\n") {

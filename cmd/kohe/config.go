@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,18 +30,18 @@ const (
 // defaults, the file, KOHE_* variables, flags. A key of the file, a variable
 // and a flag have one name: public_url, KOHE_PUBLIC_URL, --public-url.
 type config struct {
-	Data      string   `yaml:"data"`
-	Listen    []string `yaml:"listen"`
-	PublicURL string   `yaml:"public_url"`
-	Cert      string   `yaml:"cert"`
-	Key       string   `yaml:"key"`
-	Node      string   `yaml:"node"`
-	Metrics   []string `yaml:"metrics"`
-	LogLevel  string   `yaml:"log_level"`
-	LogFormat string   `yaml:"log_format"`
-	Drain     string   `yaml:"drain"`
-	Opens     int      `yaml:"opens_per_minute"`
-	Links     int      `yaml:"links_per_address"`
+	Data      string  `yaml:"data"`
+	Listen    several `yaml:"listen"`
+	PublicURL string  `yaml:"public_url"`
+	Cert      string  `yaml:"cert"`
+	Key       string  `yaml:"key"`
+	Node      string  `yaml:"node"`
+	Metrics   several `yaml:"metrics"`
+	LogLevel  string  `yaml:"log_level"`
+	LogFormat string  `yaml:"log_format"`
+	Drain     string  `yaml:"drain"`
+	Opens     int     `yaml:"opens_per_minute"`
+	Links     int     `yaml:"links_per_address"`
 }
 
 func defaults() config {
@@ -54,12 +52,12 @@ func defaults() config {
 func (c *config) flags(f *pflag.FlagSet) {
 	f.String("config", "", "configuration file (YAML)")
 	f.StringVar(&c.Data, "data", c.Data, "folder that holds everything the node keeps")
-	f.StringSliceVar(&c.Listen, "listen", c.Listen, "host:port or port, UDP and TCP alike (default: "+portSecure+" on every address with a certificate, else "+portDevelopment+" on loopback)")
+	f.StringSliceVar((*[]string)(&c.Listen), "listen", c.Listen, "host:port or port, UDP and TCP alike (default: "+portSecure+" on every address with a certificate, else "+portDevelopment+" on loopback)")
 	f.StringVar(&c.PublicURL, "public-url", c.PublicURL, "how browsers reach the node (default: http://localhost:PORT without a certificate)")
 	f.StringVar(&c.Cert, "cert", c.Cert, "certificate chain, PEM; read again when it changes")
 	f.StringVar(&c.Key, "key", c.Key, "the certificate's private key, PEM")
 	f.StringVar(&c.Node, "node", c.Node, "this node's name")
-	f.StringSliceVar(&c.Metrics, "metrics", c.Metrics, "networks that may read /metrics and /debug/pprof besides loopback (CIDR)")
+	f.StringSliceVar((*[]string)(&c.Metrics), "metrics", c.Metrics, "networks that may read /metrics and /debug/pprof besides loopback (CIDR)")
 	f.StringVar(&c.LogLevel, "log-level", c.LogLevel, "debug, info, warn or error")
 	f.StringVar(&c.LogFormat, "log-format", c.LogFormat, "text or json")
 	f.StringVar(&c.Drain, "drain", c.Drain, "how long SIGTERM spreads the clients' leaving over")
@@ -94,13 +92,16 @@ func (c *config) load(cmd *cobra.Command) error {
 			return
 		}
 		if err := set(f, text); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+			errs = append(errs, fmt.Errorf("%s %q: %s", name, text, wanted(f, err)))
 		}
 	})
 	for _, name := range c.strangers(cmd.Flags()) {
 		fmt.Fprintf(cmd.ErrOrStderr(), "kohe: %s is not a setting of Kohe\n", name)
 	}
-	return errors.Join(append(errs, c.check())...)
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	return c.check()
 }
 
 func set(f *pflag.Flag, text string) error {
@@ -114,29 +115,6 @@ func set(f *pflag.Flag, text string) error {
 	}
 	return list.Replace(strings.Split(text, ","))
 }
-
-// read reads the file. Unknown keys are refused with their line.
-func (c *config) read(path string) error {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("read the configuration: %w", err)
-	}
-	d := yaml.NewDecoder(bytes.NewReader(b))
-	d.KnownFields(true)
-	if err := d.Decode(c); err != nil && !errors.Is(err, io.EOF) {
-		text := strings.ReplaceAll(err.Error(), "yaml: unmarshal errors:\n  ", "")
-		text = strings.ReplaceAll(text, " not found in type main.config", " is not a key that Kohe knows")
-		text = wrongType.ReplaceAllStringFunc(text, func(s string) string {
-			m := wrongType.FindStringSubmatch(s)
-			return m[1] + " where " + map[string]string{"int": "a whole number", "[]string": "a list"}[m[2]] + " belongs"
-		})
-		return fmt.Errorf("%s: %s", path, text)
-	}
-	return nil
-}
-
-// wrongType is how the YAML library names a value of another type.
-var wrongType = regexp.MustCompile("cannot unmarshal !!\\w+ (`[^`]*`) into (int|\\[\\]string)")
 
 // strangers returns the KOHE_* variables that are no setting. They may be
 // somebody else's: container platforms make such names too.

@@ -36,7 +36,7 @@ func (s *seal) around(w io.Writer) (io.WriteCloser, error) {
 	case s.recipients != "":
 		to, err := age.ParseRecipients(bytes.NewReader([]byte(s.recipients)))
 		if err != nil {
-			return nil, fmt.Errorf("--recipient: %w; it is what `kohe backup key` prints, and begins with age1", err)
+			return nil, fmt.Errorf("--recipient %q: want what `kohe backup key` prints, all of it; it begins with age1", s.recipients)
 		}
 		return age.Encrypt(w, to...)
 	case s.passphraseFile != "":

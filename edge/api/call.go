@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
+	"syscall"
 
 	"kohe/relay/wire"
 )
@@ -31,6 +33,20 @@ func CallLocal(ctx context.Context, socket, method, path string, in, out any) er
 	return json.Unmarshal(text, out)
 }
 
+// unanswered says why nobody can be asked at a socket, and what to do.
+func unanswered(socket string, err *net.OpError) error {
+	const next = "start one with `kohe serve`, or say where its data is with --data"
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("no node answers at %s; %s", socket, next)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("this user may not speak to the node at %s; run the command as the user whose node it is", socket)
+	case errors.Is(err, syscall.EINVAL):
+		return fmt.Errorf("the path %s is too long for a socket; give --data as a shorter path, from where you are", socket)
+	}
+	return fmt.Errorf("no node answers at %s; %s: %w", socket, next, err.Err)
+}
+
 // StreamLocal asks like CallLocal, and returns an answer of any length as it
 // comes. The caller closes it.
 func StreamLocal(ctx context.Context, socket, method, path string, in any) (io.ReadCloser, error) {
@@ -46,8 +62,8 @@ func StreamLocal(ctx context.Context, socket, method, path string, in any) (io.R
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}}
 	answer, err := (&http.Client{Transport: transport}).Do(r)
-	if _, ok := errors.AsType[*net.OpError](err); ok {
-		return nil, fmt.Errorf("no node answers at %s; start one with `kohe serve`, or say where its data is with --data: %w", socket, err)
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		return nil, unanswered(socket, op)
 	} else if err != nil {
 		return nil, err
 	}
