@@ -183,7 +183,7 @@ function is(el: Element, selector: string): boolean {
 }
 
 /** Whether an element is a select whose list is open, where the browser says so. */
-export const isOpen = (el: Element): boolean => is(el, 'select:open');
+export const isOpen = (el: Element): boolean => localNameOf(el) === 'select' && is(el, ':open');
 
 /** States that a selector tells. */
 const told: [State, string][] = [
