@@ -115,13 +115,19 @@ func (p *process) address() string { return "127.0.0.1:" + p.port }
 
 func (p *process) start() {
 	p.t.Helper()
+	p.begin()
+	p.await("is ready", func() bool { return p.call(http.MethodGet, "/cluster", nil, &api.ClusterStatus{}) == nil })
+}
+
+// begin starts the process and does not wait until it is ready.
+func (p *process) begin() {
+	p.t.Helper()
 	p.cmd = exec.Command(cmp.Or(p.program, os.Args[0]), "serve", "--data", p.data, "--listen", p.address(), "--drain", cmp.Or(p.drain, "0s"), "--log-level", "debug")
 	p.cmd.Env = append(os.Environ(), asKohe+"=1")
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
-	p.await("is ready", func() bool { return p.call(http.MethodGet, "/cluster", nil, &api.ClusterStatus{}) == nil })
 }
 
 // kill ends the process without a word to it.

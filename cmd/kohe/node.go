@@ -120,6 +120,7 @@ func openNode(ctx context.Context, c config, demo bool, logTo io.Writer) (_ *nod
 	if err := n.openPort(mux); err != nil {
 		return nil, err
 	}
+	n.logStart()
 	if err := n.openCell(ctx); err != nil {
 		return nil, err
 	}
@@ -142,6 +143,7 @@ func openNode(ctx context.Context, c config, demo bool, logTo io.Writer) (_ *nod
 	if err := n.openLocal(commands, stopBackups); err != nil {
 		return nil, err
 	}
+	n.log.Info("ready", "after", time.Since(n.started).Round(time.Millisecond).String())
 	return n, nil
 }
 

@@ -62,7 +62,7 @@ func (c *cluster) tell(ctx context.Context, node string, ask operateAsk) (api.Re
 	}
 	var answer operateAnswer
 	if err := json.NewDecoder(io.LimitReader(s, maxOperate)).Decode(&answer); err != nil {
-		err = &relay.Error{Code: relay.CodeUnavailable, Text: "Its version cannot be asked this: update it.", Err: err}
+		err = &relay.Error{Code: relay.CodeUnavailable, Text: "It gave no answer: it is starting or ending, or of an older version. Ask again in a moment; update it if that does not help.", Err: err}
 		return api.Report{}, cmp.Or(ctx.Err(), err)
 	}
 	if answer.Text != "" {
@@ -70,6 +70,8 @@ func (c *cluster) tell(ctx context.Context, node string, ask operateAsk) (api.Re
 	}
 	return answer.Report, nil
 }
+
+var errStarting = relay.Errorf(relay.CodeUnavailable, "It is just starting. Ask again in a moment.")
 
 // noWay tells an operator that a node cannot be asked. That err is the sentence
 // for whoever is in a chat says nothing; why is in it.
@@ -83,8 +85,12 @@ func noWay(node string, err error) error {
 func (c *cluster) serveOperate(ctx context.Context, conn *peer.Conn, s peer.Stream) {
 	defer s.Close()
 	do := c.operate.Load()
-	if do == nil || conn.Peer().Role != peer.RoleCore {
+	if conn.Peer().Role != peer.RoleCore {
 		halfStream{s.Stream}.Reset()
+		return
+	}
+	if do == nil {
+		_ = json.NewEncoder(s).Encode(operateAnswer{Code: errStarting.Code, Text: errStarting.Text})
 		return
 	}
 	var ask operateAsk
@@ -120,7 +126,7 @@ func (n *node) do(ctx context.Context, ask operateAsk) (r api.Report, err error)
 	default:
 		err = relay.Errorf(relay.CodeInvalid, "This node cannot do %q.", ask.Do)
 	}
-	log := n.log.With("agent", ask.By, "do", ask.Do, "node", ask.Node)
+	log := n.log.With("agent", ask.By, "do", ask.Do, "node", cmp.Or(ask.Node, n.config.Node))
 	if err != nil {
 		log.Warn("what an operator wanted here failed", "err", err)
 		return r, err

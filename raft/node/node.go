@@ -371,7 +371,8 @@ func (n *Node) Close() error {
 	}
 	n.stop()
 	err := n.group.Wait()
-	err = errors.Join(err, n.raft.Shutdown().Error()) // closes the transport
+	ended := n.raft.Shutdown()
+	err = errors.Join(err, n.wire.Close(), ended.Error()) // what waits for a member that is away ends with the transport
 	n.cut()
 	n.forward.Wait()
 	n.wire.stop()

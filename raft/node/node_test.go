@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -234,8 +235,24 @@ func TestRaftLogsThroughSlog(t *testing.T) {
 		},
 	})))
 	l.Info("entering leader state", "term", 3)
+	l.Info("election won", "term", 3)
+	l.Error("failed to decode incoming command", "error", net.ErrClosed)
+	l.Error("failed to heartbeat to", "peer", "b")
+	l.Warn("rejecting vote request since we have a leader", "from", "b")
+	l.Warn(electing)
+	l.Warn(electing)
+	l.Warn("Election timeout reached, restarting election")
+	l.Warn("failed to contact quorum of nodes, stepping down")
 	l.Error("failed to commit logs", "error", raft.ErrNotLeader, "at", hclog.Fmt("%d of %d", 1, 2))
 	want := `level=DEBUG msg="entering leader state" part=raft term=3
+level=INFO msg="election won" part=raft term=3
+level=DEBUG msg="failed to decode incoming command" part=raft error="use of closed network connection"
+level=DEBUG msg="failed to heartbeat to" part=raft peer=b
+level=DEBUG msg="rejecting vote request since we have a leader" part=raft from=b
+level=DEBUG msg="heartbeat timeout reached, starting election" part=raft
+level=WARN msg="heartbeat timeout reached, starting election" part=raft
+level=WARN msg="Election timeout reached, restarting election" part=raft
+level=WARN msg="failed to contact quorum of nodes, stepping down" part=raft
 level=ERROR msg="failed to commit logs" part=raft error="node is not the leader" at="1 of 2"
 `
 	if out.String() != want {

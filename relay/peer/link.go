@@ -83,7 +83,7 @@ func (l *link) adopt(c *Conn) {
 // lost takes note that c has ended.
 func (l *link) lost(c *Conn) {
 	err := context.Cause(c.quic.Context())
-	l.peers.log.Info("a connection to a node ended", "node", c.peer.Node, "err", err)
+	l.peers.log.Debug("a connection to a node ended", "node", c.peer.Node, "err", err)
 	l.peers.mu.Lock()
 	defer l.peers.mu.Unlock()
 	if l.current == c {
