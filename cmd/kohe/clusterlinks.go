@@ -284,7 +284,7 @@ func (c *cluster) connected(e peer.Event) {
 		delete(c.dead, e.Peer.Node) // the canary looks a second later at most
 		delete(c.lostAt, e.Peer.Node)
 		c.mu.Unlock()
-		c.log.Debug("connected", "node", e.Peer.Node)
+		c.log.Info("connected", "node", e.Peer.Node)
 	} else {
 		c.mu.Lock()
 		c.lostAt[e.Peer.Node] = time.Now()
