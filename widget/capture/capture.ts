@@ -16,11 +16,23 @@ import {
   writeContents,
 } from './contents.ts';
 import { again, awaited, forgetAll, idOf, isMasked, newId, nextId, parts, signal, stampMasked, tell } from './core.ts';
-import { DOCUMENT, FORMAT, Head, Op } from './format.ts';
+import { DOCUMENT, FORMAT, FrameLimit, Head, Limit, Op } from './format.ts';
 import * as masks from './masks.ts';
 import { unpatch } from './patches.ts';
-import { isDocument, isFrame, rootIn } from './roots.ts';
-import { begin, close, forgetNodes, node, open, pending, rerooted, resume, spent } from './serializer.ts';
+import { depth, isDocument, isFrame, known, rootIn } from './roots.ts';
+import {
+  begin,
+  close,
+  count,
+  forgetNodes,
+  hasRoom,
+  node,
+  open,
+  pending,
+  rerooted,
+  resume,
+  spent,
+} from './serializer.ts';
 import { retexted, sheets, unfinishedSheets } from './sheets.ts';
 import { moved, pointerRecord, scroller, signals, writePage } from './signals.ts';
 import { states, touch, unfinishedStates } from './states.ts';
@@ -42,6 +54,7 @@ export interface Options extends masks.MaskOptions {
 /** What a frame of another origin shows, as operations of this page. */
 export interface Woven {
   ids: number; // that it took
+  gone: number; // that it gave up
   message(head: number[]): Uint8Array;
 }
 
@@ -201,15 +214,26 @@ function framed(el: Element, fresh: boolean): void {
 }
 
 /**
- * Sends what `write` makes for a frame of another origin, if the mirror knows that and it is not masked. It gets the
- * frame's id and the first free one.
+ * Sends what `compose` makes for a frame of another origin; it gets the frame's id and the first free one. Reports
+ * whether it may: the mirror knows the frame, there is room for as much as a frame may have, and nothing masks it. What
+ * `ends` it may always.
  */
-export function weave(frame: Element, write: (id: number, next: number) => Woven | null): void {
+export function weave(frame: Element, compose: (id: number, next: number) => Woven | null, ends = false): boolean {
   const id = idOf(frame);
-  const woven = live && id && !isMasked(frame) && write(id, nextId());
-  if (!woven) return;
+  if (!live || !id) return false;
+  if (!ends && (isMasked(frame) || !hasRoom(FrameLimit.nodes) || depth(frame) + FrameLimit.depth > Limit.depth))
+    return false;
+  const former = known.get(frame);
+  if (former && idOf(former)) {
+    hosts.add(frame); // its document was of this origin until now
+    write(performance.now() + slice);
+  }
+  const woven = compose(id, nextId());
+  if (!woven) return true;
   for (let i = 0; i < woven.ids; i++) newId();
+  count(woven.ids - woven.gone);
   send(partial, woven.message);
+  return true;
 }
 
 function reroot(el: Element): void {

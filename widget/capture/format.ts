@@ -103,6 +103,9 @@ export const Limit = {
   depth: 512,
 } as const;
 
+/** What a frame of another origin may have of that: nodes since its snapshot, and elements above one. */
+export const FrameLimit = { nodes: 20_000, depth: 256 } as const;
+
 /** The bullet that masked text is made of. */
 export const BULLET = '\u2022';
 

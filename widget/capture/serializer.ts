@@ -28,7 +28,7 @@ const most = Limit.nodes - 1000; // what is beyond is not shown: the edge would 
 /** Parents with unknown children: the last of the children that was dealt with. */
 export const pending = new Map<Node, Node | null>();
 let deadline = 0;
-let count = 0;
+let asked = 0;
 let over = false;
 let deep = 0;
 let atomic = false; // inside a select: half of one, the mirror would choose from; or a use, which the mirror draws at once
@@ -37,6 +37,14 @@ let nodes = 0; // known to the mirror
 export function forgetNodes(): void {
   pending.clear();
   nodes = 0;
+}
+
+/** Whether the mirror may have so many nodes more. */
+export const hasRoom = (more: number): boolean => nodes + more <= most;
+
+/** So many nodes more, or less, are in it that are not of this page. */
+export function count(more: number): void {
+  nodes += more;
 }
 
 /** Starts a slice that ends at a time (ms, performance.now), or when the message is full. */
@@ -48,7 +56,7 @@ export function begin(until: number): void {
 /** Whether the slice is used up. To be asked before each node. */
 export function spent(): boolean {
   if (atomic) return false;
-  if (!over && (++count & 3) === 0) over = size() > full || performance.now() > deadline;
+  if (!over && (++asked & 3) === 0) over = size() > full || performance.now() > deadline;
   return over;
 }
 

@@ -142,6 +142,22 @@ describe('frames of another origin', { timeout: 120_000 }, () => {
     await shows('Pay by card');
   });
 
+  test('is empty or masked once a mask is on it', async () => {
+    await visitor.page.locator('#frame').evaluate((frame) => frame.setAttribute('data-kohe-mask', ''));
+    await until(
+      'nothing is read in the frame',
+      () =>
+        agent
+          .mirror()
+          .locator('iframe')
+          .evaluate((frame) => frame.contentDocument.documentElement?.textContent ?? ''),
+      (text) => !/[a-z]/i.test(text),
+    );
+    await inside().locator('#street').fill('Tartu 9');
+    await empty();
+    assert.ok(!visitor.bytes().includes('Tartu'));
+  });
+
   test('comes again with the next page, and shows nothing once sharing ends', async () => {
     await visitor.page.reload();
     await shows('Pay by card');

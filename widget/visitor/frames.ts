@@ -24,7 +24,7 @@ interface Shown {
 }
 
 export class Frames {
-  readonly #known = new Set<HTMLIFrameElement>();
+  readonly #known = new Map<HTMLIFrameElement, string>(); // with their origins, as far as they said so
   readonly #shown = new Map<HTMLIFrameElement, Shown>();
 
   constructor(
@@ -45,8 +45,8 @@ export class Frames {
       shown.ids = new Renumberer();
       shown.port.postMessage('snapshot' satisfies Order);
     } else if (this.#known.size < most) {
-      this.#known.add(frame);
-      const origin = originOf(frame.src);
+      const origin = this.#known.get(frame) || originOf(frame.src);
+      this.#known.set(frame, origin);
       if (this.origins.includes(origin)) this.#ask(frame, origin); // nobody else is to know that somebody is helped here
     }
   }
@@ -64,8 +64,9 @@ export class Frames {
   readonly #heard = ({ data, origin, source, ports: [port] }: MessageEvent): void => {
     const call = Object(data).kohe as Call;
     if (!this.origins.includes(origin) || Object(data).site !== this.site) return;
-    const frame = [...this.#known].find((one) => source && one.contentWindow === source);
+    const frame = [...this.#known.keys()].find((one) => source && one.contentWindow === source);
     if (!frame) return;
+    this.#known.set(frame, origin);
     if (call === 'here') this.#ask(frame, origin);
     if (call !== 'shown' || !port) return;
     this.#end(frame);
@@ -80,8 +81,10 @@ export class Frames {
     const { pointer } = Object(said) as { pointer?: unknown };
     try {
       if (said === 'gone') this.#end(frame);
-      else if (said instanceof Uint8Array && said.length <= longest) this.#weave(frame, shown, said);
-      else if (pointer instanceof Uint8Array) {
+      else if (said instanceof Uint8Array && said.length <= longest) {
+        // While the page is not captured, or the frame is masked, what is left out would be missing later.
+        if (!this.capture.weave(frame, (id, next) => shown.ids.written(said, id, next))) this.#end(frame);
+      } else if (pointer instanceof Uint8Array) {
         const { left, top } = frame.getBoundingClientRect();
         this.point(shown.ids.pointer(pointer, left + frame.clientLeft, top + frame.clientTop));
       }
@@ -91,23 +94,18 @@ export class Frames {
     }
   }
 
-  #weave(frame: HTMLIFrameElement, { ids }: Shown, said: Uint8Array): void {
-    // What is left out now would be missing later: while the page is not captured, nothing is written.
-    this.capture.weave(frame, (id, next) => ids.written(said, id, next));
-  }
-
   #end(frame: HTMLIFrameElement): void {
     const shown = this.#shown.get(frame);
     if (!shown) return;
     this.#shown.delete(frame);
-    this.capture.weave(frame, () => shown.ids.ended());
+    this.capture.weave(frame, () => shown.ids.ended(), true);
     shown.port.postMessage('stop' satisfies Order);
     shown.port.close();
   }
 
   /** Forgets frames that are no longer in the page. */
   #prune(): void {
-    for (const frame of this.#known) {
+    for (const frame of this.#known.keys()) {
       if (frame.isConnected) continue;
       this.#end(frame);
       this.#known.delete(frame);

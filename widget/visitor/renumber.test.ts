@@ -57,10 +57,12 @@ function page() {
   const ids = new Renumberer();
   let next = first;
   let version = 1;
+  let held = 0;
   const take = (woven: ReturnType<Renumberer['written']>): boolean => {
     if (!woven) return false;
     version++;
     next += woven.ids;
+    held += woven.ids - woven.gone;
     assert.equal(tree.apply(new Reader(woven.message([Head.short | (version & 63)]))), true);
     return true;
   };
@@ -69,6 +71,7 @@ function page() {
     write: (bytes: Uint8Array) => take(ids.written(bytes, frame, next)),
     end: () => take(ids.ended()),
     ids,
+    held: () => held,
   };
 }
 
@@ -120,6 +123,7 @@ test('a new snapshot takes the place of the former, and the end leaves nothing',
   assert.equal(count(), elements);
   assert.equal(woven.end(), true);
   assert.equal(count(), 3);
+  assert.equal(woven.held(), 0);
   assert.equal(woven.end(), false);
   assert.ok(before.includes('<body'));
 });

@@ -3,18 +3,15 @@
 // document a document inside the frame's element. Its own head, address, size and
 // versions do not travel. Nothing of it is trusted to be well made.
 import type { Woven } from '../capture/capture.ts';
-import { DOCUMENT, FORMAT, Head, Op, Special, Splice } from '../capture/format.ts';
+import { DOCUMENT, FORMAT, FrameLimit, Head, Op, Special, Splice } from '../capture/format.ts';
 import { attrName, message, op, plain, ref, refs, reset, set, str, tag, u, z } from '../capture/writer.ts';
 import { Reader, readList, readPage, readPermutation } from '../mirror/reader.ts';
-
-/** Nodes and sheets that a frame may have had since its snapshot, and how deep they may be. */
-const most = 20_000;
-const deepest = 256;
 
 export class Renumberer {
   readonly #ids = new Map<number, number>(); // the page's, by the frame's
   #root = 0; // the frame's document as the page knows it, 0: not at all
   #next = 0; // the first free id of the page
+  #gone = 0; // ids that the message gives up
 
   /** The frame's message as one of the page; null while no snapshot has come. A RangeError if it cannot be read. */
   written(bytes: Uint8Array, frame: number, next: number): Woven | null {
@@ -23,10 +20,11 @@ export class Renumberer {
     if (!snapshot && this.#ids.size === 0) return null;
     reset();
     this.#next = next;
+    this.#gone = 0;
     if (snapshot) this.#begin(r, frame);
     while (!r.done) this.#operation(r);
     this.#root = this.#at(DOCUMENT);
-    return { ids: this.#next - next, message };
+    return { ids: this.#next - next, gone: this.#gone, message };
   }
 
   /** What takes the frame's document away; null if there is none. */
@@ -34,10 +32,11 @@ export class Renumberer {
     reset();
     const there = this.#end();
     this.#root = 0;
-    return there ? { ids: 0, message } : null;
+    return there ? { ids: 0, gone: this.#gone, message } : null;
   }
 
   #end(): boolean {
+    this.#gone = this.#ids.size;
     this.#ids.clear();
     if (!this.#root) return false;
     op(Op.remove);
@@ -62,7 +61,7 @@ export class Renumberer {
   }
 
   #new(id: number): number {
-    if (this.#ids.has(id) || this.#ids.size >= most) throw new RangeError('page message: ids of a frame');
+    if (this.#ids.has(id) || this.#ids.size >= FrameLimit.nodes) throw new RangeError('page message: ids of a frame');
     this.#ids.set(id, this.#next);
     return this.#next++;
   }
@@ -210,7 +209,7 @@ export class Renumberer {
 
   /** Writes siblings up to the end mark, and returns the frame's next id. */
   #nodes(r: Reader, first: number, depth: number): number {
-    if (depth > deepest) throw new RangeError('page message: a frame is too deep');
+    if (depth > FrameLimit.depth) throw new RangeError('page message: a frame is too deep');
     let next = first;
     for (;;) {
       const h = r.u();

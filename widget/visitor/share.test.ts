@@ -19,7 +19,7 @@ function fixture() {
     find: () => null,
     hidden: () => false,
     snapshot: () => seen.snapshots++,
-    weave: () => {},
+    weave: () => false,
   };
   const site = { mask: ['.secret'], maskAll: true, unmask: ['nav'], canvas: true, images: ['.invoice'] };
   const edge = {

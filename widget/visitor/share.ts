@@ -12,7 +12,7 @@ export interface Capture {
   snapshot(): void;
   find(id: number): Element | null;
   hidden(el: Element): boolean;
-  weave(frame: Element, write: (id: number, next: number) => Woven | null): void;
+  weave(frame: Element, compose: (id: number, next: number) => Woven | null, ends?: boolean): boolean;
 }
 
 /** What the site's settings say of the shared page. */
