@@ -1,5 +1,5 @@
 // A frame of another origin that carries the snippet, in a shared page: the agent
-// sees what is in it, and only pages of the site are shown it.
+// sees what is in it, and only pages that it names are shown it.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:http';
@@ -10,7 +10,7 @@ import { openAgent, openVisitor, secrets, until } from './lib/people.mjs';
 
 describe('frames of another origin', { timeout: 120_000 }, () => {
   const servers = [];
-  let node, browser, agent, visitor, shop, pay, foreign;
+  let node, browser, agent, visitor, shop, pay, other, foreign;
 
   /** Serves pages by their paths on an origin of its own. */
   async function serve(host, pages) {
@@ -26,19 +26,21 @@ describe('frames of another origin', { timeout: 120_000 }, () => {
   before(async () => {
     node = await startNode();
     const snippet = `<script async src="${node.base}/kohe.js" data-site="demo"></script>`;
+    const named = () => snippet.replace('data-site', `data-shown-in="${shop} ${foreign}" data-site`);
     pay = await serve('localhost', () => ({
-      '/pay': `<title>Pay</title><h1>Pay by card</h1><label>Street <input id="street"></label><label>Password <input type="password" id="password"></label><button onclick="said.textContent='Paid in full'">Pay</button><p id="said"></p><p data-kohe-mask>${secrets.card}</p>${snippet}`,
-      '/done': `<title>Done</title><h1>Thank you</h1>${snippet}`,
+      '/pay': `<title>Pay</title><h1>Pay by card</h1><label>Street <input id="street"></label><label>Password <input type="password" id="password"></label><button onclick="said.textContent='Paid in full'">Pay</button><p id="said"></p><p data-kohe-mask>${secrets.card}</p>${named()}`,
+      '/done': `<title>Done</title><h1>Thank you</h1>${named()}`,
     }));
     const framed = `<h1>Shop</h1><iframe id="frame" src="${pay}/pay" width="500" height="300" style="border:7px solid"></iframe>`;
     shop = await serve('127.0.0.1', () => ({ '/': `<title>Shop</title>${framed}${snippet}`, '/bare': framed }));
-    foreign = await serve('127.0.0.1', () => ({ '/': framed }));
+    other = await serve('127.0.0.1', () => ({ '/': framed })); // of the site, and not named by the frame
+    foreign = await serve('127.0.0.1', () => ({ '/': framed })); // named by the frame, and not of the site
     execFileSync(binary, [
       'site',
       'add',
       'demo',
       `--data=${node.data}`,
-      `--origin=${[shop, pay, new URL(node.shop).origin]}`,
+      `--origin=${[shop, pay, other, new URL(node.shop).origin]}`,
       '--department=demo-sales',
     ]);
     browser = await launchChromium();
@@ -197,8 +199,8 @@ describe('frames of another origin', { timeout: 120_000 }, () => {
     return said;
   };
 
-  test('is shown to a page of the site alone', async () => {
+  test('is shown to pages of the site alone, and of these to those it names', async () => {
     assert.ok((await heard(`${shop}/bare`)).includes('shown'), 'this way of asking works');
-    assert.ok(!(await heard(`${foreign}/`)).includes('shown'));
+    for (const page of [other, foreign]) assert.ok(!(await heard(`${page}/`)).includes('shown'), page);
   });
 });

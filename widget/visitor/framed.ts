@@ -9,15 +9,22 @@ declare const CAPTURE_MODULE: string; // its file's name, by build.mjs
 let stop = (): void => {}; // ends showing
 let attended = false;
 
-/** Waits to be asked. The page that asks has to be of the site: any page can have a shop's in a frame, signed in as its visitor is. */
+/**
+ * Waits to be asked. The page that asks gets to read what is not masked of this one, where browsers else keep origins
+ * apart: so this one names the origins that may (data-shown-in), and the site has to list them.
+ */
 export function attend(shell: Shell): void {
   if (attended) return;
   attended = true;
   const { settings } = shell;
-  const of = (origin: string): boolean => shell.welcome?.site?.origins?.includes(origin) ?? false;
+  const { shownIn = '' } = document.querySelector<HTMLElement>('script[data-site][data-shown-in]')?.dataset ?? {};
+  if (!shownIn) return;
+  const named = shownIn.split(/\s+/);
+  const may = (origin: string): boolean =>
+    named.includes(origin) && (shell.welcome?.site?.origins?.includes(origin) ?? false);
   addEventListener('message', ({ data, origin, source }) => {
     const { kohe, site } = Object(data) as { kohe?: Call; site?: string };
-    if (source !== parent || kohe !== 'show' || site !== settings.site || !of(origin) || !shell.resting) return;
+    if (source !== parent || kohe !== 'show' || site !== settings.site || !may(origin) || !shell.resting) return;
     void show(shell, origin);
   });
   addEventListener('pageshow', ({ persisted }) => persisted && call('here', settings.site, '*'));
