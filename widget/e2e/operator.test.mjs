@@ -182,9 +182,15 @@ describe('an operator of a cluster', { timeout: 180_000 }, () => {
     await clean('nodes with a dead one', page);
   });
 
-  test('is told when the node does not answer any more', async () => {
+  test('sees on through another node, and is told when none answers any more', async () => {
+    await cluster.nodes[2].start();
+    await shows('n3', 'Up', 20_000);
+    await page.getByText('Everything is well.').waitFor({ timeout: 20_000 });
     await first.kill();
-    await page.getByText(/This node does not answer\. This is how the nodes were/).waitFor({ timeout: 20_000 });
+    await page.getByText('You see the nodes as another one sees them.').waitFor({ timeout: 30_000 });
+    await shows('n1', 'Gone');
+    await Promise.all(cluster.nodes.slice(1).map((node) => node.kill()));
+    await page.getByText(/This node does not answer\. This is how the nodes were/).waitFor({ timeout: 30_000 });
   });
 });
 
