@@ -35,6 +35,7 @@ export class List {
   draw(): void {
     const { element } = this;
     const select = this.#select;
+    if (!select && element.hidden) return; // as it is nearly always, in every frame
     const page = this.page();
     element.hidden = !(select && page && isConnected(select));
     if (!select || !page || element.hidden) return;
