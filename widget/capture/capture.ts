@@ -62,7 +62,7 @@ const slice = 4; // ms that a frame gives to nodes that are new to the mirror
 const rest = 1; // ms more for sheets and states, even so
 const frameTime = 16; // ms
 /** Attributes that change what an element's state is, or is compared with. */
-const telling = /^(?:value|type|open|checked|popover|rel|disabled|(?:xlink:)?href)$/;
+const telling = new Set('value type open checked popover rel disabled href xlink:href'.split(' '));
 
 let sink: ((message: Uint8Array) => void) | null = null;
 let onPointer: Options['onPointer'];
@@ -326,7 +326,7 @@ function differences(now: MutationRecord[]): void {
     const id = idOf(el);
     if (!id || id >= fresh) continue;
     attributesChanged(el, former);
-    for (const name in former) if (telling.test(name)) touch(el);
+    for (const name in former) if (telling.has(name)) touch(el);
   }
   writeAlike();
   for (const [text, before] of texts) {
